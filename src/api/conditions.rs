@@ -1,0 +1,107 @@
+//! Types and reasons of conditions and Events: one list, so that no two places spell one differently.
+
+use std::fmt;
+
+/// Condition types of Rooms and RoomClasses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConditionType {
+    /// The spec is valid for its class.
+    Accepted,
+    /// Every invite Secret is as it should be.
+    InvitesReady,
+    /// The session is as it should be.
+    SessionReady,
+    /// People can join now.
+    Open,
+    /// The world is as the spec wants it at this moment.
+    Ready,
+    /// kstatus: the controller is working towards the spec.
+    Reconciling,
+    /// kstatus: nothing will go on until somebody changes something.
+    Stalled,
+}
+
+/// Reasons of conditions and of Events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// Accepted: the spec is valid.
+    Valid,
+    /// Accepted: no class of that name exists.
+    ClassNotFound,
+    /// Accepted: the Room names no class and none is annotated as default.
+    NoDefaultClass,
+    /// Accepted: more than one class is annotated as default.
+    SeveralDefaultClasses,
+    /// Accepted: the class is not open to this namespace.
+    NamespaceNotAllowed,
+    /// Accepted: the window is longer than the class, or Roomkeeper, allows.
+    WindowTooLong,
+    /// Accepted: more participants than the class allows.
+    TooManyParticipants,
+    /// Accepted: the spec is wrong in a way that the API server should have refused.
+    InvalidSpec,
+    /// InvitesReady: all invites are issued.
+    Issued,
+    /// InvitesReady: there are none, because the Room is over.
+    Withdrawn,
+    /// InvitesReady: a Secret of the same name exists and is not ours.
+    NameConflict,
+    /// The API server refused a request for good.
+    Refused,
+    /// The API server could not be asked; it is tried again.
+    ApiServerUnavailable,
+    /// SessionReady: the session lives.
+    Provisioned,
+    /// SessionReady: none is wanted at this moment.
+    NotNeeded,
+    /// The media server cannot be reached or answers with an error; it is tried again.
+    Unreachable,
+    /// The media server refuses the credentials of the class.
+    Unauthorized,
+    /// The media server makes rooms on join, so that tokens could revive ended calls.
+    UnsafeAutoCreate,
+    /// The class's backend cannot be used as it is configured.
+    Misconfigured,
+    /// The media server refused a request for good.
+    Rejected,
+    /// Open: joinable.
+    Joinable,
+    /// Open: before the window.
+    NotYetOpen,
+    /// Open: closed by `spec.suspend`.
+    Suspended,
+    /// Open: the window is over.
+    Expired,
+    /// Open: the Room is not accepted.
+    NotAccepted,
+    /// Open: the session is not there.
+    NoSession,
+    /// Ready and Reconciling: the world is as the spec wants it.
+    Reconciled,
+    /// Ready and Reconciling: work is under way.
+    Progressing,
+    /// Event: the Room waits for its window.
+    Scheduled,
+    /// Event: the Room opened.
+    Opened,
+    /// Event: a session that the media server had lost was made anew.
+    SessionRestored,
+    /// Event: a person was put out of the call.
+    ParticipantRemoved,
+    /// Event: the Room was deleted without its session being known as closed.
+    SessionLeftBehind,
+    /// Event: the Room was deleted because its TTL was over.
+    DeletedAfterTtl,
+}
+
+impl fmt::Display for ConditionType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}

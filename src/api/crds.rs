@@ -1,0 +1,74 @@
+//! The CRDs as they are installed: derived from the types, plus what the derive cannot say.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON, JSONSchemaProps};
+use kube::CustomResourceExt;
+use serde_json::json;
+
+use super::{Room, RoomClass};
+
+/// The CRDs with the names of the files that `crds/` keeps them in.
+pub struct Crds(Vec<(&'static str, CustomResourceDefinition)>);
+
+/// The CRDs of this version.
+#[must_use]
+pub fn crds() -> Crds {
+    let mut room = Room::crd();
+    let mut class = RoomClass::crd();
+    for crd in [&mut room, &mut class] {
+        for schema in status_schemas(crd) {
+            // One manager writes status. As one atomic value it has one managed-fields entry instead of one per field and
+            // person, which is what makes a status write dear for the API server.
+            schema.x_kubernetes_map_type = Some("atomic".into());
+            atomic_lists(schema);
+        }
+    }
+    for schema in status_schemas(&mut room) {
+        // Shows Pending, and keeps kstatus from counting a Room as ready, before the controller has seen it; costs no write.
+        schema.default = Some(JSON(json!({
+            "phase": "Pending",
+            "conditions": [{
+                "type": "Ready", "status": "Unknown", "reason": "Pending", "message": "Waiting for the controller",
+                "lastTransitionTime": "1970-01-01T00:00:00Z",
+            }],
+        })));
+    }
+    Crds(vec![("roomkeeper.io_rooms.yaml", room), ("roomkeeper.io_roomclasses.yaml", class)])
+}
+
+impl Crds {
+    /// The CRDs as objects, for clients that apply them.
+    pub fn iter(&self) -> impl Iterator<Item = &CustomResourceDefinition> {
+        self.0.iter().map(|(_, crd)| crd)
+    }
+
+    /// File name and YAML of each CRD.
+    ///
+    /// # Errors
+    /// When a CRD cannot be written as YAML, which would be a fault of this build.
+    pub fn files(&self) -> Result<Vec<(&'static str, String)>, serde_yaml::ser::Error> {
+        self.0.iter().map(|(file, crd)| Ok((*file, serde_yaml::to_string(crd)?))).collect()
+    }
+
+    /// All CRDs as one YAML stream.
+    ///
+    /// # Errors
+    /// As [`Crds::files`].
+    pub fn yaml(&self) -> Result<String, serde_yaml::ser::Error> {
+        Ok(self.files()?.into_iter().map(|(_, yaml)| yaml).collect::<Vec<_>>().join("---\n"))
+    }
+}
+
+fn status_schemas(crd: &mut CustomResourceDefinition) -> impl Iterator<Item = &mut JSONSchemaProps> {
+    crd.spec
+        .versions
+        .iter_mut()
+        .filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut()?.properties.as_mut()?.get_mut("status"))
+}
+
+fn atomic_lists(schema: &mut JSONSchemaProps) {
+    for property in schema.properties.iter_mut().flat_map(|properties| properties.values_mut()) {
+        if property.type_.as_deref() == Some("array") {
+            property.x_kubernetes_list_type = Some("atomic".into());
+        }
+    }
+}

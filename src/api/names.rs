@@ -1,0 +1,24 @@
+//! Names, labels and annotations that Roomkeeper writes or reads on objects.
+
+/// Field manager, and value of `app.kubernetes.io/managed-by` and `part-of`.
+pub const MANAGER: &str = "roomkeeper";
+/// Name under which Events are reported.
+pub const COMPONENT: &str = "roomkeeper.io/controller";
+/// Finalizer of Rooms: held until session and invites are gone.
+pub const FINALIZER: &str = "roomkeeper.io/session";
+/// Type of invite Secrets.
+pub const INVITE_SECRET_TYPE: &str = "roomkeeper.io/invite";
+/// Name of the Room on its invite Secrets.
+pub const LABEL_ROOM: &str = "roomkeeper.io/room";
+/// UID of the Room on its invite Secrets: what decides whether a Secret is ours.
+pub const LABEL_ROOM_UID: &str = "roomkeeper.io/room-uid";
+/// Name of the participant on the invite Secret.
+pub const LABEL_PARTICIPANT: &str = "roomkeeper.io/participant";
+/// Set to `"true"` on the RoomClass that Rooms without `roomClassName` use.
+pub const DEFAULT_CLASS_ANNOTATION: &str = "roomclass.roomkeeper.io/is-default-class";
+
+/// Name of the Secret that holds a participant's invite.
+#[must_use]
+pub fn invite_secret_name(room: &str, participant: &str) -> String {
+    format!("{room}-invite-{participant}")
+}

@@ -1,0 +1,240 @@
+//! The `Room` resource.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::core::Duration;
+use kube::{CustomResource, KubeSchema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::status::RoomStatus;
+
+/// What a call is: who may take part, with which role, and when. Roomkeeper provisions the call session on the media
+/// server of the Room's class, issues one invite Secret per participant, and removes both once the window is over.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[kube(
+    group = "roomkeeper.io",
+    version = "v1alpha1",
+    kind = "Room",
+    plural = "rooms",
+    namespaced,
+    shortname = "mroom",
+    category = "roomkeeper",
+    status = "RoomStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    doc = "A call that only invited people can join, within a window of time.",
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Opens", type_ = "string", json_path = ".status.validFrom"),
+    printcolumn(name = "Closes", type_ = "string", json_path = ".status.validUntil"),
+    printcolumn(name = "Joined", type_ = "integer", json_path = ".status.counts.joined"),
+    printcolumn(name = "Class", type_ = "string", json_path = ".spec.roomClassName", priority = 1),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    validation = Rule::new("self.metadata.name.size() <= 63").message(Message::Expression(
+        "'metadata.name: \"' + self.metadata.name + '\" has ' + string(self.metadata.name.size()) + ' characters, at most 63 are allowed, because invite Secrets carry the name as a label'".into()
+    )),
+    validation = Rule::new("!has(oldSelf.status) || !has(oldSelf.status.phase) || oldSelf.status.phase != 'Open' || has(self.spec.validFrom) == has(oldSelf.spec.validFrom) && (!has(self.spec.validFrom) || self.spec.validFrom == oldSelf.spec.validFrom)")
+        .message("spec.validFrom: cannot change while the Room is Open; end it by spec.validUntil or set spec.suspend first")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!(has(self.validUntil) && has(self.duration))")
+        .message("spec.validUntil and spec.duration: at most one of the two may be set"),
+    validation = Rule::new("!has(self.validFrom) || !has(self.validUntil) || self.validUntil > self.validFrom").message(
+        Message::Expression("'spec.validUntil: ' + string(self.validUntil) + ' must be after spec.validFrom, which is ' + string(self.validFrom)".into())
+    ),
+    validation = Rule::new("!has(self.validFrom) || !has(self.validUntil) || self.validUntil - self.validFrom <= duration('4320h')").message(
+        Message::Expression("'spec.validUntil: ' + string(self.validUntil) + ' makes a window of ' + string(self.validUntil - self.validFrom) + ', at most 180 days (4320h) are allowed'".into())
+    ),
+    validation = Rule::new("has(self.id) == has(oldSelf.id) && (!has(self.id) || self.id == oldSelf.id)").message("spec.id: is immutable, invites are bound to it"),
+    validation = Rule::new("has(self.roomClassName) == has(oldSelf.roomClassName) && (!has(self.roomClassName) || self.roomClassName == oldSelf.roomClassName)")
+        .message("spec.roomClassName: is immutable, the session lives on that class's media server")
+)]
+pub struct RoomSpec {
+    /// Title of the call, shown to the people who join. At most 128 characters. Default: the name of the Room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub display_name: Option<String>,
+
+    /// What invites are bound to: 16 to 64 letters, digits or hyphens. Default: the UID of the object. Set it (for
+    /// example to a UUID) where join links must outlive a re-creation of the Room or its move to another cluster.
+    /// Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 16, max = 64), regex(pattern = r"^[A-Za-z0-9-]+$"))]
+    pub id: Option<String>,
+
+    /// Name of the RoomClass that says which media server holds the call and which limits apply. Default: the class
+    /// annotated with roomclass.roomkeeper.io/is-default-class: "true". Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub room_class_name: Option<String>,
+
+    /// The moment the door opens, as RFC 3339 time such as 2027-01-15T09:00:00Z. Default: the Room's creation. Free to
+    /// change until the Room is Open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_from: Option<Time>,
+
+    /// The moment the call ends and every invite stops working, as RFC 3339 time. At most 180 days after validFrom, and
+    /// no longer than the class's limits.maxDuration. May change at any time: a moment in the past ends the call now, a
+    /// later moment opens an Expired Room again with the same invites. Default: validFrom plus the class's longest
+    /// window. Excludes duration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<Time>,
+
+    /// Length of the window, counted from validFrom, as Kubernetes duration such as 45m or 4320h. More than 0, at most
+    /// 4320h (180 days). Excludes validUntil.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", length(min = 1, max = 32))]
+    #[x_kube(validation = Rule::new("duration(self) > duration('0s') && duration(self) <= duration('4320h')").message(
+        Message::Expression("'spec.duration: \"' + self + '\" must be more than 0 and at most 4320h (180 days)'".into())
+    ))]
+    pub duration: Option<Duration>,
+
+    /// Most people in the call at one time, 1 to 350. Default: the class's limits.maxParticipants. More people than this
+    /// may be invited; who comes when the call is full is told so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 350))]
+    pub max_participants: Option<i32>,
+
+    /// The invited people, at most 350, each under a name of their own. Each gets an invite Secret named
+    /// <room>-invite-<name> that holds the join link. People can be added and removed at any time: who is removed from
+    /// the list is put out of the call and the invite is dead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 350))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub participants: Vec<Participant>,
+
+    /// Labels and annotations for the invite Secrets, for tools that pick Secrets up by them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invite_template: Option<InviteTemplate>,
+
+    /// Closes the door and puts everybody out, but keeps the Room and its invites. Set it back to false to go on within
+    /// the same window. Default: false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspend: bool,
+
+    /// Seconds after the end of the window at which the Room object itself is deleted; 0 deletes it at once. Default: the
+    /// class's ttlSecondsAfterExpired, but never for a Room that Argo CD or Flux tracks, because they would only create
+    /// it anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 2_147_483_647))]
+    pub ttl_seconds_after_expired: Option<i32>,
+}
+
+/// One invited person.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(oldSelf.inviteGeneration) || (has(self.inviteGeneration) ? self.inviteGeneration : 0) >= oldSelf.inviteGeneration").message(
+        Message::Expression("'spec.participants: inviteGeneration of \"' + self.name + '\" is ' + (has(self.inviteGeneration) ? string(self.inviteGeneration) : 'absent') + ' and was ' + string(oldSelf.inviteGeneration) + '; it never shrinks, because the invites of older generations would work again'".into())
+    )
+)]
+pub struct Participant {
+    /// Stable identity of the person within the Room, a DNS label of at most 63 characters. It names the invite Secret
+    /// and is the person's identity in the call.
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    pub name: String,
+
+    /// The name that others see in the call. At most 128 characters. Default: name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub display_name: Option<String>,
+
+    /// What the person may do. Presenter: microphone, camera, screen, chat, and mute others, remove others, end the call
+    /// and add people. Collaborator: microphone, camera, screen, chat. Attendee: microphone, camera, chat. Consumer: only
+    /// hear and see. A change reaches a joined person without reconnecting. Default: Attendee.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+
+    /// Puts the person out and keeps them out, but on the list: the invite works again when this is set back to false.
+    /// Default: false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspended: bool,
+
+    /// Generation of the person's invite, 0 or more, which never shrinks. Raise it to replace the invite: the person is
+    /// put out, the old join link is dead and the Secret holds a new one. Default: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub invite_generation: Option<i64>,
+}
+
+/// The pre-built roles, as in Azure Communication Services Rooms.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// Runs the call: everything a Collaborator may, and mute, remove and add others and end the call for all.
+    Presenter,
+    /// Takes part fully: microphone, camera, screen share and chat.
+    Collaborator,
+    /// Takes part: microphone, camera and chat.
+    #[default]
+    Attendee,
+    /// Hears and sees.
+    Consumer,
+}
+
+/// What the invite Secrets of a Room carry besides their own keys.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct InviteTemplate {
+    /// Labels and annotations that every invite Secret of this Room gets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<InviteTemplateMetadata>,
+}
+
+/// Labels and annotations for the invite Secrets.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct InviteTemplateMetadata {
+    /// Labels for the invite Secrets, at most 16. Keys of roomkeeper.io, the recommended app.kubernetes.io keys and those
+    /// by which Argo CD and Flux track objects are refused: such a tool would take the Secrets for its own and prune them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "labels_schema")]
+    pub labels: BTreeMap<String, String>,
+
+    /// Annotations for the invite Secrets, at most 16, each value at most 1024 characters. The same keys are refused as
+    /// for labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "annotations_schema")]
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// Key prefixes that Roomkeeper or a GitOps tool reads meaning into.
+const RESERVED: &str = "roomkeeper\\.io|app\\.kubernetes\\.io|argoproj\\.io|fluxcd\\.io|helm\\.sh";
+
+fn labels_schema(_: &mut SchemaGenerator) -> Schema {
+    metadata_map_schema("labels", &json!({"type": "string", "maxLength": 63, "pattern": "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"}))
+}
+
+fn annotations_schema(_: &mut SchemaGenerator) -> Schema {
+    metadata_map_schema("annotations", &json!({"type": "string", "maxLength": 1024}))
+}
+
+/// The schema of a map of metadata for invite Secrets; `field` is its name in messages.
+fn metadata_map_schema(field: &str, values: &serde_json::Value) -> Schema {
+    let bad_key = "!k.matches('^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$')";
+    let reserved = format!("k.matches('^([-a-z0-9.]+\\\\.)?({})/')", RESERVED.replace('\\', "\\\\"));
+    let naming = |text: &str, filter: &str| {
+        format!("'spec.inviteTemplate.metadata.{field}: {text}: ' + self.filter(k, {filter}).map(k, '\"' + k + '\"').join(', ')")
+    };
+    json_schema!({
+        "type": "object",
+        "maxProperties": 16,
+        "additionalProperties": values,
+        "x-kubernetes-validations": [
+            {
+                "rule": format!("!self.exists(k, {reserved})"),
+                "messageExpression": naming("keys of roomkeeper.io, app.kubernetes.io, Argo CD, Flux and Helm are not allowed", &reserved),
+                "message": format!("spec.inviteTemplate.metadata.{field}: keys of roomkeeper.io, app.kubernetes.io, Argo CD, Flux and Helm are not allowed"),
+            },
+            {
+                "rule": format!("!self.exists(k, {bad_key})"),
+                "messageExpression": naming("keys must be an optional DNS prefix and slash, then at most 63 letters, digits, -, _ or .", bad_key),
+                "message": format!("spec.inviteTemplate.metadata.{field}: keys must be an optional DNS prefix and slash, then at most 63 letters, digits, -, _ or ."),
+            },
+        ],
+    })
+}

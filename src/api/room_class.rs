@@ -1,0 +1,156 @@
+//! The `RoomClass` resource: which media server, for whom, within which limits.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
+use kube::core::Duration;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// `ttlSecondsAfterExpired` of a class that sets none: 24 hours.
+pub const DEFAULT_TTL_SECONDS: i32 = 86_400;
+
+/// Where Rooms of this class are held and which limits they have. Made by administrators, as StorageClass is: only a
+/// class names a media server and its credentials, a Room never does.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[kube(
+    group = "roomkeeper.io",
+    version = "v1alpha1",
+    kind = "RoomClass",
+    plural = "roomclasses",
+    shortname = "mroomclass",
+    category = "roomkeeper",
+    status = "RoomClassStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    doc = "A media server that holds Rooms, with the limits and the namespaces it is open to.",
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Rooms", type_ = "integer", json_path = ".status.rooms"),
+    printcolumn(name = "Default", type_ = "string", json_path = ".metadata.annotations.roomclass\\.roomkeeper\\.io/is-default-class"),
+    printcolumn(name = "URL", type_ = "string", json_path = ".spec.backend.liveKit.url", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomClassSpec {
+    /// The media server. Exactly one kind of backend is set.
+    pub backend: Backend,
+
+    /// Namespaces whose Rooms may use this class. Default: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_namespaces: Option<AllowedNamespaces>,
+
+    /// Limits of the Rooms of this class. A Room that asks for more is not accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<RoomClassLimits>,
+
+    /// Seconds after the end of its window at which a Room is deleted, unless it says otherwise itself or Argo CD or Flux
+    /// tracks it. Default: 86400 (24 hours).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 2_147_483_647))]
+    pub ttl_seconds_after_expired: Option<i32>,
+}
+
+/// The kinds of media server; exactly one is set.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.liveKit)").message("spec.backend: exactly one backend must be set (liveKit)"))]
+pub struct Backend {
+    /// A LiveKit server or cluster, version 1.13 or later. It must run with room.auto_create: false, otherwise every
+    /// media token could revive an ended call, and the class is not used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live_kit: Option<LiveKit>,
+}
+
+/// How to reach a LiveKit server.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct LiveKit {
+    /// Address of LiveKit's HTTP API as Roomkeeper reaches it, for example http://livekit.livekit.svc:7880.
+    #[schemars(length(max = 2048), regex(pattern = r"^https?://[^\s/?#@]+/?$"))]
+    pub url: String,
+
+    /// Address of LiveKit's WebSocket as clients reach it, for example wss://livekit.example.org. Default: url with ws
+    /// in place of http.
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "publicURL")]
+    #[schemars(length(max = 2048), regex(pattern = r"^wss?://[^\s/?#@]+/?$"))]
+    pub public_url: Option<String>,
+
+    /// The Secret in Roomkeeper's own namespace whose keys apiKey and apiSecret hold LiveKit's API key and secret.
+    pub credentials_secret_ref: CredentialsSecretRef,
+}
+
+/// Reference to a Secret in Roomkeeper's own namespace.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct CredentialsSecretRef {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+/// Which namespaces may use a class.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.selector) == (self.from == 'Selector')")
+    .message("spec.allowedNamespaces.selector: must be set if, and only if, from is Selector"))]
+pub struct AllowedNamespaces {
+    /// All: every namespace. Selector: namespaces whose labels match the selector.
+    pub from: NamespacesFrom,
+
+    /// Label selector of namespaces, used with from: Selector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<LabelSelector>,
+}
+
+/// How a class picks namespaces.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NamespacesFrom {
+    /// Every namespace.
+    #[default]
+    All,
+    /// Namespaces whose labels match the selector.
+    Selector,
+}
+
+/// Limits of the Rooms of a class.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomClassLimits {
+    /// Most people in one call, 1 to 350. Default: 350.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 350))]
+    pub max_participants: Option<i32>,
+
+    /// Longest window of a Room, as Kubernetes duration such as 8h. More than 0, at most 4320h (180 days). Default: 4320h.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", length(min = 1, max = 32))]
+    #[x_kube(validation = Rule::new("duration(self) > duration('0s') && duration(self) <= duration('4320h')").message(
+        Message::Expression("'spec.limits.maxDuration: \"' + self + '\" must be more than 0 and at most 4320h (180 days)'".into())
+    ))]
+    pub max_duration: Option<Duration>,
+}
+
+/// What the controller observed of a class.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomClassStatus {
+    /// Generation of the spec that this status describes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// What the media server of this class can do: LiveRoles (a changed role reaches joined people), LiveRemoval (people
+    /// can be put out of a call), TypedSources (camera and screen are told apart).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub capabilities: Vec<String>,
+
+    /// Number of Rooms of this class, refreshed at most every 10 seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rooms: Option<i32>,
+
+    /// Ready says whether the media server can be used; reasons when not: Unreachable, Unauthorized, UnsafeAutoCreate,
+    /// Misconfigured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub conditions: Vec<Condition>,
+}

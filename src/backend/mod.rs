@@ -1,0 +1,80 @@
+//! Media servers behind one trait, in the words of the domain.
+//!
+//! Every operation is idempotent, and a session that is absent counts as closed. Errors are classified where they arise,
+//! as [`Failure`]s. Backends know neither Kubernetes nor each other.
+
+mod registry;
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+pub use registry::Registry;
+
+use crate::api::Role;
+use crate::domain::{Failure, Seat, Ticket};
+
+/// What a backend can do, as plain data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// A changed role reaches joined people.
+    pub live_roles: bool,
+    /// People can be put out of a call.
+    pub live_removal: bool,
+    /// Camera and screen are told apart, so that a role may have one and not the other.
+    pub typed_sources: bool,
+}
+
+/// A session seen in a sweep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// Name of the session.
+    pub id: String,
+    /// People in it.
+    pub joined: u32,
+}
+
+/// What a joining client needs.
+pub struct Admission {
+    /// Address of the media server's signalling, for clients.
+    pub url: String,
+    /// Media token: a secret.
+    pub token: String,
+}
+
+impl fmt::Debug for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admission").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+/// A media server that holds sessions.
+#[async_trait]
+pub trait Backend: Send + Sync {
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Whether it can be reached, takes the credentials and is set up safely.
+    async fn probe(&self) -> Result<(), Failure>;
+
+    /// The people in a session, without the media server's own services; `None` when there is no such session.
+    async fn observe(&self, session: &str) -> Result<Option<Vec<Seat>>, Failure>;
+
+    /// Makes the session if it is absent.
+    async fn ensure(&self, session: &str) -> Result<(), Failure>;
+
+    /// Mints the media token of a person for a session.
+    fn admit(&self, session: &str, ticket: &Ticket) -> Result<Admission, Failure>;
+
+    /// Gives a joined person a role and a display name, without reconnecting. Fine when the person is not there.
+    async fn set_role(&self, session: &str, identity: &str, role: Role, display_name: &str) -> Result<(), Failure>;
+
+    /// Puts a person out. Fine when the person, or the session, is not there.
+    async fn remove(&self, session: &str, identity: &str) -> Result<(), Failure>;
+
+    /// Ends a session and puts everybody out. Fine when it is absent.
+    async fn close(&self, session: &str) -> Result<(), Failure>;
+
+    /// All sessions whose name begins with `prefix`.
+    async fn sweep(&self, prefix: &str) -> Result<Vec<Sighting>, Failure>;
+}

@@ -1,0 +1,36 @@
+//! Which backend serves which class.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::Backend;
+use crate::api::Reason;
+use crate::domain::Failure;
+
+/// The backends by name of the class. Whoever watches the classes fills it, everybody else reads.
+#[derive(Default)]
+pub struct Registry {
+    classes: RwLock<HashMap<String, Usable>>,
+}
+
+/// A backend, or why there is none to use.
+type Usable = Result<Arc<dyn Backend>, Failure>;
+
+impl Registry {
+    /// The backend of a class, or why it cannot be used.
+    pub fn get(&self, class: &str) -> Usable {
+        let classes = self.classes.read().unwrap_or_else(PoisonError::into_inner);
+        let unknown = || Failure::transient(Reason::Unreachable, "the media server of this class is not known yet");
+        classes.get(class).cloned().unwrap_or_else(|| Err(unknown()))
+    }
+
+    /// Sets the backend of a class, or why it cannot be used.
+    pub fn set(&self, class: &str, usable: Usable) {
+        self.classes.write().unwrap_or_else(PoisonError::into_inner).insert(class.to_owned(), usable);
+    }
+
+    /// Forgets a class.
+    pub fn remove(&self, class: &str) {
+        self.classes.write().unwrap_or_else(PoisonError::into_inner).remove(class);
+    }
+}

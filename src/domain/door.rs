@@ -1,0 +1,123 @@
+//! Who may come in, and when: the decision that the gateway takes on every use of an invite.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::invite::Invite;
+use super::validate::{Person, ValidRoom, invite_id, people};
+use super::window::{Moment, later};
+use crate::api::{Role, Room};
+
+/// How long a media token is good for, unless the window ends before. Long enough to connect, short enough to be useless
+/// when it leaks.
+const TICKET_LIFETIME: Duration = Duration::from_secs(60);
+
+/// Why somebody does not come in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The invite lets nobody in: unknown, forged, rotated, of a removed or suspended person. One answer for all.
+    #[error("the invite is not valid")]
+    InvalidInvite,
+    /// The window has not begun.
+    #[error("the call has not begun")]
+    TooEarly {
+        /// When the door opens.
+        opens_at: Timestamp,
+    },
+    /// The window is over.
+    #[error("the call is over")]
+    Over,
+    /// The Room is suspended.
+    #[error("the call is suspended")]
+    Suspended,
+    /// As many people as the Room allows are in the call.
+    #[error("the call is full")]
+    Full,
+}
+
+/// The door of a Room, as the people before it see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DoorState {
+    /// Before the window.
+    Early,
+    /// Joinable.
+    Open,
+    /// After the window.
+    Over,
+    /// Closed by `spec.suspend`.
+    Suspended,
+}
+
+/// Somebody with a valid invite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Visitor {
+    /// The person.
+    pub person: Person,
+}
+
+/// What a media token is made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// Identity in the call: the participant's name.
+    pub identity: String,
+    /// The name that others see.
+    pub display_name: String,
+    /// The role.
+    pub role: Role,
+    /// Generation of the invite.
+    pub generation: i64,
+    /// The first moment at which the token is good.
+    pub not_before: Timestamp,
+    /// The first moment at which the token is no longer good.
+    pub expires_at: Timestamp,
+}
+
+/// Who stands before the door with this (verified) invite, judged by the live Room. `None` for `room` when there is none.
+///
+/// Needs no class: people are told from strangers while a spec is not accepted too.
+pub fn identify(room: Option<&Room>, invite: &Invite) -> Result<Visitor, Refusal> {
+    let room = room.ok_or(Refusal::InvalidInvite)?;
+    let same_room = invite_id(room).is_some_and(|id| id == invite.id)
+        && room.metadata.name.as_deref() == Some(&invite.room)
+        && room.metadata.namespace.as_deref() == Some(&invite.namespace);
+    if !same_room {
+        return Err(Refusal::InvalidInvite);
+    }
+    people(&room.spec)
+        .find(|person| person.name == invite.participant)
+        .filter(|person| !person.suspended && person.generation == invite.generation)
+        .map(|person| Visitor { person })
+        .ok_or(Refusal::InvalidInvite)
+}
+
+/// The state of the door at `now`.
+#[must_use]
+pub fn state(room: &ValidRoom, now: Timestamp) -> DoorState {
+    match room.window.at(now) {
+        Moment::After => DoorState::Over,
+        _ if room.suspend => DoorState::Suspended,
+        Moment::Before => DoorState::Early,
+        Moment::During => DoorState::Open,
+    }
+}
+
+/// Lets a visitor in at `now`, if the door is open. `others` is the number of other people in the call or on their way in.
+pub fn admit(room: &ValidRoom, visitor: &Visitor, others: usize, now: Timestamp) -> Result<Ticket, Refusal> {
+    match state(room, now) {
+        DoorState::Early => return Err(Refusal::TooEarly { opens_at: room.window.from }),
+        DoorState::Over => return Err(Refusal::Over),
+        DoorState::Suspended => return Err(Refusal::Suspended),
+        DoorState::Open if others >= room.max_participants => return Err(Refusal::Full),
+        DoorState::Open => {}
+    }
+    let Person { name, display_name, role, generation, suspended: _ } = visitor.person.clone();
+    Ok(Ticket {
+        identity: name,
+        display_name,
+        role,
+        generation,
+        not_before: now,
+        expires_at: later(now, TICKET_LIFETIME).min(room.window.until),
+    })
+}

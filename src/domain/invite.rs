@@ -1,0 +1,129 @@
+//! Invites: who somebody is, signed. A PASETO v4.public token, which any PASETO library can check with the public key.
+//!
+//! An invite says who, never what or when: role, window, suspension and generation are read from the live Room at every
+//! use. Signing is deterministic, so the same person always gets the same link, after a crash or a restore too.
+
+use std::collections::BTreeMap;
+
+use ed25519_compact::{KeyPair, SecretKey, Seed};
+use pasetors::Public;
+use pasetors::keys::{AsymmetricPublicKey, AsymmetricSecretKey};
+use pasetors::token::UntrustedToken;
+use pasetors::version4::{PublicToken, V4};
+use serde::{Deserialize, Serialize};
+
+/// Keeps tokens that the same keys might sign for another purpose from passing as invites.
+const PURPOSE: &[u8] = b"roomkeeper.io/invite/v1";
+/// Longest invite that is looked at, in bytes: names and key id at their longest take less than 1 KiB.
+const MAX_LENGTH: usize = 2048;
+/// What entries of the Secret with the signing keys end in.
+const KEY_SUFFIX: &str = ".pem";
+
+/// Who an invite is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invite {
+    /// Namespace of the Room.
+    #[serde(rename = "ns")]
+    pub namespace: String,
+    /// Name of the Room.
+    pub room: String,
+    /// What the Room's invites are bound to: `spec.id` or the UID.
+    pub id: String,
+    /// Name of the participant.
+    #[serde(rename = "sub")]
+    pub participant: String,
+    /// Generation of the invite.
+    #[serde(rename = "gen")]
+    pub generation: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Footer {
+    kid: String,
+}
+
+/// An invite that no key of this installation signed. Says nothing more, on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the invite is not valid")]
+pub struct InvalidInvite;
+
+/// Why signing keys cannot be used. Never quotes a key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// An entry is not an Ed25519 private key.
+    #[error("entry {0} is not an Ed25519 private key in PEM (PKCS#8), as `openssl genpkey -algorithm ed25519` writes it")]
+    NotAKey(String),
+    /// No entry ends in `.pem`.
+    #[error("there is no entry that ends in .pem")]
+    NoKeys,
+    /// The library refused to sign.
+    #[error("an invite could not be signed")]
+    Signing,
+}
+
+/// The signing keys by id, which sort by age: the last one signs, all verify.
+pub struct KeyRing {
+    older: BTreeMap<String, Key>,
+    newest_id: String,
+    newest: Key,
+}
+
+struct Key {
+    secret: AsymmetricSecretKey<V4>,
+    public: AsymmetricPublicKey<V4>,
+}
+
+impl KeyRing {
+    /// The keys in `entries`: each entry `<id>.pem` holds an Ed25519 private key. Ids sort by age, the last one signs.
+    pub fn from_entries<'a>(entries: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<Self, KeyError> {
+        let mut keys = BTreeMap::new();
+        for (name, pem) in entries {
+            let Some(id) = name.strip_suffix(KEY_SUFFIX) else { continue };
+            let key = Key::from_pem(pem).ok_or_else(|| KeyError::NotAKey(name.to_owned()))?;
+            keys.insert(id.to_owned(), key);
+        }
+        let (newest_id, newest) = keys.pop_last().ok_or(KeyError::NoKeys)?;
+        Ok(Self { older: keys, newest_id, newest })
+    }
+
+    /// Id of the key that signs.
+    #[must_use]
+    pub fn signing_key_id(&self) -> &str {
+        &self.newest_id
+    }
+
+    /// The invite as token. The same invite gives the same token as long as the same key signs.
+    pub fn sign(&self, invite: &Invite) -> Result<String, KeyError> {
+        let message = serde_json::to_vec(invite).map_err(|_| KeyError::Signing)?;
+        let footer = serde_json::to_vec(&Footer { kid: self.newest_id.clone() }).map_err(|_| KeyError::Signing)?;
+        PublicToken::sign(&self.newest.secret, &message, Some(&footer), Some(PURPOSE)).map_err(|_| KeyError::Signing)
+    }
+
+    /// Who the token is for, if one of the keys signed it.
+    pub fn verify(&self, token: &str) -> Result<Invite, InvalidInvite> {
+        if token.len() > MAX_LENGTH {
+            return Err(InvalidInvite);
+        }
+        let token = UntrustedToken::<Public, V4>::try_from(token).map_err(|_| InvalidInvite)?;
+        let footer: Footer = serde_json::from_slice(token.untrusted_footer()).map_err(|_| InvalidInvite)?;
+        let known = if footer.kid == self.newest_id { Some(&self.newest) } else { self.older.get(&footer.kid) };
+        // An unknown key id costs the same time as a wrong signature.
+        let verified = PublicToken::verify(&known.unwrap_or(&self.newest).public, &token, None, Some(PURPOSE));
+        let verified = verified.map_err(|_| InvalidInvite)?;
+        known.ok_or(InvalidInvite)?;
+        serde_json::from_str(verified.payload()).map_err(|_| InvalidInvite)
+    }
+}
+
+impl Key {
+    fn from_pem(pem: &[u8]) -> Option<Self> {
+        let pair = KeyPair::from_seed(SecretKey::from_pem(std::str::from_utf8(pem).ok()?).ok()?.seed());
+        Some(Self { secret: AsymmetricSecretKey::from(pair.sk.as_ref()).ok()?, public: AsymmetricPublicKey::from(pair.pk.as_ref()).ok()? })
+    }
+}
+
+/// A new signing key as entry of the Secret: name and PEM. `id` should sort after all ids in use.
+#[must_use]
+pub fn generate_key(id: &str) -> (String, String) {
+    (format!("{id}{KEY_SUFFIX}"), KeyPair::from_seed(Seed::generate()).sk.to_pem())
+}

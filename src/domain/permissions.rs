@@ -1,0 +1,43 @@
+//! What each role may do.
+
+use crate::api::Role;
+
+/// What a person may do in a call. Everybody hears and sees.
+// One flag per permission is what a permission table is.
+#[allow(clippy::struct_excessive_bools)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Permissions {
+    /// Publish a microphone.
+    pub microphone: bool,
+    /// Publish a camera.
+    pub camera: bool,
+    /// Publish a screen, with its sound.
+    pub screen_share: bool,
+    /// Send chat and data.
+    pub data: bool,
+    /// Mute others, remove others, end the call for all.
+    pub moderate: bool,
+    /// Add people while the call runs.
+    pub add_people: bool,
+}
+
+impl Permissions {
+    /// The permissions of a role, as Azure Communication Services Rooms has them, with chat added.
+    #[must_use]
+    pub const fn of(role: Role) -> Self {
+        let (takes_part, shares, presents) = match role {
+            Role::Presenter => (true, true, true),
+            Role::Collaborator => (true, true, false),
+            Role::Attendee => (true, false, false),
+            Role::Consumer => (false, false, false),
+        };
+        Self {
+            microphone: takes_part,
+            camera: takes_part,
+            screen_share: shares,
+            data: takes_part,
+            moderate: presents,
+            add_people: presents,
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! From manifest to [`ValidRoom`]: past this stage nothing reads a spec.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::core::{Selector, SelectorExt};
+
+use super::window::{Window, later};
+use crate::api::{
+    AllowedNamespaces, DEFAULT_CLASS_ANNOTATION, DEFAULT_TTL_SECONDS, MAX_PARTICIPANTS, MAX_WINDOW, NamespacesFrom, Reason, Role, Room,
+    RoomClass, RoomSpec,
+};
+
+/// A Room whose spec is valid for its class, with every default filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValidRoom {
+    /// Namespace of the Room.
+    pub namespace: String,
+    /// Name of the Room.
+    pub name: String,
+    /// UID of the object.
+    pub uid: String,
+    /// What invites are bound to: `spec.id` or the UID.
+    pub invite_id: String,
+    /// Title of the call.
+    pub display_name: String,
+    /// Name of the class.
+    pub class: String,
+    /// The window in force.
+    pub window: Window,
+    /// Everybody on the list, by name.
+    pub people: Vec<Person>,
+    /// Most people in the call at one time.
+    pub max_participants: usize,
+    /// The door is closed by the spec.
+    pub suspend: bool,
+    /// How long after the end the object is deleted; `None` means never.
+    pub ttl: Option<Duration>,
+    /// What the invite Secrets carry besides their own keys.
+    pub invite_metadata: InviteMetadata,
+}
+
+/// Labels and annotations for invite Secrets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct InviteMetadata {
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// Somebody on the list, with every default filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// Stable identity.
+    pub name: String,
+    /// The name that others see.
+    pub display_name: String,
+    /// The role.
+    pub role: Role,
+    /// Kept out, but on the list.
+    pub suspended: bool,
+    /// Generation of the invite.
+    pub generation: i64,
+}
+
+/// Why a spec is not accepted: reason and message of the condition `Accepted`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}: {message}")]
+pub struct Rejection {
+    /// The reason.
+    pub reason: Reason,
+    /// Names field, value and limit.
+    pub message: String,
+}
+
+impl Rejection {
+    fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
+    }
+}
+
+/// What the invites of a Room are bound to; `None` before the API server has given it a UID.
+#[must_use]
+pub fn invite_id(room: &Room) -> Option<&str> {
+    room.spec.id.as_deref().or(room.metadata.uid.as_deref())
+}
+
+/// The people on the list of a spec, with defaults filled in.
+pub fn people(spec: &RoomSpec) -> impl Iterator<Item = Person> + '_ {
+    spec.participants.iter().map(|participant| Person {
+        name: participant.name.clone(),
+        display_name: participant.display_name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| participant.name.clone()),
+        role: participant.role.unwrap_or_default(),
+        suspended: participant.suspended,
+        generation: participant.invite_generation.unwrap_or_default(),
+    })
+}
+
+/// The class that a Room uses: the one it names, or the one annotated as default.
+pub fn choose_class<'a>(room: &Room, classes: impl IntoIterator<Item = &'a RoomClass>) -> Result<&'a RoomClass, Rejection> {
+    let mut classes = classes.into_iter();
+    if let Some(name) = &room.spec.room_class_name {
+        return classes
+            .find(|class| class.metadata.name.as_ref() == Some(name))
+            .ok_or_else(|| Rejection::new(Reason::ClassNotFound, format!("spec.roomClassName: there is no RoomClass \"{name}\"")));
+    }
+    let is_default = |class: &&RoomClass| {
+        let annotations = class.metadata.annotations.as_ref();
+        annotations.and_then(|all| all.get(DEFAULT_CLASS_ANNOTATION)).is_some_and(|value| value == "true")
+    };
+    let mut defaults = classes.filter(is_default);
+    let class = defaults.next().ok_or_else(|| {
+        Rejection::new(
+            Reason::NoDefaultClass,
+            format!("spec.roomClassName: is not set, and no RoomClass is annotated with {DEFAULT_CLASS_ANNOTATION}: \"true\""),
+        )
+    })?;
+    match defaults.next() {
+        None => Ok(class),
+        Some(_) => Err(Rejection::new(
+            Reason::SeveralDefaultClasses,
+            format!("spec.roomClassName: is not set, and more than one RoomClass is annotated with {DEFAULT_CLASS_ANNOTATION}: \"true\""),
+        )),
+    }
+}
+
+/// Whether a class is open to a namespace with these labels; `None` when the namespace is not known.
+pub fn admits_namespace(class: &RoomClass, namespace: &str, labels: Option<&BTreeMap<String, String>>) -> Result<(), Rejection> {
+    let refused = || {
+        Rejection::new(
+            Reason::NamespaceNotAllowed,
+            format!("RoomClass \"{}\" is not open to namespace \"{namespace}\"", class.metadata.name.as_deref().unwrap_or_default()),
+        )
+    };
+    match &class.spec.allowed_namespaces {
+        None | Some(AllowedNamespaces { from: NamespacesFrom::All, .. }) => Ok(()),
+        Some(AllowedNamespaces { from: NamespacesFrom::Selector, selector }) => {
+            let selector = Selector::try_from(selector.clone().unwrap_or_default()).map_err(|_| refused())?;
+            if labels.is_some_and(|labels| selector.matches(labels)) { Ok(()) } else { Err(refused()) }
+        }
+    }
+}
+
+/// Judges a Room by its class. What the API server already refuses is judged again, because rules of an older CRD may
+/// have let it pass.
+pub fn validate(room: &Room, class: &RoomClass) -> Result<ValidRoom, Rejection> {
+    let missing = |field: &str| Rejection::new(Reason::InvalidSpec, format!("metadata.{field}: is missing"));
+    let meta = &room.metadata;
+    let name = meta.name.clone().ok_or_else(|| missing("name"))?;
+    let uid = meta.uid.clone().ok_or_else(|| missing("uid"))?;
+    let people: Vec<Person> = people(&room.spec).collect();
+    if people.len() > limit_from(MAX_PARTICIPANTS) {
+        let message = format!("spec.participants: {} people, at most {MAX_PARTICIPANTS} are allowed", people.len());
+        return Err(Rejection::new(Reason::TooManyParticipants, message));
+    }
+    Ok(ValidRoom {
+        namespace: meta.namespace.clone().ok_or_else(|| missing("namespace"))?,
+        invite_id: room.spec.id.clone().unwrap_or_else(|| uid.clone()),
+        display_name: room.spec.display_name.clone().filter(|title| !title.is_empty()).unwrap_or_else(|| name.clone()),
+        class: class.metadata.name.clone().unwrap_or_default(),
+        window: window(room, class)?,
+        people,
+        max_participants: max_participants(room, class)?,
+        suspend: room.spec.suspend,
+        ttl: ttl(room, class),
+        invite_metadata: invite_metadata(&room.spec),
+        name,
+        uid,
+    })
+}
+
+fn window(room: &Room, class: &RoomClass) -> Result<Window, Rejection> {
+    let created = room.metadata.creation_timestamp.as_ref().map_or(Timestamp::MIN, |time| time.0);
+    let limit: Duration = class.spec.limits.as_ref().and_then(|limits| limits.max_duration).map_or(MAX_WINDOW, Into::into).min(MAX_WINDOW);
+    let RoomSpec { valid_from, valid_until, duration, .. } = &room.spec;
+    let length = duration.map_or(limit, Duration::from);
+    let from = valid_from.as_ref().map(|time| time.0);
+    let window = match (from, valid_until) {
+        (Some(from), Some(until)) => Window { from, until: until.0 },
+        // A Room that is created after its end has no window left, and is Expired from the start.
+        (None, Some(until)) => Window { from: created.min(until.0), until: until.0 },
+        (from, None) => {
+            let from = from.unwrap_or(created);
+            Window { from, until: later(from, length) }
+        }
+    };
+    if from.is_some() && window.until <= window.from {
+        let message = format!("spec.validUntil: {} must be after spec.validFrom, which is {}", window.until, window.from);
+        return Err(Rejection::new(Reason::InvalidSpec, message));
+    }
+    if window.until.duration_since(window.from).unsigned_abs() > limit {
+        let field = if valid_until.is_some() { "validUntil" } else { "duration" };
+        let message = format!(
+            "spec.{field}: a window from {} to {} is longer than the {} that the class allows",
+            window.from,
+            window.until,
+            hours(limit)
+        );
+        return Err(Rejection::new(Reason::WindowTooLong, message));
+    }
+    Ok(window)
+}
+
+fn max_participants(room: &Room, class: &RoomClass) -> Result<usize, Rejection> {
+    let limit = class.spec.limits.as_ref().and_then(|limits| limits.max_participants).unwrap_or(MAX_PARTICIPANTS).min(MAX_PARTICIPANTS);
+    match room.spec.max_participants {
+        Some(wanted) if wanted > limit => Err(Rejection::new(
+            Reason::TooManyParticipants,
+            format!("spec.maxParticipants: {wanted} is more than the {limit} that the class allows"),
+        )),
+        wanted => Ok(limit_from(wanted.unwrap_or(limit))),
+    }
+}
+
+fn limit_from(number: i32) -> usize {
+    usize::try_from(number).unwrap_or_default()
+}
+
+fn hours(limit: Duration) -> String {
+    let minutes = limit.as_secs() / 60;
+    if minutes % 60 == 0 { format!("{}h", minutes / 60) } else { format!("{minutes}m") }
+}
+
+/// Labels and annotations by which GitOps tools track what they applied.
+fn tracked_by_gitops(room: &Room) -> bool {
+    let is_tracking = |key: &str| {
+        key.starts_with("argocd.argoproj.io/") || key.split_once('/').is_some_and(|(prefix, _)| prefix.ends_with(".toolkit.fluxcd.io"))
+    };
+    let labels = room.metadata.labels.iter().flat_map(BTreeMap::keys);
+    labels.chain(room.metadata.annotations.iter().flat_map(BTreeMap::keys)).any(|key| is_tracking(key))
+}
+
+fn ttl(room: &Room, class: &RoomClass) -> Option<Duration> {
+    let seconds = match room.spec.ttl_seconds_after_expired {
+        Some(seconds) => seconds,
+        None if tracked_by_gitops(room) => return None,
+        None => class.spec.ttl_seconds_after_expired.unwrap_or(DEFAULT_TTL_SECONDS),
+    };
+    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or_default()))
+}
+
+fn invite_metadata(spec: &RoomSpec) -> InviteMetadata {
+    let metadata = spec.invite_template.as_ref().and_then(|template| template.metadata.clone()).unwrap_or_default();
+    InviteMetadata { labels: metadata.labels, annotations: metadata.annotations }
+}

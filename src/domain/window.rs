@@ -1,0 +1,44 @@
+//! The window of a Room and where a moment lies in it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// The time in which a Room can be joined: `from` belongs to it, `until` does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Window {
+    /// The moment the door opens.
+    pub from: Timestamp,
+    /// The moment the call ends.
+    pub until: Timestamp,
+}
+
+/// Where a moment lies relative to a [`Window`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Before the door opens.
+    Before,
+    /// While the Room can be joined.
+    During,
+    /// At or after the end.
+    After,
+}
+
+impl Window {
+    /// Where `now` lies. A window whose end is not after its start is over.
+    #[must_use]
+    pub fn at(&self, now: Timestamp) -> Moment {
+        if now >= self.until {
+            Moment::After
+        } else if now < self.from {
+            Moment::Before
+        } else {
+            Moment::During
+        }
+    }
+}
+
+/// `moment` plus `length`, held at the end of representable time.
+pub(super) fn later(moment: Timestamp, length: Duration) -> Timestamp {
+    moment.checked_add(length).unwrap_or(Timestamp::MAX)
+}
