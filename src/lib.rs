@@ -4,4 +4,10 @@
 
 pub mod api;
 pub mod backend;
+pub mod clock;
+pub mod cluster;
+pub mod config;
+pub mod controller;
 pub mod domain;
+pub mod metrics;
+pub mod telemetry;

@@ -1,4 +1,56 @@
-//! The `roomkeeper` binary.
-fn main() {
-    print!("{}", roomkeeper::api::crds().yaml().unwrap_or_default());
+//! The `roomkeeper` binary: arguments, start-up, and one call per role.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::Parser;
+use roomkeeper::config::{Cli, Command, ControllerArgs};
+use roomkeeper::metrics::Metrics;
+use roomkeeper::{api, cluster, controller, telemetry};
+use tokio::signal::unix::{SignalKind, signal};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Cli { command, log, log_format } = Cli::parse();
+    let result = match telemetry::init(&log, log_format) {
+        Ok(()) => run(command).await,
+        Err(error) => Err(error.into()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "roomkeeper stops");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<(), Box<dyn Error>> {
+    match command {
+        Command::Crds => {
+            print!("{}", api::crds().yaml()?);
+            Ok(())
+        }
+        Command::Controller(ControllerArgs { operator_namespace, gateway_url, metrics_addr, resync }) => {
+            let settings = controller::Settings { operator_namespace, gateway_url, resync: resync.into() };
+            let metrics = Metrics::default();
+            let work = controller::run(cluster::client().await?, settings, metrics.clone(), shutdown()?);
+            tokio::select! {
+                result = work => Ok(result?),
+                result = metrics.serve(metrics_addr) => Ok(result?),
+            }
+        }
+        Command::Gateway(_) => Ok(()),
+    }
+}
+
+/// Ends with the first SIGTERM or SIGINT.
+fn shutdown() -> std::io::Result<impl Future<Output = ()> + Send + Sync + 'static> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

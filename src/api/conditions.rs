@@ -90,8 +90,6 @@ pub enum Reason {
     ParticipantRemoved,
     /// Event: the Room was deleted without its session being known as closed.
     SessionLeftBehind,
-    /// Event: the Room was deleted because its TTL was over.
-    DeletedAfterTtl,
 }
 
 impl fmt::Display for ConditionType {

@@ -6,6 +6,9 @@ use serde_json::json;
 
 use super::{Room, RoomClass};
 
+/// Longest name of a Room: invite Secrets carry it as the value of a label.
+const MAX_ROOM_NAME: i64 = 63;
+
 /// The CRDs with the names of the files that `crds/` keeps them in.
 pub struct Crds(Vec<(&'static str, CustomResourceDefinition)>);
 
@@ -21,6 +24,15 @@ pub fn crds() -> Crds {
             schema.x_kubernetes_map_type = Some("atomic".into());
             atomic_lists(schema);
         }
+    }
+    for schema in root_schemas(&mut room) {
+        let name = JSONSchemaProps { type_: Some("string".into()), max_length: Some(MAX_ROOM_NAME), ..JSONSchemaProps::default() };
+        let metadata = JSONSchemaProps {
+            type_: Some("object".into()),
+            properties: Some([("name".to_owned(), name)].into()),
+            ..JSONSchemaProps::default()
+        };
+        schema.properties.get_or_insert_default().insert("metadata".into(), metadata);
     }
     for schema in status_schemas(&mut room) {
         // Shows Pending, and keeps kstatus from counting a Room as ready, before the controller has seen it; costs no write.
@@ -58,11 +70,12 @@ impl Crds {
     }
 }
 
+fn root_schemas(crd: &mut CustomResourceDefinition) -> impl Iterator<Item = &mut JSONSchemaProps> {
+    crd.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut())
+}
+
 fn status_schemas(crd: &mut CustomResourceDefinition) -> impl Iterator<Item = &mut JSONSchemaProps> {
-    crd.spec
-        .versions
-        .iter_mut()
-        .filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut()?.properties.as_mut()?.get_mut("status"))
+    root_schemas(crd).filter_map(|schema| schema.properties.as_mut()?.get_mut("status"))
 }
 
 fn atomic_lists(schema: &mut JSONSchemaProps) {

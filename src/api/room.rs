@@ -31,12 +31,9 @@ use super::status::RoomStatus;
     printcolumn(name = "Opens", type_ = "string", json_path = ".status.validFrom"),
     printcolumn(name = "Closes", type_ = "string", json_path = ".status.validUntil"),
     printcolumn(name = "Joined", type_ = "integer", json_path = ".status.counts.joined"),
-    printcolumn(name = "Class", type_ = "string", json_path = ".spec.roomClassName", priority = 1),
+    printcolumn(name = "Class", type_ = "string", json_path = ".status.roomClassName", priority = 1),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    validation = Rule::new("self.metadata.name.size() <= 63").message(Message::Expression(
-        "'metadata.name: \"' + self.metadata.name + '\" has ' + string(self.metadata.name.size()) + ' characters, at most 63 are allowed, because invite Secrets carry the name as a label'".into()
-    )),
     validation = Rule::new("!has(oldSelf.status) || !has(oldSelf.status.phase) || oldSelf.status.phase != 'Open' || has(self.spec.validFrom) == has(oldSelf.spec.validFrom) && (!has(self.spec.validFrom) || self.spec.validFrom == oldSelf.spec.validFrom)")
         .message("spec.validFrom: cannot change while the Room is Open; end it by spec.validUntil or set spec.suspend first")
 )]
@@ -45,10 +42,10 @@ use super::status::RoomStatus;
     validation = Rule::new("!(has(self.validUntil) && has(self.duration))")
         .message("spec.validUntil and spec.duration: at most one of the two may be set"),
     validation = Rule::new("!has(self.validFrom) || !has(self.validUntil) || self.validUntil > self.validFrom").message(
-        Message::Expression("'spec.validUntil: ' + string(self.validUntil) + ' must be after spec.validFrom, which is ' + string(self.validFrom)".into())
+        Message::Expression("'spec.validUntil: %s must be after spec.validFrom, which is %s'.format([self.validUntil, self.validFrom])".into())
     ),
     validation = Rule::new("!has(self.validFrom) || !has(self.validUntil) || self.validUntil - self.validFrom <= duration('4320h')").message(
-        Message::Expression("'spec.validUntil: ' + string(self.validUntil) + ' makes a window of ' + string(self.validUntil - self.validFrom) + ', at most 180 days (4320h) are allowed'".into())
+        Message::Expression("'spec.validUntil: %s makes a window of %s, at most 180 days (4320h) are allowed'.format([self.validUntil, self.validUntil - self.validFrom])".into())
     ),
     validation = Rule::new("has(self.id) == has(oldSelf.id) && (!has(self.id) || self.id == oldSelf.id)").message("spec.id: is immutable, invites are bound to it"),
     validation = Rule::new("has(self.roomClassName) == has(oldSelf.roomClassName) && (!has(self.roomClassName) || self.roomClassName == oldSelf.roomClassName)")
@@ -90,7 +87,7 @@ pub struct RoomSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", length(min = 1, max = 32))]
     #[x_kube(validation = Rule::new("duration(self) > duration('0s') && duration(self) <= duration('4320h')").message(
-        Message::Expression("'spec.duration: \"' + self + '\" must be more than 0 and at most 4320h (180 days)'".into())
+        Message::Expression("'spec.duration: \"%s\" must be more than 0 and at most 4320h (180 days)'.format([self])".into())
     ))]
     pub duration: Option<Duration>,
 
@@ -130,7 +127,7 @@ pub struct RoomSpec {
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("!has(oldSelf.inviteGeneration) || (has(self.inviteGeneration) ? self.inviteGeneration : 0) >= oldSelf.inviteGeneration").message(
-        Message::Expression("'spec.participants: inviteGeneration of \"' + self.name + '\" is ' + (has(self.inviteGeneration) ? string(self.inviteGeneration) : 'absent') + ' and was ' + string(oldSelf.inviteGeneration) + '; it never shrinks, because the invites of older generations would work again'".into())
+        Message::Expression("'spec.participants: inviteGeneration of \"%s\" is %d and was %d; it never shrinks, because the invites of older generations would work again'.format([self.name, has(self.inviteGeneration) ? self.inviteGeneration : 0, oldSelf.inviteGeneration])".into())
     )
 )]
 pub struct Participant {
@@ -217,9 +214,8 @@ fn annotations_schema(_: &mut SchemaGenerator) -> Schema {
 fn metadata_map_schema(field: &str, values: &serde_json::Value) -> Schema {
     let bad_key = "!k.matches('^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$')";
     let reserved = format!("k.matches('^([-a-z0-9.]+\\\\.)?({})/')", RESERVED.replace('\\', "\\\\"));
-    let naming = |text: &str, filter: &str| {
-        format!("'spec.inviteTemplate.metadata.{field}: {text}: ' + self.filter(k, {filter}).map(k, '\"' + k + '\"').join(', ')")
-    };
+    let naming =
+        |text: &str, filter: &str| format!("'spec.inviteTemplate.metadata.{field}: {text}: %s'.format([self.filter(k, {filter})])");
     json_schema!({
         "type": "object",
         "maxProperties": 16,

@@ -125,7 +125,7 @@ pub struct RoomClassLimits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", length(min = 1, max = 32))]
     #[x_kube(validation = Rule::new("duration(self) > duration('0s') && duration(self) <= duration('4320h')").message(
-        Message::Expression("'spec.limits.maxDuration: \"' + self + '\" must be more than 0 and at most 4320h (180 days)'".into())
+        Message::Expression("'spec.limits.maxDuration: \"%s\" must be more than 0 and at most 4320h (180 days)'.format([self])".into())
     ))]
     pub max_duration: Option<Duration>,
 }

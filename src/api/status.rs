@@ -20,6 +20,10 @@ pub struct RoomStatus {
     #[serde(default)]
     pub phase: Phase,
 
+    /// The RoomClass in use. A Room that names none keeps the class that was the default when it was accepted first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room_class_name: Option<String>,
+
     /// The moment the door opens, as it is in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_from: Option<Time>,

@@ -86,6 +86,16 @@ impl KeyRing {
         Ok(Self { older: keys, newest_id, newest })
     }
 
+    /// Whether two rings hold the same keys under the same ids.
+    #[must_use]
+    pub fn same_keys(&self, other: &Self) -> bool {
+        let public = |ring: &Self| -> Vec<(String, Vec<u8>)> {
+            let all = ring.older.iter().chain([(&ring.newest_id, &ring.newest)]);
+            all.map(|(id, key)| (id.clone(), key.public.as_bytes().to_vec())).collect()
+        };
+        public(self) == public(other)
+    }
+
     /// Id of the key that signs.
     #[must_use]
     pub fn signing_key_id(&self) -> &str {

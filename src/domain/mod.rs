@@ -6,15 +6,21 @@
 mod door;
 mod failure;
 mod invite;
+mod orphans;
 mod permissions;
+mod plan;
 mod session;
+mod status;
 mod validate;
 mod window;
 
 pub use door::{DoorState, Refusal, Ticket, Visitor, admit, identify, state};
 pub use failure::{Failure, FailureClass};
 pub use invite::{InvalidInvite, Invite, KeyError, KeyRing, generate_key};
+pub use orphans::{orphans, recorded_session};
 pub use permissions::Permissions;
+pub use plan::{Goal, Issue, Observed, Plan, SessionView, Step, plan, session_that_matters};
 pub use session::{Installation, Seat};
+pub use status::{Notice, Outcome, notices, status};
 pub use validate::{InviteMetadata, Person, Rejection, ValidRoom, admits_namespace, choose_class, invite_id, people, validate};
 pub use window::{Moment, Window};

@@ -1,0 +1,44 @@
+//! The only reader of the clock.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// How often the wall clock is held against the monotonic one.
+const CHECK_EVERY: Duration = Duration::from_millis(500);
+/// A difference that is more than scheduling noise.
+const STEP: Duration = Duration::from_millis(400);
+
+/// The wall clock, which decides what is early and what is over.
+#[must_use]
+// This is the one place that may.
+#[allow(clippy::disallowed_methods)]
+pub fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// Calls `stepped` whenever the wall clock moved otherwise than time passed: it was set, or the process or machine was
+/// suspended. Timers count neither, so whoever waits for a moment must look again.
+pub async fn watch_for_steps(mut stepped: impl FnMut()) {
+    let mut offset = offset();
+    loop {
+        tokio::time::sleep(CHECK_EVERY).await;
+        let current = self::offset();
+        if current.abs_diff(offset) > STEP.as_millis() {
+            stepped();
+        }
+        offset = current;
+    }
+}
+
+/// Wall clock minus monotonic clock, in milliseconds from an arbitrary zero.
+// This is the one place that may.
+#[allow(clippy::disallowed_methods)]
+fn offset() -> i128 {
+    use std::sync::LazyLock;
+    use std::time::Instant;
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let start = *START;
+    let elapsed = i128::try_from(start.elapsed().as_millis()).unwrap_or(i128::MAX);
+    i128::from(now().as_millisecond()) - elapsed
+}

@@ -1,0 +1,73 @@
+//! From a RoomClass and its credentials to a backend.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use kube::ResourceExt;
+use kube::runtime::reflector::Store;
+
+use super::OwnSecrets;
+use crate::api::{Backend as BackendSpec, LiveKit as LiveKitSpec, Reason, RoomClass};
+use crate::backend::{Backend, LiveKit, Registry};
+use crate::domain::Failure;
+
+/// Everything that a backend is made from; equal recipes make equal backends.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Recipe {
+    url: String,
+    public_url: Option<String>,
+    api_key: String,
+    api_secret: String,
+}
+
+impl Recipe {
+    /// The recipe of a class's backend.
+    pub fn of(class: &RoomClass, secrets: &OwnSecrets) -> Result<Self, Failure> {
+        let BackendSpec { live_kit } = &class.spec.backend;
+        let misconfigured = |message: String| Failure::misconfigured(Reason::Misconfigured, message);
+        let LiveKitSpec { url, public_url, credentials_secret_ref } =
+            live_kit.as_ref().ok_or_else(|| misconfigured("spec.backend: no backend is set".into()))?;
+        let name = &credentials_secret_ref.name;
+        let value = |key: &str| {
+            secrets.value(name, key).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()).ok_or_else(|| {
+                misconfigured(format!(
+                    "the Secret \"{name}\" in Roomkeeper's namespace has no value under the key {key}, or does not exist"
+                ))
+            })
+        };
+        Ok(Self { url: url.clone(), public_url: public_url.clone(), api_key: value("apiKey")?, api_secret: value("apiSecret")? })
+    }
+
+    /// The backend.
+    pub fn make(&self) -> Result<Arc<dyn Backend>, Failure> {
+        let Self { url, public_url, api_key, api_secret } = self;
+        Ok(Arc::new(LiveKit::new(url, public_url.as_deref(), api_key, api_secret)?))
+    }
+}
+
+/// Brings the registry in line with the classes: for whoever needs backends but does not look after their health. `known`
+/// is what it was made from the last time.
+pub fn keep_backends(registry: &Registry, classes: &Store<RoomClass>, secrets: &OwnSecrets, known: &mut HashMap<String, Recipe>) {
+    let classes = classes.state();
+    known.retain(|name, _| {
+        let exists = classes.iter().any(|class| class.name_any() == *name);
+        if !exists {
+            registry.remove(name);
+        }
+        exists
+    });
+    for class in classes {
+        let name = class.name_any();
+        match Recipe::of(&class, secrets) {
+            Ok(recipe) if known.get(&name) == Some(&recipe) => {}
+            Ok(recipe) => {
+                registry.set(&name, recipe.make());
+                known.insert(name, recipe);
+            }
+            Err(failure) => {
+                registry.set(&name, Err(failure));
+                known.remove(&name);
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Looks after the RoomClasses: makes their backends, keeps an eye on their health, and sweeps their sessions.
+//!
+//! Each class has a loop of its own, so that a media server that does not answer holds up no other.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::api::{ObjectMeta, PostParams};
+use kube::runtime::reflector::ObjectRef;
+use kube::{Api, ResourceExt};
+use tokio::sync::watch;
+
+use super::context::Context;
+use super::request::timed;
+use super::sweep::{Sweep, sweep};
+use super::triggers::{ClassFacts, class_facts};
+use crate::api::{ConditionType, MANAGER, Reason, Room, RoomClass, RoomClassStatus};
+use crate::backend::{Backend, Capabilities};
+use crate::clock;
+use crate::cluster::{OwnSecrets, Recipe};
+use crate::domain::Failure;
+
+/// Pause between two looks at a media server that works.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
+/// Pause between two looks at one that does not: its Rooms go on soon after it is back.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How often a media server that works is asked whether it is still set up safely.
+const PROBE_EVERY: Duration = Duration::from_secs(3600);
+/// How often counts in status are brought up to date.
+const COUNT_EVERY: Duration = Duration::from_secs(10);
+
+/// One class, as it was at the last look.
+#[derive(Default)]
+pub struct ClassWatch {
+    facts: Option<ClassFacts>,
+    made: Option<(Recipe, Arc<dyn Backend>)>,
+    health: Option<Result<(), Failure>>,
+    probe_at: Option<Timestamp>,
+    count_at: Option<Timestamp>,
+    suspects: BTreeSet<String>,
+}
+
+impl ClassWatch {
+    /// Looks at a class; the pause before the next look, or `None` when the class is gone.
+    pub async fn look(&mut self, name: &str, secrets: &OwnSecrets, context: &Context) -> Option<Duration> {
+        let Some(class) = context.classes.get(&ObjectRef::new(name)) else {
+            context.backends.remove(name);
+            context.joined.remove(name);
+            context.nudge(|room| uses(room, name));
+            return None;
+        };
+        let now = clock::now();
+        let health = self.check(&class, secrets, context, now).await;
+        let healed = matches!(self.health, Some(Err(_)) | None) && health.is_ok();
+        context.backends.set(name, health.clone().and_then(|()| self.backend()));
+        let facts = Some(class_facts(&class));
+        if healed || self.facts != facts {
+            context.nudge(|room| uses(room, name));
+            self.facts = facts;
+        }
+        self.report(&class, &health, context, now).await;
+        let pause = if health.is_ok() { LOOK_EVERY } else { LOOK_AGAIN };
+        self.health = Some(health);
+        Some(pause)
+    }
+
+    fn backend(&self) -> Result<Arc<dyn Backend>, Failure> {
+        let made = self.made.as_ref().map(|(_, backend)| backend.clone());
+        made.ok_or_else(|| Failure::misconfigured(Reason::Misconfigured, "the class has no backend"))
+    }
+
+    /// Makes the backend if its recipe changed, probes it if that is due, and sweeps it.
+    async fn check(&mut self, class: &RoomClass, secrets: &OwnSecrets, context: &Context, now: Timestamp) -> Result<(), Failure> {
+        let recipe = Recipe::of(class, secrets)?;
+        let remade = self.made.as_ref().is_none_or(|(made_from, _)| *made_from != recipe);
+        if remade {
+            self.made = None;
+            let backend = recipe.make()?;
+            self.made = Some((recipe, backend));
+            self.probe_at = None;
+        }
+        let backend = self.backend()?;
+        if !matches!(self.health, Some(Ok(()))) || self.probe_at.is_none_or(|at| now >= at) {
+            backend.probe().await?;
+            self.probe_at = now.checked_add(PROBE_EVERY).ok();
+        }
+        let count = self.count_at.is_none_or(|at| now >= at);
+        let name = class.name_any();
+        let Sweep { suspects } = sweep(&name, backend.as_ref(), std::mem::take(&mut self.suspects), count, context).await?;
+        self.suspects = suspects;
+        Ok(())
+    }
+
+    /// Writes the class's status if it changed.
+    async fn report(&mut self, class: &RoomClass, health: &Result<(), Failure>, context: &Context, now: Timestamp) {
+        let name = class.name_any();
+        let before = class.status.clone().unwrap_or_default();
+        let count_due = self.count_at.is_none_or(|at| now >= at);
+        let rooms = if count_due {
+            self.count_at = now.checked_add(COUNT_EVERY).ok();
+            let rooms = context.rooms.state().iter().filter(|room| uses(room, &name)).count();
+            i32::try_from(rooms).ok()
+        } else {
+            before.rooms
+        };
+        let capabilities = self.made.as_ref().map_or_else(Vec::new, |(_, backend)| names(backend.capabilities()));
+        let condition = condition(&before.conditions, health, class.metadata.generation, now);
+        let after = RoomClassStatus { observed_generation: class.metadata.generation, capabilities, rooms, conditions: vec![condition] };
+        if class.status.as_ref() == Some(&after) {
+            return;
+        }
+        if let Err(error) = write(class, after, context).await {
+            tracing::info!(class = name, %error, "the status of a class could not be written; it is tried again");
+        }
+    }
+}
+
+/// Whether a Room lives on a class, or may be waiting for it.
+fn uses(room: &Room, class: &str) -> bool {
+    let accepted = room.status.as_ref().and_then(|status| status.room_class_name.as_deref());
+    room.spec.room_class_name.as_deref().or(accepted).is_none_or(|name| name == class)
+}
+
+fn names(capabilities: Capabilities) -> Vec<String> {
+    let Capabilities { live_roles, live_removal, typed_sources } = capabilities;
+    let all = [(live_roles, "LiveRoles"), (live_removal, "LiveRemoval"), (typed_sources, "TypedSources")];
+    all.into_iter().filter(|(has, _)| *has).map(|(_, name)| name.to_owned()).collect()
+}
+
+fn condition(before: &[Condition], health: &Result<(), Failure>, generation: Option<i64>, now: Timestamp) -> Condition {
+    let (status, reason, message) = match health {
+        Ok(()) => ("True", Reason::Reconciled, "The media server can be used".to_owned()),
+        Err(failure) => ("False", failure.reason, failure.message.clone()),
+    };
+    let same = before.iter().find(|condition| condition.status == status);
+    Condition {
+        type_: ConditionType::Ready.to_string(),
+        status: status.to_owned(),
+        reason: reason.to_string(),
+        message,
+        last_transition_time: same.map_or(Time(now), |condition| condition.last_transition_time.clone()),
+        observed_generation: generation,
+    }
+}
+
+async fn write(class: &RoomClass, status: RoomClassStatus, context: &Context) -> Result<RoomClass, kube::Error> {
+    let ObjectMeta { name, resource_version, uid, .. } = class.metadata.clone();
+    let path = name.clone().unwrap_or_default();
+    let metadata = ObjectMeta { name, resource_version, uid, ..ObjectMeta::default() };
+    let update = RoomClass { metadata, status: Some(status), spec: class.spec.clone() };
+    let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
+    timed(Api::all(context.client.clone()).replace_status(&path, &params, &update)).await
+}
+
+/// The loops of all classes, by name.
+#[derive(Default)]
+pub struct ClassLoops(HashMap<String, tokio::task::JoinHandle<()>>);
+
+impl ClassLoops {
+    /// Starts a loop for each class that has none. A loop looks at once when `changed` does, and waits when its class is
+    /// gone, because a class of the same name may come back.
+    pub fn start(
+        &mut self,
+        watches: impl IntoIterator<Item = (String, ClassWatch)>,
+        secrets: &OwnSecrets,
+        context: &Arc<Context>,
+        changed: &watch::Receiver<()>,
+    ) {
+        for (name, mut watch) in watches {
+            let (secrets, context, mut changed) = (secrets.clone(), context.clone(), changed.clone());
+            self.0.entry(name.clone()).or_insert_with(|| {
+                tokio::spawn(async move {
+                    loop {
+                        let pause = watch.look(&name, &secrets, &context).await.unwrap_or(Duration::MAX);
+                        let _ = tokio::time::timeout(pause, changed.changed()).await;
+                    }
+                })
+            });
+        }
+    }
+}
+
+impl Drop for ClassLoops {
+    fn drop(&mut self) {
+        self.0.values().for_each(tokio::task::JoinHandle::abort);
+    }
+}

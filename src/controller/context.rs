@@ -1,0 +1,84 @@
+//! What every pass of the controller needs: the caches, the backends, and what must be remembered between passes.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Client;
+use kube::runtime::events::Recorder;
+use kube::runtime::reflector::{ObjectRef, Store};
+use tokio::sync::{mpsc, watch};
+
+use super::newest::Newest;
+use super::pace::Paces;
+use crate::api::{Room, RoomClass};
+use crate::backend::Registry;
+use crate::domain::{Installation, KeyRing};
+use crate::metrics::Metrics;
+
+/// Shared by all passes and loops of the controller.
+pub struct Context {
+    /// Writes go through it; it never repeats a request by itself.
+    pub client: Client,
+    /// All Rooms.
+    pub rooms: Store<Room>,
+    /// All RoomClasses.
+    pub classes: Store<RoomClass>,
+    /// All Namespaces, for their labels.
+    pub namespaces: Store<Namespace>,
+    /// The invite signing keys.
+    pub keys: watch::Receiver<Option<Arc<KeyRing>>>,
+    /// The backends by class.
+    pub backends: Registry,
+    /// How many people are in each session, as of the last count.
+    pub joined: Joined,
+    /// The names of sessions.
+    pub installation: Installation,
+    /// Base of join links, without a slash at the end.
+    pub gateway_url: String,
+    /// What was written and may not have come back through the watch yet.
+    pub newest: Newest,
+    /// Retries and rechecks.
+    pub paces: Paces,
+    /// Publishes Events.
+    pub recorder: Recorder,
+    /// Metrics.
+    pub metrics: Metrics,
+    /// Rooms that should be looked at now.
+    pub nudges: mpsc::UnboundedSender<ObjectRef<Room>>,
+}
+
+impl Context {
+    /// Has the Rooms looked at now for which `wanted` holds.
+    pub fn nudge(&self, wanted: impl Fn(&Room) -> bool) {
+        for room in self.rooms.state().iter().filter(|room| wanted(room)) {
+            // The receiver lives as long as the controller; when it is gone there is nothing left to look at.
+            let _ = self.nudges.send(ObjectRef::from_obj(room.as_ref()));
+        }
+    }
+}
+
+/// How many people are in each session, as of the last count of its class.
+#[derive(Default)]
+pub struct Joined(Mutex<HashMap<String, HashMap<String, i32>>>);
+
+impl Joined {
+    /// People in a session.
+    pub fn get(&self, class: &str, session: &str) -> i32 {
+        self.counts().get(class).and_then(|sessions| sessions.get(session)).copied().unwrap_or_default()
+    }
+
+    /// Replaces the counts of a class.
+    pub fn set(&self, class: &str, sessions: HashMap<String, i32>) {
+        self.counts().insert(class.to_owned(), sessions);
+    }
+
+    /// Forgets a class.
+    pub fn remove(&self, class: &str) {
+        self.counts().remove(class);
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<String, HashMap<String, i32>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

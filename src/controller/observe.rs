@@ -1,0 +1,104 @@
+//! First stage, I/O towards the media server only: the Room, judged by its class, and the session it names.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+
+use super::context::Context;
+use super::invites::revision;
+use crate::api::Room;
+use crate::backend::Backend;
+use crate::domain::{
+    Failure, KeyRing, Observed, Rejection, SessionView, ValidRoom, admits_namespace, choose_class, session_that_matters, validate,
+};
+
+/// What a pass knows of a Room.
+pub struct Sight {
+    /// The newest known state of the Room.
+    pub room: Arc<Room>,
+    /// The Room as judged by its class.
+    pub valid: Result<ValidRoom, Rejection>,
+    /// The backend that holds the Room's session, or why there is none.
+    pub backend: Result<Arc<dyn Backend>, Failure>,
+    /// The session that the status names.
+    pub session: SessionView,
+    /// The keys that sign.
+    pub keys: Arc<KeyRing>,
+    /// Digest of what the Room's invite Secrets share.
+    pub invites_revision: String,
+    /// Whether the invites are due to be looked at.
+    pub recheck_invites: bool,
+    /// People in the session, as of the last count.
+    pub joined: i32,
+}
+
+impl Sight {
+    /// Namespace of the Room.
+    pub fn namespace(&self) -> &str {
+        self.room.metadata.namespace.as_deref().unwrap_or_default()
+    }
+
+    /// Name of the Room.
+    pub fn name(&self) -> &str {
+        self.room.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    /// As the planning stage takes it.
+    pub fn observed<'a>(&'a self, context: &'a Context) -> Observed<'a> {
+        Observed {
+            room: &self.room,
+            valid: self.valid.as_ref(),
+            session: &self.session,
+            invites_revision: &self.invites_revision,
+            recheck_invites: self.recheck_invites,
+            installation: &context.installation,
+        }
+    }
+}
+
+/// Looks at a Room. `keys` are those of this pass.
+pub async fn observe(room: Arc<Room>, keys: Arc<KeyRing>, context: &Context, now: Timestamp) -> Sight {
+    let room = context.newest.of(room);
+    let valid = judge(&room, context);
+    let class = class_of(&room, &valid);
+    let backend = context.backends.get(&class);
+    let session = match session_that_matters(&room, valid.as_ref(), now) {
+        None => SessionView::NotAsked,
+        Some(session) => look(&backend, session).await,
+    };
+    let invites_revision = valid.as_ref().map_or_else(|_| String::new(), |room| revision(room, &keys, &context.gateway_url));
+    let recheck_invites = context.paces.recheck_due(room.metadata.uid.as_deref().unwrap_or_default(), now);
+    let live = room.status.as_ref().and_then(|status| status.session.as_ref());
+    let joined = live.map_or(0, |session| context.joined.get(&class, &session.id));
+    Sight { room, valid, backend, session, keys, invites_revision, recheck_invites, joined }
+}
+
+fn judge(room: &Room, context: &Context) -> Result<ValidRoom, Rejection> {
+    let classes = context.classes.state();
+    let class = choose_class(room, classes.iter().map(AsRef::as_ref))?;
+    let namespace = room.namespace().unwrap_or_default();
+    let known = context.namespaces.get(&ObjectRef::new(&namespace));
+    admits_namespace(class, &namespace, known.as_ref().and_then(|namespace| namespace.metadata.labels.as_ref()))?;
+    validate(room, class)
+}
+
+/// The class that holds the Room's session, also when the spec is not accepted any more.
+fn class_of(room: &Room, valid: &Result<ValidRoom, Rejection>) -> String {
+    let recorded = || room.status.as_ref().and_then(|status| status.room_class_name.clone());
+    let class = valid.as_ref().ok().map(|room| room.class.clone());
+    class.or_else(recorded).or_else(|| room.spec.room_class_name.clone()).unwrap_or_default()
+}
+
+async fn look(backend: &Result<Arc<dyn Backend>, Failure>, session: &str) -> SessionView {
+    let seen = match backend {
+        Ok(backend) => backend.observe(session).await,
+        Err(failure) => Err(failure.clone()),
+    };
+    match seen {
+        Ok(Some(seats)) => SessionView::Present(seats),
+        Ok(None) => SessionView::Absent,
+        Err(failure) => SessionView::Unknown(failure),
+    }
+}

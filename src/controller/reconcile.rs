@@ -1,0 +1,41 @@
+//! One pass over one Room.
+
+use std::sync::Arc;
+
+use kube::runtime::controller::Action;
+
+use super::context::Context;
+use super::execute::execute;
+use super::observe::observe;
+use super::report::report;
+use crate::api::{Reason, Room};
+use crate::clock;
+use crate::domain::{Failure, plan};
+
+/// Brings a Room closer to its spec: observe, plan, execute, report.
+pub async fn reconcile(room: Arc<Room>, context: Arc<Context>) -> Result<Action, Failure> {
+    let started = clock::now();
+    let keys = context.keys.borrow().clone();
+    let keys = keys.ok_or_else(|| Failure::transient(Reason::Misconfigured, "the invite signing keys are not known yet"))?;
+    let sight = observe(room, keys, &context, started).await;
+    let now = clock::now();
+    let plan = plan(&sight.observed(&context), now);
+    let executed = execute(&plan, &sight, &context).await?;
+    let wait = report(&plan, &sight, executed, &context, now).await?;
+    context.metrics.reconciled(clock::now().duration_since(started));
+    Ok(Action::requeue(wait))
+}
+
+/// When to look again after a pass that could not be finished.
+// The signature is kube's.
+#[allow(clippy::needless_pass_by_value)]
+pub fn retry(room: Arc<Room>, failure: &Failure, context: Arc<Context>) -> Action {
+    tracing::info!(
+        namespace = room.metadata.namespace,
+        room = room.metadata.name,
+        %failure,
+        "a pass could not be finished and is tried again"
+    );
+    context.metrics.failed(failure);
+    Action::requeue(context.paces.failed(room.metadata.uid.as_deref().unwrap_or_default(), failure))
+}

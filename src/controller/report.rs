@@ -1,0 +1,89 @@
+//! Last stage, I/O: at most one status write, Events, and the time of the next look.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::api::{ObjectMeta, PostParams};
+use kube::runtime::events::{Event, EventType};
+use kube::{Api, Resource};
+
+use super::context::Context;
+use super::execute::Executed;
+use super::observe::Sight;
+use super::request::{failure_of, timed};
+use crate::api::{MANAGER, Reason, Room, RoomStatus};
+use crate::domain::{Failure, Notice, Plan, notices, status};
+
+/// Shortest time until the next look: the clock that wakes and the clock that decides may differ by less.
+const SHORTEST_WAIT: Duration = Duration::from_millis(5);
+
+/// Writes the status if it changed, tells people, and says when to look again.
+pub async fn report(plan: &Plan, sight: &Sight, executed: Executed, context: &Context, now: Timestamp) -> Result<Duration, Failure> {
+    let Executed { outcome, written, gone, left_behind } = executed;
+    let uid = sight.room.metadata.uid.as_deref().unwrap_or_default();
+    if let Some(failure) = left_behind {
+        leave_behind(sight, &failure, context).await;
+    }
+    if gone {
+        return Ok(context.paces.until_recheck(uid, now));
+    }
+    let room = written.map_or_else(|| sight.room.clone(), |room| context.newest.wrote(room));
+    if room.metadata.deletion_timestamp.is_none() {
+        let after = status(&room, sight.valid.as_ref(), plan, &outcome, &sight.invites_revision, sight.joined, now);
+        let told = notices(sight.room.status.as_ref(), &after, &outcome);
+        if room.status.as_ref() != Some(&after) {
+            let answer = write(&room, after, context).await.map_err(|error| failure_of(&error))?;
+            context.newest.wrote(answer);
+        }
+        for notice in told {
+            publish(&room, notice, context).await;
+        }
+    }
+    let transition = plan.next_transition.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
+    let wait = match outcome.failure() {
+        Some(failure) => {
+            tracing::info!(namespace = sight.namespace(), room = sight.name(), %failure, "the Room is not as it should be");
+            context.metrics.failed(failure);
+            context.paces.failed(uid, failure)
+        }
+        None => {
+            context.paces.succeeded(uid);
+            context.paces.until_recheck(uid, now)
+        }
+    };
+    Ok(transition.map_or(wait, |transition| transition.min(wait)).max(SHORTEST_WAIT))
+}
+
+/// Replaces the status, unless somebody changed the object in between.
+async fn write(room: &Room, status: RoomStatus, context: &Context) -> Result<Room, kube::Error> {
+    let ObjectMeta { name, namespace, resource_version, uid, .. } = room.metadata.clone();
+    let api = Api::<Room>::namespaced(context.client.clone(), namespace.as_deref().unwrap_or_default());
+    let path = name.clone().unwrap_or_default();
+    // Of a status update the API server takes the status alone, so there is no need to send the spec.
+    let metadata = ObjectMeta { name, namespace, resource_version, uid, ..ObjectMeta::default() };
+    let update = Room { metadata, status: Some(status), ..Room::default() };
+    let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
+    timed(api.replace_status(&path, &params, &update)).await
+}
+
+async fn leave_behind(sight: &Sight, failure: &Failure, context: &Context) {
+    context.metrics.left_behind();
+    let note = format!("The Room is deleted although its cleanup did not finish: {}", failure.message);
+    tracing::warn!(namespace = sight.namespace(), room = sight.name(), %failure, "a Room is deleted although its cleanup did not finish");
+    publish(&sight.room, Notice { warning: true, reason: Reason::SessionLeftBehind, note }, context).await;
+}
+
+/// Publishes an Event. One that is lost is no reason to fail: the status tells the same.
+async fn publish(room: &Room, notice: Notice, context: &Context) {
+    let Notice { warning, reason, note } = notice;
+    let event = Event {
+        type_: if warning { EventType::Warning } else { EventType::Normal },
+        reason: reason.to_string(),
+        note: Some(note),
+        action: "Reconcile".into(),
+        secondary: None,
+    };
+    if let Err(error) = timed(context.recorder.publish(&event, &room.object_ref(&()))).await {
+        tracing::debug!(%error, reason = %reason, "an Event could not be published");
+    }
+}

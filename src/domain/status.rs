@@ -1,0 +1,263 @@
+//! From what came of a plan to the status of the Room, and to what people are told about it.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use super::failure::Failure;
+use super::plan::{Goal, Plan};
+use super::validate::{Rejection, ValidRoom};
+use crate::api::{ConditionType, Counts, LedgerEntry, Phase, Reason, Room, RoomStatus, SessionStatus};
+
+/// What came of the steps of a plan.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// Session that was made, with its epoch.
+    pub session_made: Option<(String, i64)>,
+    /// The session that the status names was closed.
+    pub session_closed: bool,
+    /// Invites that were written.
+    pub issued: Vec<LedgerEntry>,
+    /// Names of Secrets that were deleted.
+    pub withdrawn: Vec<String>,
+    /// People who were put out of the call.
+    pub removed: Vec<String>,
+    /// The first failure with the session or the people in it.
+    pub session_failure: Option<Failure>,
+    /// The first failure with invites.
+    pub invites_failure: Option<Failure>,
+}
+
+impl Outcome {
+    /// The first failure of the pass.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        self.session_failure.as_ref().or(self.invites_failure.as_ref())
+    }
+}
+
+/// Something to tell people in an Event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Somebody should look at it.
+    pub warning: bool,
+    /// The reason.
+    pub reason: Reason,
+    /// One sentence.
+    pub note: String,
+}
+
+/// The status of a Room after a pass. Equal to the one before when nothing changed, so that nothing is written.
+#[must_use]
+pub fn status(
+    room: &Room,
+    valid: Result<&ValidRoom, &Rejection>,
+    plan: &Plan,
+    outcome: &Outcome,
+    invites_revision: &str,
+    joined: i32,
+    now: Timestamp,
+) -> RoomStatus {
+    let before = room.status.clone().unwrap_or_default();
+    let session = session(before.session, outcome, now);
+    let participants = ledger(before.participants, outcome);
+    let revision = match &plan.goal {
+        Goal::Expired | Goal::Gone { .. } => None,
+        Goal::NotAccepted(_) => before.invites_revision,
+        _ if outcome.invites_failure.is_some() => before.invites_revision,
+        _ => Some(invites_revision.to_owned()),
+    };
+    let live = session.as_ref().is_some_and(|session| session.ended_at.is_none());
+    let facts = Facts { plan, valid, outcome, live };
+    let conditions = facts.conditions(before.conditions, room.metadata.generation, now);
+    RoomStatus {
+        observed_generation: room.metadata.generation,
+        phase: facts.phase(),
+        room_class_name: valid.ok().map(|room| room.class.clone()).or(before.room_class_name),
+        valid_from: plan.window.map(|window| Time(window.from)),
+        valid_until: plan.window.map(|window| Time(window.until)),
+        next_transition_time: plan.next_transition.map(Time),
+        session,
+        participants,
+        invites_revision: revision,
+        counts: Some(Counts { invited: invited(room), joined: if live { joined } else { 0 } }),
+        conditions,
+    }
+}
+
+fn invited(room: &Room) -> i32 {
+    i32::try_from(room.spec.participants.iter().filter(|person| !person.suspended).count()).unwrap_or(i32::MAX)
+}
+
+fn session(before: Option<SessionStatus>, outcome: &Outcome, now: Timestamp) -> Option<SessionStatus> {
+    match (&outcome.session_made, before) {
+        (Some((id, epoch)), _) => Some(SessionStatus { id: id.clone(), epoch: *epoch, created_at: Some(Time(now)), ended_at: None }),
+        (None, Some(session)) if outcome.session_closed && session.ended_at.is_none() => {
+            Some(SessionStatus { ended_at: Some(Time(now)), ..session })
+        }
+        (None, before) => before,
+    }
+}
+
+/// The ledger after a pass, ordered by name so that it changes only when its content does.
+fn ledger(before: Vec<LedgerEntry>, outcome: &Outcome) -> Vec<LedgerEntry> {
+    let replaced = |entry: &LedgerEntry| {
+        outcome.withdrawn.contains(&entry.secret_name) || outcome.issued.iter().any(|issued| issued.secret_name == entry.secret_name)
+    };
+    let mut after: Vec<LedgerEntry> = before.into_iter().filter(|entry| !replaced(entry)).chain(outcome.issued.iter().cloned()).collect();
+    after.sort_by(|a, b| a.name.cmp(&b.name));
+    after
+}
+
+struct Facts<'a> {
+    plan: &'a Plan,
+    valid: Result<&'a ValidRoom, &'a Rejection>,
+    outcome: &'a Outcome,
+    live: bool,
+}
+
+/// Whether a condition holds, why, and in words.
+type Verdict = (bool, Reason, String);
+
+impl Facts<'_> {
+    fn phase(&self) -> Phase {
+        match self.plan.goal {
+            Goal::NotAccepted(_) => Phase::Pending,
+            Goal::Scheduled => Phase::Scheduled,
+            Goal::Open if self.live => Phase::Open,
+            Goal::Open => Phase::Pending,
+            Goal::Suspended => Phase::Suspended,
+            Goal::Expired | Goal::Gone { .. } => Phase::Expired,
+        }
+    }
+
+    fn conditions(&self, before: Vec<Condition>, generation: Option<i64>, now: Timestamp) -> Vec<Condition> {
+        let accepted = self.accepted();
+        let ready = self.ready(&accepted);
+        let (is_ready, reason, message) = ready.clone();
+        let stalled = !is_ready && self.needs_change();
+        let kstatus = match (is_ready, stalled) {
+            (true, _) => None,
+            (false, true) => Some((ConditionType::Stalled, (true, reason, message))),
+            (false, false) => Some((ConditionType::Reconciling, (true, Reason::Progressing, message))),
+        };
+        let all = [
+            (ConditionType::Accepted, accepted),
+            (ConditionType::InvitesReady, self.invites()),
+            (ConditionType::SessionReady, self.session()),
+            (ConditionType::Open, self.open()),
+            (ConditionType::Ready, ready),
+        ];
+        let make = |(kind, verdict)| condition(&before, kind, verdict, generation, now);
+        all.into_iter().chain(kstatus).map(make).collect()
+    }
+
+    fn accepted(&self) -> Verdict {
+        match self.valid {
+            Ok(_) => (true, Reason::Valid, "The spec is valid for its class".into()),
+            Err(rejection) => (false, rejection.reason, rejection.message.clone()),
+        }
+    }
+
+    fn invites(&self) -> Verdict {
+        match (&self.outcome.invites_failure, &self.plan.goal) {
+            (Some(failure), _) => (false, failure.reason, failure.message.clone()),
+            (None, Goal::Expired | Goal::Gone { .. }) => (true, Reason::Withdrawn, "The Room is over, its invites are deleted".into()),
+            (None, Goal::NotAccepted(_)) => (false, Reason::NotAccepted, "The spec is not accepted".into()),
+            (None, _) => (true, Reason::Issued, "Every participant has an invite Secret".into()),
+        }
+    }
+
+    fn session(&self) -> Verdict {
+        match (&self.outcome.session_failure, &self.plan.goal) {
+            (Some(failure), _) => (false, failure.reason, failure.message.clone()),
+            (None, Goal::NotAccepted(_)) => (false, Reason::NotAccepted, "The spec is not accepted".into()),
+            (None, Goal::Open) if self.live => (true, Reason::Provisioned, "The session is there".into()),
+            (None, Goal::Open) => (false, Reason::NoSession, "The session is not there yet".into()),
+            (None, _) => (true, Reason::NotNeeded, "No session is needed at this moment".into()),
+        }
+    }
+
+    fn open(&self) -> Verdict {
+        match &self.plan.goal {
+            Goal::Open if self.outcome.session_failure.is_some() => self.session(),
+            Goal::Open if self.live => (true, Reason::Joinable, "People can join".into()),
+            Goal::Open => (false, Reason::NoSession, "The session is not there yet".into()),
+            Goal::Scheduled => (false, Reason::NotYetOpen, "The window has not begun".into()),
+            Goal::Suspended => (false, Reason::Suspended, "The Room is suspended by its spec".into()),
+            Goal::NotAccepted(_) => (false, Reason::NotAccepted, "The spec is not accepted".into()),
+            Goal::Expired | Goal::Gone { .. } => (false, Reason::Expired, "The window is over".into()),
+        }
+    }
+
+    fn ready(&self, accepted: &Verdict) -> Verdict {
+        let over = matches!(self.plan.goal, Goal::Expired | Goal::Gone { .. });
+        // What a spec says no longer matters once the window is over.
+        let verdicts = [accepted.clone(), self.session(), self.invites()].into_iter().skip(usize::from(over));
+        verdicts
+            .into_iter()
+            .find(|(holds, _, _)| !holds)
+            .unwrap_or_else(|| (true, Reason::Reconciled, "Everything is as the spec wants it".into()))
+    }
+
+    fn needs_change(&self) -> bool {
+        matches!(self.plan.goal, Goal::NotAccepted(_)) || self.outcome.failure().is_some_and(Failure::needs_change)
+    }
+}
+
+/// A condition, with the transition time of the one before unless its status changed.
+fn condition(before: &[Condition], kind: ConditionType, verdict: Verdict, generation: Option<i64>, now: Timestamp) -> Condition {
+    let (holds, reason, message) = verdict;
+    let (type_, status) = (kind.to_string(), if holds { "True" } else { "False" }.to_owned());
+    let same = before.iter().find(|condition| condition.type_ == type_ && condition.status == status);
+    let last_transition_time = same.map_or(Time(now), |condition| condition.last_transition_time.clone());
+    Condition { type_, status, reason: reason.to_string(), message, last_transition_time, observed_generation: generation }
+}
+
+/// What people are told about a pass: changes of phase, people put out, sessions restored, and new failures.
+#[must_use]
+pub fn notices(before: Option<&RoomStatus>, after: &RoomStatus, outcome: &Outcome) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    let phase = before.map(|status| status.phase).unwrap_or_default();
+    if phase != after.phase {
+        notices.extend(phase_notice(after));
+    } else if outcome.session_made.is_some() && after.phase == Phase::Open {
+        notices.push(Notice {
+            warning: true,
+            reason: Reason::SessionRestored,
+            note: "The media server had lost the session; it was made anew".into(),
+        });
+    }
+    notices.extend(outcome.removed.iter().map(|name| Notice {
+        warning: false,
+        reason: Reason::ParticipantRemoved,
+        note: format!("{name} was put out of the call"),
+    }));
+    let reason_of = |status: &RoomStatus, kind: ConditionType| {
+        let condition = status.conditions.iter().find(|condition| condition.type_ == kind.to_string() && condition.status == "False");
+        condition.map(|condition| (condition.reason.clone(), condition.message.clone()))
+    };
+    let known = before.and_then(|status| reason_of(status, ConditionType::Ready));
+    if let Some(failure) =
+        outcome.failure().filter(|failure| known.as_ref().is_none_or(|(reason, _)| *reason != failure.reason.to_string()))
+    {
+        notices.push(Notice { warning: true, reason: failure.reason, note: failure.message.clone() });
+    }
+    let rejected = reason_of(after, ConditionType::Accepted);
+    if let Some((_, message)) =
+        rejected.filter(|rejected| before.and_then(|status| reason_of(status, ConditionType::Accepted)).as_ref() != Some(rejected))
+    {
+        notices.push(Notice { warning: true, reason: Reason::NotAccepted, note: message });
+    }
+    notices
+}
+
+fn phase_notice(after: &RoomStatus) -> Option<Notice> {
+    let normal = |reason, note: &str| Some(Notice { warning: false, reason, note: note.to_owned() });
+    match after.phase {
+        Phase::Pending => None,
+        Phase::Scheduled => normal(Reason::Scheduled, "The invites are issued, the Room waits for its window"),
+        Phase::Open => normal(Reason::Opened, "The session is there, people can join"),
+        Phase::Suspended => normal(Reason::Suspended, "The door is closed by the spec"),
+        Phase::Expired => normal(Reason::Expired, "The call is over, session and invites are gone"),
+    }
+}

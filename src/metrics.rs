@@ -1,0 +1,114 @@
+//! Metrics, and the address that serves them together with the probes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use jiff::SignedDuration;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::domain::Failure;
+
+/// The metrics of one process.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    ready: Arc<AtomicBool>,
+    reconciles: Histogram,
+    failures: Family<FailureLabels, Counter>,
+    left_behind: Counter,
+    orphans: Family<ClassLabels, Gauge>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FailureLabels {
+    reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ClassLabels {
+    class: String,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("roomkeeper");
+        let reconciles = Histogram::new([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]);
+        let failures = Family::<FailureLabels, Counter>::default();
+        let left_behind = Counter::default();
+        let orphans = Family::<ClassLabels, Gauge>::default();
+        registry.register("reconcile_duration_seconds", "Duration of passes over a Room that were finished", reconciles.clone());
+        registry.register(
+            "reconcile_failures",
+            "Passes over a Room that did not bring it to what its spec wants, by reason",
+            failures.clone(),
+        );
+        registry.register("sessions_left_behind", "Rooms that were deleted although their cleanup did not finish", left_behind.clone());
+        registry.register(
+            "orphaned_sessions",
+            "Sessions on the media server that belong to no Room, as of the last sweep",
+            orphans.clone(),
+        );
+        Self { registry: Arc::new(registry), ready: Arc::default(), reconciles, failures, left_behind, orphans }
+    }
+}
+
+impl Metrics {
+    /// The process can do its work.
+    pub fn ready(&self) {
+        self.ready.store(true, Ordering::Relaxed);
+    }
+
+    /// A pass was finished.
+    pub fn reconciled(&self, took: SignedDuration) {
+        self.reconciles.observe(took.as_secs_f64());
+    }
+
+    /// A pass failed. The reason is one of a closed list.
+    pub fn failed(&self, failure: &Failure) {
+        self.failures.get_or_create(&FailureLabels { reason: failure.reason.to_string() }).inc();
+    }
+
+    /// A Room was deleted although its cleanup did not finish.
+    pub fn left_behind(&self) {
+        self.left_behind.inc();
+    }
+
+    /// A sweep found this many orphans.
+    pub fn orphans(&self, class: &str, number: usize) {
+        self.orphans.get_or_create(&ClassLabels { class: class.to_owned() }).set(i64::try_from(number).unwrap_or(i64::MAX));
+    }
+
+    /// Serves `/metrics`, `/healthz` and `/readyz`.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub async fn serve(self, address: SocketAddr) -> std::io::Result<()> {
+        let ready = self.ready.clone();
+        let is_ready = move || {
+            let ready = ready.load(Ordering::Relaxed);
+            async move { if ready { (StatusCode::OK, "ok\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "starting\n") } }
+        };
+        let router = Router::new()
+            .route("/metrics", get(move || std::future::ready(self.render())))
+            .route("/healthz", get(|| async { "ok\n" }))
+            .route("/readyz", get(is_ready));
+        axum::serve(tokio::net::TcpListener::bind(address).await?, router).await
+    }
+
+    fn render(&self) -> impl IntoResponse + use<> {
+        let mut text = String::new();
+        let status = if encode(&mut text, &self.registry).is_ok() { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR };
+        (status, [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+    }
+}

@@ -1,0 +1,24 @@
+//! Logs.
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::config::LogFormat;
+
+/// Sends logs to standard error. `filter` is a level such as `info`, or directives such as `roomkeeper=debug,kube=warn`.
+///
+/// # Errors
+/// When the filter cannot be read.
+pub fn init(filter: &str, format: LogFormat) -> Result<(), tracing_subscriber::filter::ParseError> {
+    let filter = EnvFilter::try_new(filter)?;
+    let layer = fmt::layer().with_writer(std::io::stderr);
+    let layer = match format {
+        LogFormat::Text => tracing_subscriber::Layer::boxed(layer),
+        LogFormat::Json => tracing_subscriber::Layer::boxed(layer.json().flatten_event(true)),
+    };
+    // A subscriber that is set already is the embedding program's choice.
+    let _ = tracing_subscriber::registry().with(filter).with(layer).try_init();
+    Ok(())
+}
