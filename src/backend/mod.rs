@@ -3,12 +3,16 @@
 //! Every operation is idempotent, and a session that is absent counts as closed. Errors are classified where they arise,
 //! as [`Failure`]s. Backends know neither Kubernetes nor each other.
 
+mod livekit;
+mod memory;
 mod registry;
 
 use std::fmt;
 
 use async_trait::async_trait;
 
+pub use livekit::LiveKit;
+pub use memory::Memory;
 pub use registry::Registry;
 
 use crate::api::Role;

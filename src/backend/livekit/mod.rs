@@ -1,0 +1,248 @@
+//! LiveKit, by its official server API.
+
+mod failures;
+mod permissions;
+mod probe;
+mod token;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use livekit_api::services::room::{CreateRoomOptions, RoomClient, UpdateParticipantOptions};
+use livekit_api::services::{ServiceError, ServiceResult};
+use livekit_protocol::ParticipantInfo;
+use livekit_protocol::participant_info::{Kind, State};
+use reqwest::Url;
+
+use self::probe::Probe;
+use self::token::Signer;
+use super::{Admission, Backend, Capabilities, Sighting};
+use crate::api::{MAX_PARTICIPANTS, MAX_WINDOW, Reason, Role};
+use crate::domain::{Failure, FailureClass, Seat, Ticket};
+
+/// Participant attribute with the generation of the invite.
+const GENERATION: &str = "roomkeeper.io/generation";
+
+/// How long one call may take: a healthy server answers in milliseconds.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A LiveKit server or cluster.
+pub struct LiveKit {
+    rooms: RoomClient,
+    probe: Probe,
+    signer: Signer,
+    public_url: String,
+}
+
+impl LiveKit {
+    /// The server whose HTTP API is at `url`. Clients reach its WebSocket at `public_url`; without one, at `url` with ws in
+    /// place of http. Connects to nothing yet.
+    pub fn new(url: &str, public_url: Option<&str>, api_key: &str, api_secret: &str) -> Result<Self, Failure> {
+        if api_key.is_empty() {
+            return Err(Failure::misconfigured(Reason::Misconfigured, "the API key is empty"));
+        }
+        if api_secret.is_empty() {
+            return Err(Failure::misconfigured(Reason::Misconfigured, "the API secret is empty"));
+        }
+        let url =
+            address(url, ["http", "https"], "the URL of the media server must be http:// or https:// with a host and nothing after it")?;
+        let public_url = match public_url {
+            None => url.as_str().replacen("http", "ws", 1),
+            Some(given) => {
+                let rule = "the public URL of the media server must be ws:// or wss:// with a host and nothing after it";
+                address(given, ["ws", "wss"], rule)?.to_string()
+            }
+        };
+        let rooms = RoomClient::with_api_key(url.as_str(), api_key, api_secret)
+            .with_request_timeout(REQUEST_TIMEOUT)
+            // Failover is for LiveKit's own cloud, where it would multiply the timeout.
+            .with_failover(false);
+        Ok(Self {
+            rooms,
+            probe: Probe::new(&url, api_key, api_secret)?,
+            signer: Signer::new(api_key, api_secret)?,
+            public_url: public_url.trim_end_matches('/').to_owned(),
+        })
+    }
+
+    /// What an error of the API means. A refused API key looks like any answer that is not in the API's format, so the
+    /// probe, which sees the status, is asked to tell them apart.
+    async fn failure(&self, error: ServiceError) -> Failure {
+        tracing::debug!(%error, "a call of LiveKit's API failed");
+        if failures::lost_its_status(&error)
+            && let Err(refusal) = self.probe.run().await
+            && refusal.class == FailureClass::Unauthorized
+        {
+            return refusal;
+        }
+        failures::classify(&error)
+    }
+
+    /// The result of a call for which it is fine that its object does not exist.
+    async fn absent_is_fine<T>(&self, result: ServiceResult<T>) -> Result<(), Failure> {
+        match result {
+            Err(error) if !failures::is_absent(&error) => Err(self.failure(error).await),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a session exists, for when nobody is in it: then the list of its people is as empty as that of no session.
+    async fn exists(&self, session: &str) -> Result<bool, Failure> {
+        match self.rooms.list_rooms(vec![session.to_owned()]).await {
+            Ok(rooms) => Ok(rooms.iter().any(|room| room.name == session)),
+            Err(error) => Err(self.failure(error).await),
+        }
+    }
+}
+
+#[async_trait]
+impl Backend for LiveKit {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { live_roles: true, live_removal: true, typed_sources: true }
+    }
+
+    async fn probe(&self) -> Result<(), Failure> {
+        self.probe.run().await
+    }
+
+    async fn observe(&self, session: &str) -> Result<Option<Vec<Seat>>, Failure> {
+        let seats: Vec<Seat> = match self.rooms.list_participants(session).await {
+            Ok(people) => people.into_iter().filter_map(seat).collect(),
+            Err(error) if failures::is_absent(&error) => return Ok(None),
+            Err(error) => return Err(self.failure(error).await),
+        };
+        Ok((!seats.is_empty() || self.exists(session).await?).then_some(seats))
+    }
+
+    async fn ensure(&self, session: &str) -> Result<(), Failure> {
+        // The widest values: a second call changes neither on a living room, so the door holds the Room's own cap and the
+        // controller its end.
+        let widest = u32::try_from(MAX_WINDOW.as_secs()).unwrap_or(u32::MAX);
+        let options = CreateRoomOptions {
+            empty_timeout: widest,
+            departure_timeout: widest,
+            max_participants: MAX_PARTICIPANTS.unsigned_abs(),
+            ..CreateRoomOptions::default()
+        };
+        match self.rooms.create_room(session, options).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.failure(error).await),
+        }
+    }
+
+    fn admit(&self, session: &str, ticket: &Ticket) -> Result<Admission, Failure> {
+        Ok(Admission { url: self.public_url.clone(), token: self.signer.media_token(session, ticket) })
+    }
+
+    async fn set_role(&self, session: &str, identity: &str, role: Role, display_name: &str) -> Result<(), Failure> {
+        let options = UpdateParticipantOptions {
+            permission: Some(permissions::of(role)),
+            attributes: HashMap::from([permissions::attribute(role)]),
+            name: display_name.to_owned(),
+            ..UpdateParticipantOptions::default()
+        };
+        self.absent_is_fine(self.rooms.update_participant(session, identity, options).await).await
+    }
+
+    async fn remove(&self, session: &str, identity: &str) -> Result<(), Failure> {
+        self.absent_is_fine(self.rooms.remove_participant(session, identity).await).await
+    }
+
+    async fn close(&self, session: &str) -> Result<(), Failure> {
+        self.absent_is_fine(self.rooms.delete_room(session).await).await
+    }
+
+    async fn sweep(&self, prefix: &str) -> Result<Vec<Sighting>, Failure> {
+        match self.rooms.list_rooms(Vec::new()).await {
+            Ok(rooms) => Ok(rooms
+                .into_iter()
+                .filter(|room| room.name.starts_with(prefix))
+                .map(|room| Sighting { id: room.name, joined: room.num_participants })
+                .collect()),
+            Err(error) => Err(self.failure(error).await),
+        }
+    }
+}
+
+/// The person in the seat; none for the media server's own services, nor for who has left.
+fn seat(person: ParticipantInfo) -> Option<Seat> {
+    if person.kind() != Kind::Standard || person.state() == State::Disconnected {
+        return None;
+    }
+    Some(Seat {
+        role: permissions::role_of(person.permission.as_ref(), &person.attributes),
+        generation: person.attributes.get(GENERATION).and_then(|generation| generation.parse().ok()),
+        identity: person.identity,
+        display_name: person.name,
+    })
+}
+
+/// Parses an address that is a scheme and a host: livekit-api would drop a path, and logs show addresses.
+fn address(given: &str, schemes: [&str; 2], rule: &str) -> Result<Url, Failure> {
+    let bare = |url: &Url| {
+        schemes.contains(&url.scheme())
+            && url.has_host()
+            && url.path().trim_end_matches('/').is_empty()
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none()
+    };
+    Url::parse(given).ok().filter(bare).ok_or_else(|| Failure::misconfigured(Reason::Misconfigured, rule))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(url: &str, public_url: Option<&str>, key: &str, secret: &str) -> Failure {
+        LiveKit::new(url, public_url, key, secret).err().expect("must be refused")
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_refused_by_name() {
+        for (failure, named) in [
+            (refusal("http://livekit:7880", None, "", "secret"), "API key"),
+            (refusal("http://livekit:7880", None, "key", ""), "API secret"),
+            (refusal("livekit:7880", None, "key", "secret"), "URL"),
+            (refusal("not a URL", None, "key", "secret"), "URL"),
+            (refusal("http://user:password@livekit", None, "key", "secret"), "URL"),
+            (refusal("http://livekit/path", None, "key", "secret"), "URL"),
+            (refusal("http://livekit", Some("https://livekit"), "key", "secret"), "public URL"),
+        ] {
+            assert_eq!((failure.class, failure.reason), (FailureClass::Misconfigured, Reason::Misconfigured));
+            assert!(failure.message.contains(named), "{failure}");
+            assert!(!failure.message.contains("password"), "{failure}");
+        }
+    }
+
+    #[test]
+    fn clients_get_the_public_url_or_else_the_url_as_websocket() {
+        for (url, public_url, expected) in [
+            ("http://livekit:7880", None, "ws://livekit:7880"),
+            ("https://livekit.example.org/", None, "wss://livekit.example.org"),
+            ("http://livekit:7880", Some("wss://calls.example.org/"), "wss://calls.example.org"),
+        ] {
+            assert_eq!(LiveKit::new(url, public_url, "key", "secret").expect("usable").public_url, expected);
+        }
+    }
+
+    #[test]
+    fn services_of_the_media_server_and_people_who_left_have_no_seat() {
+        let somebody = |kind: Kind, state: State| ParticipantInfo {
+            identity: "ada".to_owned(),
+            kind: kind.into(),
+            state: state.into(),
+            ..ParticipantInfo::default()
+        };
+        for kind in [Kind::Agent, Kind::Egress, Kind::Ingress, Kind::Sip] {
+            assert_eq!(seat(somebody(kind, State::Active)), None);
+        }
+        assert_eq!(seat(somebody(Kind::Standard, State::Disconnected)), None);
+        for state in [State::Joining, State::Joined, State::Active] {
+            let seat = seat(somebody(Kind::Standard, state)).expect("a seat");
+            assert_eq!((seat.identity.as_str(), seat.role, seat.generation), ("ada", None, None));
+        }
+    }
+}

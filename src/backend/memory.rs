@@ -1,0 +1,134 @@
+//! A media server in memory, for tests: it keeps the same promises as the real ones, as the contract suite shows.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::{Admission, Backend, Capabilities, Sighting};
+use crate::api::{Reason, Role};
+use crate::domain::{Failure, Seat, Ticket};
+
+/// Sessions, and the people in them, for as long as this lives.
+#[derive(Default)]
+pub struct Memory {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    sessions: BTreeMap<String, Session>,
+    failure: Option<Failure>,
+    calls: u64,
+}
+
+/// The people of a session by identity.
+type Session = BTreeMap<String, Seat>;
+
+impl Memory {
+    /// A person comes in by a ticket. As on a real server, the same identity takes the place of its earlier self.
+    pub fn join(&self, session: &str, ticket: &Ticket) -> Result<(), Failure> {
+        let mut state = self.lock();
+        let seats = state.sessions.get_mut(session);
+        let seats = seats.ok_or_else(|| Failure::rejected(Reason::Rejected, "there is no such session"))?;
+        let seat = Seat {
+            identity: ticket.identity.clone(),
+            display_name: ticket.display_name.clone(),
+            role: Some(ticket.role),
+            generation: Some(ticket.generation),
+        };
+        seats.insert(ticket.identity.clone(), seat);
+        Ok(())
+    }
+
+    /// A person leaves.
+    pub fn leave(&self, session: &str, identity: &str) {
+        if let Some(seats) = self.lock().sessions.get_mut(session) {
+            seats.remove(identity);
+        }
+    }
+
+    /// The server restarts, and has forgotten everything.
+    pub fn forget(&self) {
+        self.lock().sessions.clear();
+    }
+
+    /// From now on every call fails with `failure`; with `None`, no longer.
+    pub fn fail_with(&self, failure: Option<Failure>) {
+        self.lock().failure = failure;
+    }
+
+    /// Number of calls so far, failed ones too.
+    pub fn calls(&self) -> u64 {
+        self.lock().calls
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a call, and lets it do its work unless calls are to fail.
+    fn call<T>(&self, work: impl FnOnce(&mut BTreeMap<String, Session>) -> T) -> Result<T, Failure> {
+        let mut state = self.lock();
+        state.calls += 1;
+        match &state.failure {
+            Some(failure) => Err(failure.clone()),
+            None => Ok(work(&mut state.sessions)),
+        }
+    }
+}
+
+#[async_trait]
+impl Backend for Memory {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { live_roles: true, live_removal: true, typed_sources: true }
+    }
+
+    async fn probe(&self) -> Result<(), Failure> {
+        self.call(|_| ())
+    }
+
+    async fn observe(&self, session: &str) -> Result<Option<Vec<Seat>>, Failure> {
+        self.call(|sessions| sessions.get(session).map(|seats| seats.values().cloned().collect()))
+    }
+
+    async fn ensure(&self, session: &str) -> Result<(), Failure> {
+        self.call(|sessions| {
+            sessions.entry(session.to_owned()).or_default();
+        })
+    }
+
+    fn admit(&self, session: &str, ticket: &Ticket) -> Result<Admission, Failure> {
+        self.call(|_| Admission { url: "memory://localhost".to_owned(), token: format!("{session}/{}", ticket.identity) })
+    }
+
+    async fn set_role(&self, session: &str, identity: &str, role: Role, display_name: &str) -> Result<(), Failure> {
+        self.call(|sessions| {
+            if let Some(seat) = sessions.get_mut(session).and_then(|seats| seats.get_mut(identity)) {
+                seat.role = Some(role);
+                display_name.clone_into(&mut seat.display_name);
+            }
+        })
+    }
+
+    async fn remove(&self, session: &str, identity: &str) -> Result<(), Failure> {
+        self.call(|sessions| {
+            if let Some(seats) = sessions.get_mut(session) {
+                seats.remove(identity);
+            }
+        })
+    }
+
+    async fn close(&self, session: &str) -> Result<(), Failure> {
+        self.call(|sessions| {
+            sessions.remove(session);
+        })
+    }
+
+    async fn sweep(&self, prefix: &str) -> Result<Vec<Sighting>, Failure> {
+        self.call(|sessions| {
+            let ours = sessions.iter().filter(|(id, _)| id.starts_with(prefix));
+            ours.map(|(id, seats)| Sighting { id: id.clone(), joined: u32::try_from(seats.len()).unwrap_or(u32::MAX) }).collect()
+        })
+    }
+}
