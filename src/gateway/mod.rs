@@ -9,6 +9,8 @@ mod lobby;
 mod places;
 mod problem;
 mod routes;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
