@@ -9,5 +9,6 @@ pub mod cluster;
 pub mod config;
 pub mod controller;
 pub mod domain;
+pub mod gateway;
 pub mod metrics;
 pub mod telemetry;

@@ -4,9 +4,9 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
-use roomkeeper::config::{Cli, Command, ControllerArgs};
+use roomkeeper::config::{Cli, Command, ControllerArgs, GatewayArgs};
 use roomkeeper::metrics::Metrics;
-use roomkeeper::{api, cluster, controller, telemetry};
+use roomkeeper::{api, cluster, controller, gateway, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
@@ -40,7 +40,15 @@ async fn run(command: Command) -> Result<(), Box<dyn Error>> {
                 result = metrics.serve(metrics_addr) => Ok(result?),
             }
         }
-        Command::Gateway(_) => Ok(()),
+        Command::Gateway(GatewayArgs { listen, operator_namespace, metrics_addr }) => {
+            let settings = gateway::Settings { listen, operator_namespace };
+            let metrics = Metrics::default();
+            let work = gateway::serve(cluster::client().await?, settings, metrics.clone(), shutdown()?);
+            tokio::select! {
+                result = work => Ok(result?),
+                result = metrics.serve(metrics_addr) => Ok(result?),
+            }
+        }
     }
 }
 

@@ -1,0 +1,101 @@
+//! What the gateway answers, as JSON.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::lobby::{Joined, View, ViewState};
+use crate::api::Role;
+use crate::domain::Permissions;
+
+/// Answer of `GET /v1/room`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RoomAnswer {
+    room: String,
+    namespace: String,
+    display_name: String,
+    participant: ParticipantAnswer,
+    role: Role,
+    permissions: PermissionsAnswer,
+    state: &'static str,
+    valid_from: String,
+    valid_until: String,
+    server_time: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ParticipantAnswer {
+    name: String,
+    display_name: String,
+}
+
+/// The permissions of the role, so that no client has to know the table of roles.
+// One flag per permission, as in the domain.
+#[allow(clippy::struct_excessive_bools)]
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PermissionsAnswer {
+    microphone: bool,
+    camera: bool,
+    screen_share: bool,
+    data: bool,
+    moderate: bool,
+    add_people: bool,
+}
+
+/// Answer of `POST /v1/join`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JoinAnswer {
+    url: String,
+    token: String,
+    expires_at: String,
+}
+
+impl IntoResponse for View {
+    fn into_response(self) -> Response {
+        let Self { visitor, room, state, now } = self;
+        let person = visitor.person;
+        Json(RoomAnswer {
+            room: room.name,
+            namespace: room.namespace,
+            display_name: room.display_name,
+            participant: ParticipantAnswer { name: person.name, display_name: person.display_name },
+            role: person.role,
+            permissions: Permissions::of(person.role).into(),
+            state: match state {
+                ViewState::Early => "early",
+                ViewState::Open => "open",
+                ViewState::Full => "full",
+                ViewState::Over => "over",
+                ViewState::Suspended => "suspended",
+            },
+            valid_from: rfc3339(room.window.from),
+            valid_until: rfc3339(room.window.until),
+            server_time: rfc3339(now),
+        })
+        .into_response()
+    }
+}
+
+impl IntoResponse for Joined {
+    fn into_response(self) -> Response {
+        let Self { admission, expires_at } = self;
+        Json(JoinAnswer { url: admission.url, token: admission.token, expires_at: rfc3339(expires_at) }).into_response()
+    }
+}
+
+impl From<Permissions> for PermissionsAnswer {
+    fn from(permissions: Permissions) -> Self {
+        let Permissions { microphone, camera, screen_share, data, moderate, add_people } = permissions;
+        Self { microphone, camera, screen_share, data, moderate, add_people }
+    }
+}
+
+/// A moment for clients, in whole milliseconds: JavaScript knows no finer ones.
+pub fn rfc3339(moment: Timestamp) -> String {
+    Timestamp::from_millisecond(moment.as_millisecond()).unwrap_or(moment).to_string()
+}

@@ -1,0 +1,55 @@
+//! The join gateway: the only door. It judges every use of an invite by the live Room and hands out short-lived media
+//! tokens.
+//!
+//! Stateless but for the tickets that are still good (`places`), so that it scales out. Knows nothing of how a media server
+//! talks. Invites and media tokens are never logged.
+
+mod answer;
+mod lobby;
+mod places;
+mod problem;
+mod routes;
+mod serve;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::header::{CACHE_CONTROL, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::map_response;
+use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
+
+pub use lobby::Lobby;
+pub use serve::{ServeError, Settings, serve};
+
+/// Longest body of a request, in bytes.
+const LONGEST_BODY: usize = 4096;
+/// How long a request may take. What is seen of a call within a request is never older than this when it is used.
+const LONGEST_REQUEST: Duration = Duration::from_secs(10);
+
+/// The HTTP API. Every answer that is not a success is a problem of RFC 9457, whoever gave it.
+pub fn router(lobby: Arc<Lobby>) -> Router {
+    Router::new()
+        .route("/v1/room", get(routes::room))
+        .route("/v1/join", post(routes::join))
+        .layer(RequestBodyLimitLayer::new(LONGEST_BODY))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST_REQUEST))
+        .layer(CatchPanicLayer::custom(problem::of_panic))
+        .layer(map_response(problem::of_every_error))
+        .layer(always(CACHE_CONTROL, "no-store"))
+        .layer(always(X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(always(REFERRER_POLICY, "no-referrer"))
+        .with_state(lobby)
+}
+
+/// Sets a header on every answer.
+fn always(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
+}

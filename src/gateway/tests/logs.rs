@@ -1,0 +1,115 @@
+//! What is logged, and what never is.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+use tracing::Level;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+use super::*;
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Log {
+    /// Collects everything that this thread logs as long as the guard lives.
+    fn collect(level: Level) -> (Self, tracing::subscriber::DefaultGuard) {
+        let log = Self::default();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_span_events(FmtSpan::FULL)
+            .with_ansi(false)
+            .without_time()
+            .with_writer(log.clone())
+            .finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn every_join_is_logged_with_who_where_and_how_it_ended() {
+    let (log, _guard) = Log::collect(Level::INFO);
+    let mut world = World::new().await;
+    world.join("att").await;
+    world.apply(room_with("/spec/suspend", json!(true)));
+    world.join("col").await;
+    world.apply(room_with("/spec/roomClassName", json!("vanished")));
+    world.join("pia").await;
+    world.join("mallory").await;
+    world.join_with("garbage").await;
+    let text = log.text();
+    let lines: Vec<_> = text.lines().collect();
+    let expected = [
+        r#"join namespace="team" room="standup" participant="att" result="joined""#,
+        r#"join namespace="team" room="standup" participant="col" result="suspended""#,
+        r#"join namespace="team" room="standup" participant="pia" result="unavailable" cause="ClassNotFound: "#,
+        r#"join namespace="team" room="standup" participant="mallory" result="invalid-invite""#,
+        r#"join result="invalid-invite""#,
+    ];
+    assert_eq!(lines.len(), expected.len(), "{text}");
+    for (line, expected) in lines.iter().zip(expected) {
+        assert!(line.contains(expected), "{line} lacks {expected}");
+    }
+}
+
+#[tokio::test]
+async fn neither_invites_nor_media_tokens_are_ever_logged_however_much_is_logged() {
+    let (log, _guard) = Log::collect(Level::TRACE);
+    let world = World::with(room_with("/spec/maxParticipants", json!(1))).await;
+    let forged = key_ring(&[generate_key("1")]).sign(&invite("att")).unwrap();
+    let secrets = [world.sign(&invite("att")), world.sign(&invite("col")), world.sign(&invite("mallory")), forged];
+    for now in [NOON, "2030-01-15T08:00:00Z", UNTIL] {
+        set_clock(now);
+        for secret in &secrets {
+            let authorization = format!("Bearer {secret}");
+            for (method, path) in [("GET", "/v1/room"), ("POST", "/v1/join"), ("DELETE", "/v1/join"), ("GET", "/nowhere")] {
+                world.send(method, path, Some(&authorization)).await;
+            }
+            world.send("POST", "/v1/join", Some(secret)).await;
+            world.join_with(&secret[..secret.len() - 5]).await;
+        }
+    }
+    set_clock(NOON);
+    for mood in [Mood::Failing, Mood::Unable, Mood::Panicking] {
+        world.stage.set_mood(mood);
+        assert!(world.join("att").await.status.is_server_error());
+    }
+
+    let text = log.text();
+    for result in ["joined", "full", "too-early", "over", "invalid-invite", "unavailable"] {
+        assert!(text.contains(&format!("result=\"{result}\"")), "{result} is not logged");
+    }
+    assert!(!text.contains(MEDIA_TOKEN) && !text.contains("v4.public"));
+    for secret in &secrets {
+        // Any part of the payload or of the signature: what is shorter could not be used.
+        for start in (0..secret.len() - 12).step_by(4) {
+            let part = &secret[start..start + 12];
+            assert!(!text.contains(part), "part of an invite is logged: {part}");
+        }
+    }
+}
