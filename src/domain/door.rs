@@ -121,3 +121,6 @@ pub fn admit(room: &ValidRoom, visitor: &Visitor, others: usize, now: Timestamp)
         expires_at: later(now, TICKET_LIFETIME).min(room.window.until),
     })
 }
+
+#[cfg(test)]
+mod tests;

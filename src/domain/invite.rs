@@ -137,3 +137,6 @@ impl Key {
 pub fn generate_key(id: &str) -> (String, String) {
     (format!("{id}{KEY_SUFFIX}"), KeyPair::from_seed(Seed::generate()).sk.to_pem())
 }
+
+#[cfg(test)]
+mod tests;

@@ -138,7 +138,8 @@ pub fn admits_namespace(class: &RoomClass, namespace: &str, labels: Option<&BTre
     match &class.spec.allowed_namespaces {
         None | Some(AllowedNamespaces { from: NamespacesFrom::All, .. }) => Ok(()),
         Some(AllowedNamespaces { from: NamespacesFrom::Selector, selector }) => {
-            let selector = Selector::try_from(selector.clone().unwrap_or_default()).map_err(|_| refused())?;
+            // An empty selector matches every namespace, an absent one none.
+            let selector = Selector::try_from(selector.clone().ok_or_else(refused)?).map_err(|_| refused())?;
             if labels.is_some_and(|labels| selector.matches(labels)) { Ok(()) } else { Err(refused()) }
         }
     }
@@ -174,9 +175,17 @@ pub fn validate(room: &Room, class: &RoomClass) -> Result<ValidRoom, Rejection> 
 
 fn window(room: &Room, class: &RoomClass) -> Result<Window, Rejection> {
     let created = room.metadata.creation_timestamp.as_ref().map_or(Timestamp::MIN, |time| time.0);
-    let limit: Duration = class.spec.limits.as_ref().and_then(|limits| limits.max_duration).map_or(MAX_WINDOW, Into::into).min(MAX_WINDOW);
+    let limit = class.spec.limits.as_ref().and_then(|limits| limits.max_duration);
+    let limit = limit.map_or(MAX_WINDOW, |limit| positive(limit).unwrap_or_default()).min(MAX_WINDOW);
     let RoomSpec { valid_from, valid_until, duration, .. } = &room.spec;
-    let length = duration.map_or(limit, Duration::from);
+    let invalid = |message: String| Rejection::new(Reason::InvalidSpec, message);
+    if valid_until.is_some() && duration.is_some() {
+        return Err(invalid("spec.validUntil and spec.duration: at most one of the two may be set".to_owned()));
+    }
+    let length = match *duration {
+        Some(duration) => positive(duration).ok_or_else(|| invalid(format!("spec.duration: {duration} must be more than 0")))?,
+        None => limit,
+    };
     let from = valid_from.as_ref().map(|time| time.0);
     let window = match (from, valid_until) {
         (Some(from), Some(until)) => Window { from, until: until.0 },
@@ -189,7 +198,7 @@ fn window(room: &Room, class: &RoomClass) -> Result<Window, Rejection> {
     };
     if from.is_some() && window.until <= window.from {
         let message = format!("spec.validUntil: {} must be after spec.validFrom, which is {}", window.until, window.from);
-        return Err(Rejection::new(Reason::InvalidSpec, message));
+        return Err(invalid(message));
     }
     if window.until.duration_since(window.from).unsigned_abs() > limit {
         let field = if valid_until.is_some() { "validUntil" } else { "duration" };
@@ -197,7 +206,7 @@ fn window(room: &Room, class: &RoomClass) -> Result<Window, Rejection> {
             "spec.{field}: a window from {} to {} is longer than the {} that the class allows",
             window.from,
             window.until,
-            hours(limit)
+            as_kubernetes(limit)
         );
         return Err(Rejection::new(Reason::WindowTooLong, message));
     }
@@ -207,6 +216,9 @@ fn window(room: &Room, class: &RoomClass) -> Result<Window, Rejection> {
 fn max_participants(room: &Room, class: &RoomClass) -> Result<usize, Rejection> {
     let limit = class.spec.limits.as_ref().and_then(|limits| limits.max_participants).unwrap_or(MAX_PARTICIPANTS).min(MAX_PARTICIPANTS);
     match room.spec.max_participants {
+        Some(wanted) if wanted < 1 => {
+            Err(Rejection::new(Reason::InvalidSpec, format!("spec.maxParticipants: {wanted} must be at least 1")))
+        }
         Some(wanted) if wanted > limit => Err(Rejection::new(
             Reason::TooManyParticipants,
             format!("spec.maxParticipants: {wanted} is more than the {limit} that the class allows"),
@@ -219,9 +231,17 @@ fn limit_from(number: i32) -> usize {
     usize::try_from(number).unwrap_or_default()
 }
 
-fn hours(limit: Duration) -> String {
-    let minutes = limit.as_secs() / 60;
-    if minutes % 60 == 0 { format!("{}h", minutes / 60) } else { format!("{minutes}m") }
+fn positive(duration: kube::core::Duration) -> Option<Duration> {
+    (duration > Duration::ZERO).then(|| duration.into())
+}
+
+/// A duration in the largest unit that Kubernetes' durations have for it.
+fn as_kubernetes(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds if seconds.is_multiple_of(3600) => format!("{}h", seconds / 3600),
+        seconds if seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
+        seconds => format!("{seconds}s"),
+    }
 }
 
 /// Labels and annotations by which GitOps tools track what they applied.
@@ -246,3 +266,6 @@ fn invite_metadata(spec: &RoomSpec) -> InviteMetadata {
     let metadata = spec.invite_template.as_ref().and_then(|template| template.metadata.clone()).unwrap_or_default();
     InviteMetadata { labels: metadata.labels, annotations: metadata.annotations }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,7 @@ impl Window {
     /// Where `now` lies. A window whose end is not after its start is over.
     #[must_use]
     pub fn at(&self, now: Timestamp) -> Moment {
-        if now >= self.until {
+        if now >= self.until || self.until <= self.from {
             Moment::After
         } else if now < self.from {
             Moment::Before

@@ -101,3 +101,100 @@ impl Held {
 fn ended(moment: Timestamp, length: Duration, now: Timestamp) -> bool {
     now.duration_since(moment) >= length.try_into().unwrap_or(jiff::SignedDuration::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn sight(session: &str, seats: &[&str], asked_at: i64) -> Sight {
+        let seat = |name: &&str| Seat { identity: (*name).into(), display_name: String::new(), role: None, generation: None };
+        Sight { session: session.into(), seats: seats.iter().map(seat).collect(), asked_at: at(asked_at) }
+    }
+
+    /// Takes a place whose ticket is good from `now` to `ends`, and says how many others there were.
+    fn take(places: &Places, visitor: &str, session: &str, now: i64, ends: i64) -> usize {
+        places.take(visitor, &sight(session, &[], now), at(now), |others| Ok::<_, ()>((at(ends), others))).unwrap()
+    }
+
+    fn kept(places: &Places) -> usize {
+        places.held().sessions.values().map(HashMap::len).sum()
+    }
+
+    #[test]
+    fn people_in_the_call_and_people_with_a_ticket_are_counted_once_and_the_visitor_never() {
+        let places = Places::default();
+        take(&places, "seated-with-ticket", "s", 0, 60);
+        take(&places, "on-the-way", "s", 0, 60);
+        take(&places, "visitor", "s", 0, 60);
+        let sight = sight("s", &["seated", "seated-with-ticket", "visitor"], 1);
+        assert_eq!(places.others("visitor", &sight), 3);
+        assert_eq!(places.others("somebody", &sight), 4);
+    }
+
+    #[test]
+    fn sessions_do_not_share_places() {
+        let places = Places::default();
+        take(&places, "a", "one", 0, 60);
+        assert_eq!(take(&places, "b", "two", 0, 60), 0);
+        assert_eq!(take(&places, "b", "one", 0, 60), 1);
+    }
+
+    #[test]
+    fn a_refused_visitor_takes_no_place() {
+        let places = Places::default();
+        assert_eq!(places.take("a", &sight("s", &[], 0), at(0), |_| Err::<(Timestamp, ()), _>("full")), Err("full"));
+        assert_eq!(kept(&places), 0);
+        assert!(places.held().sessions.is_empty());
+    }
+
+    #[test]
+    fn a_ticket_that_ended_while_the_media_server_was_asked_still_counts() {
+        let places = Places::default();
+        take(&places, "a", "s", 0, 60);
+        let asked_before_the_end = sight("s", &[], 59);
+        take(&places, "b", "s", 65, 125);
+        assert_eq!(places.others("c", &asked_before_the_end), 2);
+        assert_eq!(places.others("c", &sight("s", &[], 60)), 1);
+    }
+
+    #[test]
+    fn a_second_ticket_never_shortens_the_first() {
+        let places = Places::default();
+        take(&places, "a", "s", 0, 60);
+        take(&places, "a", "s", 1, 30);
+        assert_eq!(places.others("b", &sight("s", &[], 59)), 1);
+    }
+
+    #[test]
+    fn places_of_calls_that_nobody_joins_any_more_are_dropped() {
+        let places = Places::default();
+        for number in 0..1000 {
+            take(&places, "a", &format!("s{number}"), 0, 60);
+        }
+        take(&places, "b", "s0", 69, 129);
+        assert_eq!(kept(&places), 1001, "kept as long as a request could ask for them");
+        take(&places, "b", "s1", 130, 190);
+        assert_eq!(kept(&places), 2);
+        assert_eq!(places.held().sessions.len(), 2);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_stop_the_dropping() {
+        let places = Places::default();
+        take(&places, "a", "s", 1_000_000, 1_000_060);
+        take(&places, "a", "t", 0, 60);
+        take(&places, "b", "t", 1_000_130, 1_000_190);
+        assert_eq!(kept(&places), 1);
+    }
+
+    #[test]
+    fn a_sight_is_stale_when_a_request_may_have_ended_since() {
+        let sight = sight("s", &[], 0);
+        assert!(!sight.is_stale(at(9)));
+        assert!(sight.is_stale(at(10)));
+    }
+}

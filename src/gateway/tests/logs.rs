@@ -1,14 +1,19 @@
 //! What is logged, and what never is.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::json;
-use tracing::Level;
+use tracing::subscriber::NoSubscriber;
+use tracing::{Dispatch, Level};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use super::*;
+
+/// While there is only one subscriber, tracing takes the word of whichever thread comes to a log statement first for whether
+/// anybody listens to it, and the threads of other tests have none. A second one makes it ask both.
+static SECOND_SUBSCRIBER: OnceLock<Dispatch> = OnceLock::new();
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -35,6 +40,7 @@ impl<'a> MakeWriter<'a> for Log {
 impl Log {
     /// Collects everything that this thread logs as long as the guard lives.
     fn collect(level: Level) -> (Self, tracing::subscriber::DefaultGuard) {
+        SECOND_SUBSCRIBER.get_or_init(|| Dispatch::new(NoSubscriber::default()));
         let log = Self::default();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(level)
