@@ -1,0 +1,246 @@
+//! A real control plane: etcd, kube-apiserver and kube-controller-manager, with Roomkeeper's CRDs and accounts installed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::runtime::conditions::is_crd_established;
+use kube::runtime::wait::await_condition;
+use kube::{Api, Client, Config, ResourceExt};
+use ring::rand::{SecureRandom, SystemRandom};
+use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+use super::process::{Leashed, free_port, log_file};
+use super::tools::tool;
+
+/// How long the control plane may take to start. Generous: it is only used up by failures.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Namespace of the operator.
+pub const OPERATOR_NAMESPACE: &str = "roomkeeper-system";
+
+/// Files of the key that signs the tokens of ServiceAccounts.
+const PRIVATE_KEY: &str = "service-accounts.pem";
+const PUBLIC_KEY: &str = "service-accounts.pub";
+
+/// Names every request once, when it is answered.
+const AUDIT_POLICY: &str = "apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+  - level: Metadata
+";
+
+/// A control plane of one API server.
+pub struct Cluster {
+    directory: PathBuf,
+    url: String,
+    admin_token: String,
+    // In the order in which they end.
+    _controllers: Leashed,
+    _api_server: Leashed,
+    _etcd: Leashed,
+}
+
+impl Cluster {
+    /// Starts a control plane that keeps its data in `directory`, and installs Roomkeeper's CRDs and accounts.
+    pub async fn start(directory: &Path) -> Self {
+        fs::create_dir_all(directory).expect("a directory for the control plane");
+        let directory = directory.canonicalize().expect("the directory of the control plane");
+        let (etcd, etcd_url) = start_etcd(&directory).await;
+        let admin_token = random_hex();
+        fs::write(directory.join("tokens.csv"), format!("{admin_token},admin,admin,system:masters\n")).expect("the token file");
+        fs::write(directory.join("audit-policy.yaml"), AUDIT_POLICY).expect("the audit policy");
+        make_signing_key(&directory);
+        let (api_server, url) = start_api_server(&directory, &etcd_url, &admin_token).await;
+        let kubeconfig = write_kubeconfig(&directory, &url, "admin", &admin_token);
+        let controllers = start_controllers(&directory, &kubeconfig);
+        let cluster = Self { directory, url, admin_token, _controllers: controllers, _api_server: api_server, _etcd: etcd };
+        install(&cluster.admin().await, &cluster.admin_kubeconfig()).await;
+        cluster
+    }
+
+    /// The control plane that the tests of one binary share.
+    pub async fn shared() -> &'static Self {
+        static SHARED: OnceCell<Cluster> = OnceCell::const_new();
+        SHARED.get_or_init(|| async { Self::start(&log_file("cluster").with_extension("d")).await }).await
+    }
+
+    /// A new namespace, so that tests do not meet each other.
+    pub async fn namespace(&self) -> String {
+        let metadata = ObjectMeta { generate_name: Some("test-".into()), ..ObjectMeta::default() };
+        let namespace = Namespace { metadata, ..Namespace::default() };
+        Api::all(self.admin().await).create(&PostParams::default(), &namespace).await.expect("a namespace").name_any()
+    }
+
+    /// A client with all rights.
+    pub async fn admin(&self) -> Client {
+        client(&self.admin_kubeconfig()).await
+    }
+
+    /// Kubeconfig with all rights.
+    pub fn admin_kubeconfig(&self) -> PathBuf {
+        write_kubeconfig(&self.directory, &self.url, "admin", &self.admin_token)
+    }
+
+    /// Kubeconfig with the rights of one of Roomkeeper's ServiceAccounts.
+    pub async fn account_kubeconfig(&self, account: &str) -> PathBuf {
+        let token = account_token(&self.admin().await, account).await;
+        write_kubeconfig(&self.directory, &self.url, account, &token)
+    }
+
+    /// Runs kubectl with all rights, with `input` as its standard input.
+    pub fn kubectl(&self, arguments: &[&str], input: &str) -> Output {
+        kubectl(&self.admin_kubeconfig(), arguments, input)
+    }
+
+    /// Every answered request so far, as audit events.
+    pub fn audit(&self) -> Vec<Value> {
+        let log = fs::read_to_string(self.directory.join("audit.log")).expect("the audit log");
+        // The last line may be half written.
+        log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+}
+
+async fn start_etcd(directory: &Path) -> (Leashed, String) {
+    let (clients, peers) = (format!("http://127.0.0.1:{}", free_port()), format!("http://127.0.0.1:{}", free_port()));
+    let mut command = Command::new(tool("etcd"));
+    command.arg("--data-dir").arg(directory.join("etcd")).args(["--unsafe-no-fsync", "--log-level=error"]);
+    command.args(["--listen-client-urls", &clients, "--advertise-client-urls", &clients, "--listen-peer-urls", &peers]);
+    command.args(["--initial-advertise-peer-urls", &peers, "--initial-cluster", &format!("default={peers}")]);
+    (Leashed::spawn("etcd", &command), clients)
+}
+
+async fn start_api_server(directory: &Path, etcd_url: &str, admin_token: &str) -> (Leashed, String) {
+    let port = free_port();
+    let url = format!("https://127.0.0.1:{port}");
+    let kubeconfig = &write_kubeconfig(directory, &url, "admin", admin_token);
+    let path = |flag: &str, file: &Path| format!("--{flag}={}", file.display());
+    let mut command = Command::new(tool("kube-apiserver"));
+    command.args([
+        format!("--etcd-servers={etcd_url}"),
+        path("cert-dir", &directory.join("certificates")),
+        "--bind-address=127.0.0.1".into(),
+        format!("--secure-port={port}"),
+        "--service-cluster-ip-range=10.0.0.0/24".into(),
+        "--service-account-issuer=https://kubernetes.default.svc".into(),
+        path("service-account-key-file", &directory.join(PUBLIC_KEY)),
+        path("service-account-signing-key-file", &directory.join(PRIVATE_KEY)),
+        "--authorization-mode=RBAC".into(),
+        path("token-auth-file", &directory.join("tokens.csv")),
+        path("audit-policy-file", &directory.join("audit-policy.yaml")),
+        path("audit-log-path", &directory.join("audit.log")),
+    ]);
+    let mut server = Leashed::spawn("kube-apiserver", &command);
+    let answer = server.ready(PATIENCE, async || answers(kubeconfig));
+    answer.await.unwrap_or_else(|failure| panic!("{failure}"));
+    (server, url)
+}
+
+/// Whether the API server is ready. Asked by kubectl, because a client needs the certificate that the server makes first.
+fn answers(kubeconfig: &Path) -> Result<(), String> {
+    let asked = kubectl(kubeconfig, &["get", "--raw", "/readyz", "--request-timeout=2s"], "");
+    if asked.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&asked.stderr).into_owned()) }
+}
+
+fn start_controllers(directory: &Path, kubeconfig: &Path) -> Leashed {
+    let mut command = Command::new(tool("kube-controller-manager"));
+    command.arg(format!("--kubeconfig={}", kubeconfig.display()));
+    command.arg(format!("--service-account-private-key-file={}", directory.join(PRIVATE_KEY).display()));
+    command.args(["--use-service-account-credentials", "--leader-elect=false", "--secure-port=0"]);
+    command.arg("--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller");
+    Leashed::spawn("kube-controller-manager", &command)
+}
+
+/// Installs CRDs and accounts as a user would, and waits until they can be used.
+pub async fn install(admin: &Client, kubeconfig: &Path) {
+    let crds = Api::all(admin.clone());
+    for crd in roomkeeper::api::crds().iter() {
+        let name = crd.name_any();
+        crds.patch(&name, &PatchParams::apply("installer").force(), &Patch::Apply(crd)).await.expect("the CRD is accepted");
+        let established = await_condition(crds.clone(), &name, is_crd_established());
+        tokio::time::timeout(PATIENCE, established).await.expect("the CRD is established in time").expect("the CRD can be watched");
+    }
+    let namespace =
+        Namespace { metadata: ObjectMeta { name: Some(OPERATOR_NAMESPACE.into()), ..ObjectMeta::default() }, ..Namespace::default() };
+    match Api::all(admin.clone()).create(&PostParams::default(), &namespace).await {
+        Err(kube::Error::Api(status)) if status.is_already_exists() => {}
+        other => drop(other.expect("the operator's namespace")),
+    }
+    let rbac = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/roomkeeper/files/rbac.yaml");
+    let applied = kubectl(kubeconfig, &["apply", "-f", &rbac.display().to_string()], "");
+    assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+}
+
+/// A token of one of Roomkeeper's ServiceAccounts.
+pub async fn account_token(admin: &Client, account: &str) -> String {
+    let request = TokenRequest {
+        spec: TokenRequestSpec { expiration_seconds: Some(36_000), ..TokenRequestSpec::default() },
+        ..TokenRequest::default()
+    };
+    let accounts = Api::<ServiceAccount>::namespaced(admin.clone(), OPERATOR_NAMESPACE);
+    let answer = accounts.create_token_request(account, &PostParams::default(), &request).await.expect("a token of the account");
+    answer.status.expect("an answered request").token
+}
+
+/// Runs kubectl with a kubeconfig, and with `input` as its standard input.
+pub fn kubectl(kubeconfig: &Path, arguments: &[&str], input: &str) -> Output {
+    use std::io::Write;
+    use std::process::Stdio;
+    let mut command = Command::new(tool("kubectl"));
+    command.args(arguments).env("KUBECONFIG", kubeconfig).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("kubectl");
+    // What kubectl does not read it does not need.
+    let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
+    child.wait_with_output().expect("kubectl ends")
+}
+
+/// A client for a kubeconfig.
+pub async fn client(kubeconfig: &Path) -> Client {
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).expect("a kubeconfig");
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.expect("a usable kubeconfig");
+    Client::try_from(config).expect("a client")
+}
+
+fn write_kubeconfig(directory: &Path, url: &str, user: &str, token: &str) -> PathBuf {
+    let certificate = directory.join("certificates/apiserver.crt");
+    let kubeconfig = serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "roomkeeper", "cluster": {"server": url, "certificate-authority": certificate}}],
+        "users": [{"name": user, "user": {"token": token}}],
+        "contexts": [{"name": user, "context": {"cluster": "roomkeeper", "user": user}}],
+        "current-context": user,
+    });
+    let path = directory.join(format!("kubeconfig-{user}"));
+    fs::write(&path, kubeconfig.to_string()).expect("a kubeconfig");
+    path
+}
+
+fn random_hex() -> String {
+    let mut bytes = [0; 16];
+    SystemRandom::new().fill(&mut bytes).expect("randomness");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Makes a key for the tokens of ServiceAccounts: private and public half, each as PEM.
+fn make_signing_key(directory: &Path) {
+    /// What comes before the point in the DER of a public P-256 key (RFC 5480).
+    const PUBLIC_HEADER: [u8; 26] = [48, 89, 48, 19, 6, 7, 42, 134, 72, 206, 61, 2, 1, 6, 8, 42, 134, 72, 206, 61, 3, 1, 7, 3, 66, 0];
+    let random = SystemRandom::new();
+    let private = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).expect("a key");
+    let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, private.as_ref(), &random).expect("the same key");
+    let public = [PUBLIC_HEADER.as_slice(), pair.public_key().as_ref()].concat();
+    for (file, kind, der) in [(PRIVATE_KEY, "PRIVATE", private.as_ref()), (PUBLIC_KEY, "PUBLIC", public.as_slice())] {
+        let pem = format!("-----BEGIN {kind} KEY-----\n{}\n-----END {kind} KEY-----\n", STANDARD.encode(der));
+        fs::write(directory.join(file), pem).expect("the signing key of ServiceAccounts");
+    }
+}
