@@ -90,12 +90,15 @@ impl LiveKitServer {
 }
 
 async fn launch(options: &Options, port: u16) -> Result<Leashed, String> {
+    let udp_port = free_port();
     let config = json!({
         "port": port,
         "bind_addresses": ["127.0.0.1"],
         "rtc": {
             "tcp_port": free_port(),
-            "udp_port": free_port(),
+            "udp_port": udp_port,
+            // Without this it names public servers to its clients.
+            "stun_servers": [format!("127.0.0.1:{udp_port}")],
             "use_external_ip": false,
             "node_ip": "127.0.0.1",
             "enable_loopback_candidate": true,
