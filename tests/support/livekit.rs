@@ -1,0 +1,199 @@
+//! A real LiveKit server, and real clients of it.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use roomkeeper::backend::{Admission, LiveKit};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, ChildStdin};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::process::{Leashed, free_port, log_file};
+use super::tools::tool;
+
+/// How long a server may take to start, and a client to see something. Generous: it is only used up by failures.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often a server is started on other ports when somebody else was faster to take one.
+const ATTEMPTS: usize = 3;
+
+/// Settings of a [`LiveKitServer`].
+#[derive(Clone)]
+pub struct Options {
+    /// Whether joining makes a room, as in LiveKit's own defaults.
+    pub auto_create: bool,
+    /// The HTTP port; any free one when `None`.
+    pub port: Option<u16>,
+    /// The API key.
+    pub api_key: String,
+    /// The API secret.
+    pub api_secret: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            auto_create: false,
+            port: None,
+            api_key: "roomkeeper-tests".to_owned(),
+            api_secret: "a secret that only tests know, of 32 characters".to_owned(),
+        }
+    }
+}
+
+/// A LiveKit server, alone and on loopback.
+pub struct LiveKitServer {
+    /// Its settings.
+    pub options: Options,
+    port: u16,
+    process: Option<Leashed>,
+}
+
+impl LiveKitServer {
+    /// Starts a server and waits until it answers.
+    pub async fn start(options: Options) -> Self {
+        let mut failure = String::new();
+        for _ in 0..ATTEMPTS {
+            let port = options.port.unwrap_or_else(free_port);
+            match launch(&options, port).await {
+                Ok(process) => return Self { options, port, process: Some(process) },
+                Err(reason) => failure = reason,
+            }
+        }
+        panic!("{failure}");
+    }
+
+    /// Stops the server; its rooms are gone.
+    pub fn stop(&mut self) {
+        self.process = None;
+    }
+
+    /// Stops the server if it runs, and starts it again on the same port: it has forgotten its rooms.
+    pub async fn restart(&mut self) {
+        self.stop();
+        self.process = Some(launch(&self.options, self.port).await.unwrap_or_else(|failure| panic!("{failure}")));
+    }
+
+    /// Address of its HTTP API.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The backend for this server.
+    pub fn backend(&self) -> LiveKit {
+        let Options { api_key, api_secret, .. } = &self.options;
+        LiveKit::new(&self.url(), None, api_key, api_secret).expect("usable settings")
+    }
+}
+
+async fn launch(options: &Options, port: u16) -> Result<Leashed, String> {
+    let config = json!({
+        "port": port,
+        "bind_addresses": ["127.0.0.1"],
+        "rtc": {
+            "tcp_port": free_port(),
+            "udp_port": free_port(),
+            "use_external_ip": false,
+            "node_ip": "127.0.0.1",
+            "enable_loopback_candidate": true,
+        },
+        "keys": { &options.api_key: options.api_secret },
+        "room": { "auto_create": options.auto_create },
+    });
+    let mut command = Command::new(tool("livekit-server"));
+    // JSON is YAML too.
+    command.env("LIVEKIT_CONFIG", config.to_string());
+    let mut process = Leashed::spawn("livekit-server", &command);
+    process.ready(PATIENCE, async || answers(port).await).await.map(|()| process)
+}
+
+/// Whether the HTTP port says that the server is well.
+async fn answers(port: u16) -> Result<(), String> {
+    let ask = async {
+        let mut connection = TcpStream::connect(("127.0.0.1", port)).await?;
+        connection.write_all(b"GET / HTTP/1.0\r\n\r\n").await?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await?;
+        std::io::Result::Ok(answer)
+    };
+    let answer = ask.await.map_err(|error| error.to_string())?;
+    let status = answer.lines().next().unwrap_or_default();
+    if status.contains(" 200 ") { Ok(()) } else { Err(format!("it answers {status:?}")) }
+}
+
+/// A real LiveKit client in a process of its own, and what it has told so far: one JSON object per event, whose kinds are
+/// listed in `tools/livekit-client/events.go`.
+pub struct Client {
+    events: watch::Receiver<Vec<Value>>,
+    input: ChildStdin,
+    process: Child,
+}
+
+impl Client {
+    /// Starts a client that joins by `admission` and publishes these sources, such as `camera`.
+    pub fn start(admission: &Admission, publish: &[&str]) -> Self {
+        let log = std::fs::File::create(log_file("livekit-client")).expect("a log file");
+        let mut process = tokio::process::Command::new(tool("livekit-client"))
+            .args(["--url", &admission.url, "--publish", &publish.join(",")])
+            .env("LIVEKIT_TOKEN", &admission.token)
+            // It leaves at the end of its stdin, which is the end of this process at the latest.
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .expect("livekit-client");
+        let input = process.stdin.take().expect("its stdin");
+        let mut lines = BufReader::new(process.stdout.take().expect("its stdout")).lines();
+        let (sender, events) = watch::channel(Vec::new());
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                let event = serde_json::from_str(&line).unwrap_or_else(|_| json!({ "event": "not JSON", "line": line }));
+                sender.send_modify(|events: &mut Vec<Value>| events.push(event));
+            }
+        });
+        Self { events, input, process }
+    }
+
+    /// Starts a client and waits until it is in, or says with which HTTP status it was refused (0 when there was none).
+    pub async fn join(admission: &Admission, publish: &[&str]) -> Result<Self, u64> {
+        let client = Self::start(admission, publish);
+        let first = client.wait_for("to be in or refused", |_| true).await;
+        if first["event"] == "connected" { Ok(client) } else { Err(first["status"].as_u64().unwrap_or_default()) }
+    }
+
+    /// The events so far.
+    pub fn events(&self) -> Vec<Value> {
+        self.events.borrow().clone()
+    }
+
+    /// Waits for the first event, past ones included, that is `wanted`; `what` names it in the failure.
+    pub async fn wait_for(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut events = self.events.clone();
+        let told = || json!(self.events());
+        let seen = timeout(PATIENCE, events.wait_for(|events| events.iter().any(&wanted))).await;
+        let seen = seen.unwrap_or_else(|_| panic!("not within {PATIENCE:?}: {what}; the client's events: {}", told()));
+        let events = seen.unwrap_or_else(|_| panic!("the client ended before: {what}; its events: {}", told()));
+        events.iter().find(|event| wanted(event)).expect("just seen").clone()
+    }
+
+    /// Waits for an event of this kind.
+    pub async fn event(&self, kind: &str) -> Value {
+        self.wait_for(kind, |event| event["event"] == kind).await
+    }
+
+    /// Has the client do something: `say TEXT` or `publish SOURCE`.
+    pub async fn command(&mut self, line: &str) {
+        self.input.write_all(format!("{line}\n").as_bytes()).await.expect("a client that listens");
+    }
+
+    /// Leaves, and waits until that is done.
+    pub async fn close(mut self) {
+        drop(self.input);
+        let left = timeout(PATIENCE, self.process.wait()).await;
+        left.expect("the client leaves at the end of its input").expect("the state of a child");
+    }
+}

@@ -1,0 +1,58 @@
+//! What the test binaries share: real servers as child processes, real clients, and waiting without sleeping.
+
+// Each test binary uses a part.
+#![allow(dead_code)]
+// Clippy takes only functions marked as tests for tests, and these are their parts.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+pub mod livekit;
+pub mod process;
+pub mod tools;
+
+use std::fmt::Display;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::runtime::Runtime;
+use tokio::time::{sleep, timeout};
+
+/// How often [`eventually`] looks.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Runs a test on the one runtime of its binary, which outlives every test, so that servers and connections can be shared.
+pub fn run<T>(test: impl Future<Output = T>) -> T {
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+    RUNTIME.block_on(test)
+}
+
+/// The present moment.
+// The only place where tests read the clock.
+#[allow(clippy::disallowed_methods)]
+pub fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// Looks until `check` finds what it looks for, and fails with what it saw last when that does not happen in time.
+pub async fn eventually<T, E: Display>(deadline: Duration, check: impl AsyncFnMut() -> Result<T, E>) -> T {
+    match within(deadline, check).await {
+        Ok(found) => found,
+        Err(last) => panic!("not within {deadline:?}; last seen: {last}"),
+    }
+}
+
+/// As [`eventually`], for who wants to say more about the failure than what was seen last.
+pub async fn within<T, E: Display>(deadline: Duration, mut check: impl AsyncFnMut() -> Result<T, E>) -> Result<T, String> {
+    let mut last = "nothing, the first look did not end".to_owned();
+    let looking = async {
+        loop {
+            match check().await {
+                Ok(found) => break found,
+                Err(seen) => last = seen.to_string(),
+            }
+            sleep(LOOK).await;
+        }
+    };
+    let found = timeout(deadline, looking).await;
+    found.map_err(|_| last)
+}

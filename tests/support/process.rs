@@ -1,0 +1,122 @@
+//! Servers as child processes that never outlive the test process.
+
+use std::fmt::Display;
+use std::fs::{self, File};
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::within;
+
+/// Lines of the log that a failure shows.
+const TAIL: usize = 25;
+
+/// A server that ends when this is dropped, and when the test process ends in any way, SIGKILL included.
+pub struct Leashed {
+    name: String,
+    leash: Child,
+    hold: Option<ChildStdin>,
+    log: PathBuf,
+}
+
+impl Leashed {
+    /// Starts `command` with an empty stdin and its output in the log called `name`.
+    pub fn spawn(name: &str, command: &Command) -> Self {
+        let log = log_file(name);
+        let output = File::create(&log).expect("a log file");
+        let mut leash = Command::new("sh");
+        leash.arg("-c").arg(include_str!("leash.sh")).arg("leash").arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => leash.env(name, value),
+                None => leash.env_remove(name),
+            };
+        }
+        if let Some(directory) = command.get_current_dir() {
+            leash.current_dir(directory);
+        }
+        let errors = output.try_clone().expect("a second handle of the log file");
+        let mut leash = leash.stdin(Stdio::piped()).stdout(output).stderr(errors).spawn().expect("sh");
+        Self { name: name.to_owned(), hold: leash.stdin.take(), leash, log }
+    }
+
+    /// Sends the server a signal, such as `TERM`, `KILL` or `STOP`.
+    pub fn signal(&mut self, signal: &str) {
+        let hold = self.hold.as_mut().expect("held until dropped");
+        // Who has ended gets no signal.
+        let _ = writeln!(hold, "{signal}");
+    }
+
+    /// The exit status of a server that has ended by itself or by a signal.
+    pub fn exited(&mut self) -> Option<ExitStatus> {
+        self.leash.try_wait().expect("the state of a child")
+    }
+
+    /// Waits until `check` is content, or says why it never will be: time is up, or the server ended.
+    pub async fn ready<E: Display>(&mut self, deadline: Duration, mut check: impl AsyncFnMut() -> Result<(), E>) -> Result<(), String> {
+        let outcome = within(deadline, async || match self.exited() {
+            Some(status) => Ok(Err(format!("it ended: {status}"))),
+            None => check().await.map(Ok),
+        });
+        let failure = match outcome.await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(ended)) => ended,
+            Err(last) => format!("not within {deadline:?}; last seen: {last}"),
+        };
+        Err(format!("{} did not start: {failure}\n{}", self.name, self.log_tail()))
+    }
+
+    /// The file with its output.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Where the log is, and how it ends.
+    pub fn log_tail(&self) -> String {
+        let log = fs::read(&self.log).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<&str> = log.lines().collect();
+        let tail = lines[lines.len().saturating_sub(TAIL)..].join("\n");
+        format!("{} ends with:\n{tail}", self.log.display())
+    }
+}
+
+impl Drop for Leashed {
+    fn drop(&mut self) {
+        drop(self.hold.take());
+        // Only a kill is waited for, so this is short.
+        let _ = self.leash.wait();
+    }
+}
+
+/// A new file `target/test-logs/<binary>-<pid>/<name>-<n>.log`.
+pub fn log_file(name: &str) -> PathBuf {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a target directory");
+    let directory = target.join("test-logs").join(format!("{}-{}", env!("CARGO_CRATE_NAME"), std::process::id()));
+    fs::create_dir_all(&directory).expect("a directory for logs");
+    directory.join(format!("{name}-{}.log", COUNT.fetch_add(1, Ordering::Relaxed)))
+}
+
+/// A port on loopback that nobody uses, for TCP and for UDP.
+///
+/// Below the range from which systems take ports for outgoing connections: a port stays free while its server restarts.
+/// Each test process looks in a part of its own first.
+pub fn free_port() -> u16 {
+    const FIRST: usize = 20_000;
+    const COUNT: usize = 12_000;
+    static OFFERED: AtomicUsize = AtomicUsize::new(0);
+    let start = std::process::id() as usize * 64;
+    loop {
+        let offered = OFFERED.fetch_add(1, Ordering::Relaxed);
+        assert!(offered < COUNT, "no port is free");
+        let port = u16::try_from(FIRST + (start + offered) % COUNT).expect("a port");
+        let address = (Ipv4Addr::LOCALHOST, port);
+        if TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok() {
+            return port;
+        }
+    }
+}
