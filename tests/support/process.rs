@@ -69,6 +69,11 @@ impl Leashed {
         Err(format!("{} did not start: {failure}\n{}", self.name, self.log_tail()))
     }
 
+    /// The file with its output.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
     /// Where the log is, and how it ends.
     pub fn log_tail(&self) -> String {
         let log = fs::read(&self.log).unwrap_or_default();
