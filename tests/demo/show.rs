@@ -42,6 +42,8 @@ pub async fn life_of_a_room(installation: &Installation, clock: &Clock) {
         apply(installation, &name, &text, clock);
     }
 
+    phase(&rooms, "consultation", Phase::Open).await;
+    clock.say("consultation is Open: it has no validFrom, so it opens as soon as it is accepted");
     let room = phase(&rooms, "demo-call", Phase::Scheduled).await;
     let opens = room.status.as_ref().and_then(|status| status.valid_from.as_ref()).map(|time| time.0.to_string()).unwrap_or_default();
     clock.say(&format!("demo-call is Scheduled: it opens at {opens}, and its invites are issued ahead"));
