@@ -90,12 +90,15 @@ impl LiveKitServer {
 }
 
 async fn launch(options: &Options, port: u16) -> Result<Leashed, String> {
+    let udp_port = free_port();
     let config = json!({
         "port": port,
         "bind_addresses": ["127.0.0.1"],
         "rtc": {
             "tcp_port": free_port(),
-            "udp_port": free_port(),
+            "udp_port": udp_port,
+            // Without this it names public servers to its clients.
+            "stun_servers": [format!("127.0.0.1:{udp_port}")],
             "use_external_ip": false,
             "node_ip": "127.0.0.1",
             "enable_loopback_candidate": true,
@@ -173,12 +176,11 @@ impl Client {
     /// Waits for the first event, past ones included, that is `wanted`; `what` names it in the failure.
     pub async fn wait_for(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let mut events = self.events.clone();
+        let told = || json!(self.events());
         let seen = timeout(PATIENCE, events.wait_for(|events| events.iter().any(&wanted))).await;
-        match seen {
-            Ok(Ok(events)) => events.iter().find(|event| wanted(event)).expect("just seen").clone(),
-            Ok(Err(_)) => panic!("the client ended before: {what}; its events: {}", json!(self.events())),
-            Err(_) => panic!("not within {PATIENCE:?}: {what}; the client's events: {}", json!(self.events())),
-        }
+        let seen = seen.unwrap_or_else(|_| panic!("not within {PATIENCE:?}: {what}; the client's events: {}", told()));
+        let events = seen.unwrap_or_else(|_| panic!("the client ended before: {what}; its events: {}", told()));
+        events.iter().find(|event| wanted(event)).expect("just seen").clone()
     }
 
     /// Waits for an event of this kind.

@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod livekit;
 pub mod operator;
 pub mod process;
+pub mod stage;
 pub mod tools;
 
 use std::fmt::Display;

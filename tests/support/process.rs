@@ -69,6 +69,23 @@ impl Leashed {
         Err(format!("{} did not start: {failure}\n{}", self.name, self.log_tail()))
     }
 
+    /// The file with its output.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Resident memory of the server, in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let leash = self.leash.id();
+        let children = fs::read_to_string(format!("/proc/{leash}/task/{leash}/children")).expect("a leash that runs");
+        let sizes = children.split_whitespace().map(|child| fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default());
+        // The leash's other child is a shell that waits; the server is the larger one.
+        let resident = |status: String| -> Option<u64> {
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().split(' ').next()?.parse().ok()
+        };
+        sizes.filter_map(resident).max().unwrap_or_default() * 1024
+    }
+
     /// Where the log is, and how it ends.
     pub fn log_tail(&self) -> String {
         let log = fs::read(&self.log).unwrap_or_default();

@@ -1,0 +1,154 @@
+//! What every backend promises: one suite, run on the one in memory and on a real LiveKit server, and what LiveKit alone
+//! has to show.
+
+// Clippy takes only functions marked as tests for tests, and these are their parts.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod answers;
+mod calls;
+mod memory;
+mod probe;
+mod promises;
+#[path = "../support/mod.rs"]
+mod support;
+mod tokens;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use roomkeeper::api::Role;
+use roomkeeper::backend::{Backend, LiveKit, Memory};
+use roomkeeper::domain::{Failure, Ticket};
+use support::livekit::{Client, LiveKitServer, Options};
+use support::now;
+use tokio::sync::{Mutex, OnceCell};
+
+/// Brings people into sessions, who stay as long as this lives.
+#[async_trait]
+trait Joiner {
+    /// Whether the person was let in.
+    async fn join(&self, session: &str, ticket: &Ticket) -> bool;
+}
+
+#[async_trait]
+impl Joiner for Memory {
+    async fn join(&self, session: &str, ticket: &Ticket) -> bool {
+        Memory::join(self, session, ticket).is_ok()
+    }
+}
+
+/// Joins LiveKit with real clients.
+struct Clients<'a> {
+    backend: &'a LiveKit,
+    joined: Mutex<Vec<Client>>,
+}
+
+#[async_trait]
+impl Joiner for Clients<'_> {
+    async fn join(&self, session: &str, ticket: &Ticket) -> bool {
+        let admission = self.backend.admit(session, ticket).expect("a token");
+        let client = Client::join(&admission, &[]).await;
+        match client {
+            Ok(client) => self.joined.lock().await.push(client),
+            Err(_) => return false,
+        }
+        true
+    }
+}
+
+/// Runs the whole suite on both backends.
+macro_rules! contract {
+    ($($promise:ident)*) => {
+        mod in_memory {
+            $(#[test]
+            fn $promise() {
+                let memory = crate::Memory::default();
+                crate::support::run(crate::promises::$promise(&memory, &memory));
+            })*
+        }
+
+        mod on_livekit {
+            $(#[test]
+            fn $promise() {
+                crate::support::run(async {
+                    let backend = crate::server().await.backend();
+                    let clients = crate::Clients { backend: &backend, joined: crate::Mutex::default() };
+                    crate::promises::$promise(&backend, &clients).await;
+                });
+            })*
+        }
+    };
+}
+
+contract! {
+    a_probe_of_a_sound_server_is_fine
+    every_capability_is_there
+    a_session_that_was_never_made_is_absent
+    a_new_session_is_there_and_empty
+    ensuring_a_session_again_leaves_it_and_its_people_alone
+    closing_an_absent_session_is_fine
+    a_closed_session_is_gone_with_its_people
+    a_sweep_lists_only_sessions_of_its_prefix
+    a_sweep_counts_the_people
+    removing_somebody_who_is_not_there_is_fine
+    changing_somebody_who_is_not_there_is_fine
+    a_presenter_is_seen_as_the_ticket_says
+    a_collaborator_is_seen_as_the_ticket_says
+    an_attendee_is_seen_as_the_ticket_says
+    a_consumer_is_seen_as_the_ticket_says
+    several_people_are_all_seen
+    a_changed_role_and_name_are_seen_and_nothing_else_changes
+    presenter_and_collaborator_are_told_apart_after_a_change
+    a_removed_person_is_gone_and_the_others_stay
+    the_same_person_again_takes_the_place_of_the_earlier
+    nobody_joins_a_session_that_does_not_exist
+}
+
+/// The LiveKit server that tests share when they need nothing of their own. It ends with this process.
+async fn server() -> &'static LiveKitServer {
+    static SERVER: OnceCell<LiveKitServer> = OnceCell::const_new();
+    SERVER.get_or_init(|| LiveKitServer::start(Options::default())).await
+}
+
+/// A prefix for sessions that no other test has.
+fn prefix() -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    format!("test-{}-", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The name of a session that no other test has.
+fn session() -> String {
+    prefix() + "session"
+}
+
+/// A ticket of Ada's that is good now.
+fn ticket(role: Role) -> Ticket {
+    let not_before = now();
+    Ticket {
+        identity: "ada".to_owned(),
+        display_name: "Ada Lovelace".to_owned(),
+        role,
+        generation: 3,
+        not_before,
+        expires_at: not_before + Duration::from_mins(1),
+    }
+}
+
+/// A ticket for somebody else.
+fn ticket_for(identity: &str, role: Role) -> Ticket {
+    Ticket { identity: identity.to_owned(), display_name: identity.to_owned(), ..ticket(role) }
+}
+
+/// Every call there is, by name, with what came of it.
+async fn every_call(backend: &dyn Backend) -> Vec<(&'static str, Result<(), Failure>)> {
+    vec![
+        ("probe", backend.probe().await),
+        ("observe", backend.observe("session").await.map(drop)),
+        ("ensure", backend.ensure("session").await),
+        ("set_role", backend.set_role("session", "ada", Role::Attendee, "Ada").await),
+        ("remove", backend.remove("session", "ada").await),
+        ("close", backend.close("session").await),
+        ("sweep", backend.sweep("session").await.map(drop)),
+    ]
+}

@@ -1,0 +1,103 @@
+//! Which class a Room gets, and what happens while it gets none.
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams};
+use roomkeeper::api::{Phase, RoomClass};
+use serde_json::json;
+
+use crate::support::run;
+use crate::support::stage::{CLASS, Stage, condition, in_seconds};
+
+#[test]
+fn a_room_of_an_unknown_class_waits_without_session_or_invite_and_heals_with_the_class() {
+    run(async {
+        let stage = Stage::shared().await;
+        let place = stage.place().await;
+        place.apply("call", json!({"roomClassName": "not-there-yet", "participants": [{"name": "ada"}]})).await;
+        let room = place.until_not("call", "Accepted", "ClassNotFound").await;
+        let status = room.status.expect("a status");
+        assert_eq!((status.phase, condition(&status, "Stalled").0), (Phase::Pending, "True"));
+        assert!(status.session.is_none());
+        assert_eq!(place.secret_names().await, Vec::<String>::new());
+        assert!(place.event("call", "NotAccepted").await.contains("\"not-there-yet\""));
+        stage.class("not-there-yet", &stage.livekit, json!({})).await;
+        place.until_phase("call", Phase::Open).await;
+    });
+}
+
+#[test]
+fn a_class_is_open_to_the_namespaces_that_its_selector_matches() {
+    run(async {
+        let stage = Stage::shared().await;
+        let place = stage.place().await;
+        let selector = json!({"allowedNamespaces": {"from": "Selector", "selector": {"matchLabels": {"calls": "yes"}}}});
+        stage.class("for-some", &stage.livekit, selector).await;
+        place.apply("call", json!({"roomClassName": "for-some", "participants": [{"name": "ada"}]})).await;
+        let room = place.until_not("call", "Accepted", "NamespaceNotAllowed").await;
+        assert_eq!(condition(room.status.as_ref().expect("a status"), "Stalled").0, "True");
+        let label = Patch::Merge(json!({"metadata": {"labels": {"calls": "yes"}}}));
+        Api::<Namespace>::all(stage.admin.clone()).patch(&place.namespace, &PatchParams::default(), &label).await.expect("labelled");
+        place.until_phase("call", Phase::Open).await;
+    });
+}
+
+#[test]
+fn more_than_the_class_allows_is_not_accepted_until_the_class_allows_it() {
+    run(async {
+        let stage = Stage::shared().await;
+        let place = stage.place().await;
+        stage.class("small", &stage.livekit, json!({"limits": {"maxParticipants": 2, "maxDuration": "1h"}})).await;
+        place.apply("crowd", json!({"roomClassName": "small", "maxParticipants": 3})).await;
+        place.apply("long", json!({"roomClassName": "small", "duration": "61m"})).await;
+        let crowd = place.until_not("crowd", "Accepted", "TooManyParticipants").await.status.expect("a status");
+        assert!(crowd.conditions[0].message.contains("spec.maxParticipants: 3 is more than the 2"), "{}", crowd.conditions[0].message);
+        let long = place.until_not("long", "Accepted", "WindowTooLong").await.status.expect("a status");
+        assert!(long.conditions[0].message.contains("1h"), "{}", long.conditions[0].message);
+        stage.class("small", &stage.livekit, json!({"limits": {"maxParticipants": 3, "maxDuration": "2h"}})).await;
+        place.until_phase("crowd", Phase::Open).await;
+        place.until_phase("long", Phase::Open).await;
+    });
+}
+
+#[test]
+fn while_a_spec_is_not_accepted_nobody_is_thrown_out_nobody_gets_in_and_the_end_comes_all_the_same() {
+    run(async {
+        use crate::support::livekit::Client;
+        let stage = Stage::shared().await;
+        let place = stage.place().await;
+        stage.class("shrinking", &stage.livekit, json!({})).await;
+        let end = in_seconds(10);
+        place.apply("call", json!({"roomClassName": "shrinking", "validUntil": end, "participants": [{"name": "ada"}]})).await;
+        place.until_phase("call", Phase::Open).await;
+        let invite = place.invite("call", "ada").await;
+        let ada = Client::join(&stage.join(&invite).await.admission(), &[]).await.expect("ada is in");
+        let classes = Api::<RoomClass>::all(stage.admin.clone());
+        classes.delete("shrinking", &DeleteParams::default()).await.expect("deleted");
+        place.until_not("call", "Accepted", "ClassNotFound").await;
+        assert_eq!(stage.join(&invite).await.problem(), "unavailable");
+        assert!(ada.events().iter().all(|event| event["event"] != "disconnected"), "{:?}", ada.events());
+        stage.class("shrinking", &stage.livekit, json!({"limits": {"maxDuration": "1s"}})).await;
+        place.until_not("call", "Accepted", "WindowTooLong").await;
+        assert_eq!(ada.event("disconnected").await["reason"], "ROOM_DELETED");
+        place.until_phase("call", Phase::Expired).await;
+        assert_eq!(stage.join(&invite).await.problem(), "over");
+    });
+}
+
+#[test]
+fn a_room_keeps_the_class_that_was_the_default_when_it_was_accepted() {
+    run(async {
+        let stage = Stage::start().await;
+        let place = stage.place().await;
+        place.apply("call", json!({"participants": [{"name": "ada"}]})).await;
+        let before = place.until_phase("call", Phase::Open).await;
+        let unset = Patch::Merge(json!({"metadata": {"annotations": {"roomclass.roomkeeper.io/is-default-class": "false"}}}));
+        Api::<RoomClass>::all(stage.admin.clone()).patch(CLASS, &PatchParams::default(), &unset).await.expect("patched");
+        place.apply("later", json!({})).await;
+        place.until_not("later", "Accepted", "NoDefaultClass").await;
+        place.edit("call", json!({"displayName": "Touched"})).await;
+        let after = place.until_phase("call", Phase::Open).await;
+        assert_eq!(after.status.and_then(|status| status.session), before.status.and_then(|status| status.session));
+    });
+}

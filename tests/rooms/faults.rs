@@ -1,0 +1,181 @@
+//! What happens when the media server, or an object, is not as it should be.
+
+use std::time::Duration;
+
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use roomkeeper::api::Phase;
+use roomkeeper::backend::Backend;
+use serde_json::json;
+
+use crate::support::livekit::{LiveKitServer, Options};
+use crate::support::stage::{PATIENCE, Stage, condition, session, set_credentials};
+use crate::support::{eventually, run};
+
+#[test]
+fn a_media_server_that_lost_its_memory_gets_the_session_back_and_invites_stay() {
+    run(async {
+        let stage = Stage::shared().await;
+        let place = stage.place().await;
+        let mut livekit = LiveKitServer::start(Options::default()).await;
+        stage.class("restarted", &livekit, json!({})).await;
+        place.apply("call", json!({"roomClassName": "restarted", "participants": [{"name": "ada"}]})).await;
+        let before = place.until_phase("call", Phase::Open).await;
+        let invite = place.invite_secret("call", "ada").await;
+        livekit.restart().await;
+        let after = place.until("call", |status| status.session.as_ref().is_some_and(|session| session.epoch == 2)).await;
+        assert_eq!(livekit.backend().observe(&session(&after)).await, Ok(Some(Vec::new())));
+        assert_ne!(session(&before), session(&after));
+        assert_eq!(place.invite_secret("call", "ada").await, invite);
+        place.event("call", "SessionRestored").await;
+        let joined = stage.join(&place.invite("call", "ada").await).await;
+        assert_eq!(joined.status, 200, "{joined:?}");
+    });
+}
+
+#[test]
+fn a_session_deleted_behind_our_back_is_restored() {
+    run(async {
+        let stage = Stage::shared().await;
+        let place = stage.place().await;
+        place.apply("call", json!({"participants": [{"name": "ada"}]})).await;
+        let before = session(&place.until_phase("call", Phase::Open).await);
+        stage.livekit.backend().close(&before).await.expect("deleted");
+        let after = place.until("call", |status| status.session.as_ref().is_some_and(|session| session.epoch == 2)).await;
+        assert_eq!(stage.livekit.backend().observe(&session(&after)).await, Ok(Some(Vec::new())));
+    });
+}
+
+#[test]
+fn a_room_opens_by_itself_when_its_media_server_comes_back() {
+    run(async {
+        let stage = Stage::shared().await;
+        let place = stage.place().await;
+        let mut livekit = LiveKitServer::start(Options::default()).await;
+        livekit.stop();
+        stage.class("down", &livekit, json!({})).await;
+        stage.class_reason("down", "Unreachable").await;
+        place.apply("call", json!({"roomClassName": "down", "participants": [{"name": "ada"}]})).await;
+        let room = place.until_not("call", "SessionReady", "Unreachable").await;
+        let status = room.status.expect("a status");
+        assert_eq!((status.phase, condition(&status, "InvitesReady").0), (Phase::Pending, "True"));
+        assert_eq!((condition(&status, "Reconciling").0, condition(&status, "Stalled").0), ("True", ""));
+        let invite = place.invite("call", "ada").await;
+        assert_eq!((stage.join(&invite).await.status, stage.join(&invite).await.problem()), (503, "unavailable"));
+        livekit.restart().await;
+        place.until_phase("call", Phase::Open).await;
+        stage.class_reason("down", "Reconciled").await;
+        assert_eq!(stage.join(&invite).await.status, 200);
+    });
+}
+
+#[test]
+fn wrong_credentials_are_told_apart_and_heal_with_their_secret() {
+    run(async {
+        let stage = Stage::shared().await;
+        let place = stage.place().await;
+        stage.class("wrong-key", &stage.livekit, json!({})).await;
+        set_credentials(&stage.admin, "wrong-key", &stage.livekit.options.api_key, "not the secret, but long enough for one").await;
+        stage.class_reason("wrong-key", "Unauthorized").await;
+        place.apply("call", json!({"roomClassName": "wrong-key", "participants": [{"name": "ada"}]})).await;
+        place.until_not("call", "SessionReady", "Unauthorized").await;
+        let Options { api_key, api_secret, .. } = &stage.livekit.options;
+        set_credentials(&stage.admin, "wrong-key", api_key, api_secret).await;
+        place.until_phase("call", Phase::Open).await;
+    });
+}
+
+#[test]
+fn a_media_server_that_makes_rooms_on_join_is_not_used() {
+    run(async {
+        let stage = Stage::shared().await;
+        let place = stage.place().await;
+        let livekit = LiveKitServer::start(Options { auto_create: true, ..Options::default() }).await;
+        stage.class("unsafe", &livekit, json!({})).await;
+        stage.class_reason("unsafe", "UnsafeAutoCreate").await;
+        place.apply("call", json!({"roomClassName": "unsafe", "participants": [{"name": "ada"}]})).await;
+        let room = place.until_not("call", "SessionReady", "UnsafeAutoCreate").await;
+        assert!(room.status.expect("a status").session.is_none());
+        assert_eq!(livekit.backend().sweep("").await, Ok(Vec::new()));
+    });
+}
+
+#[test]
+fn a_room_is_deleted_after_a_bounded_wait_when_its_media_server_stays_away() {
+    run(async {
+        let stage = Stage::start().await;
+        let place = stage.place().await;
+        let mut livekit = LiveKitServer::start(Options::default()).await;
+        stage.class("lost", &livekit, json!({})).await;
+        place.apply("call", json!({"roomClassName": "lost", "participants": [{"name": "ada"}]})).await;
+        place.until_phase("call", Phase::Open).await;
+        livekit.stop();
+        place.delete("call").await;
+        place.until_gone("call", Duration::from_secs(90)).await;
+        assert_eq!(place.secret_names().await, Vec::<String>::new());
+        assert!(place.event("call", "SessionLeftBehind").await.contains("cleanup did not finish"));
+        let metrics = stage.controller.metrics().await;
+        assert!(metrics.contains("roomkeeper_sessions_left_behind_total 1"), "{metrics}");
+    });
+}
+
+#[test]
+fn a_sweep_closes_orphans_of_this_installation_and_nobody_elses_sessions() {
+    run(async {
+        let stage = Stage::shared().await;
+        let place = stage.place().await;
+        place.apply("call", json!({})).await;
+        let ours = session(&place.until_phase("call", Phase::Open).await);
+        let prefix = ours.split('-').take(2).collect::<Vec<_>>().join("-");
+        let orphan = format!("{prefix}-00000000-0000-4000-8000-000000000000-1");
+        let neighbours = ["rk-ffffffffffff-00000000-0000-4000-8000-000000000000-1", "somebody-elses-meeting"];
+        let backend = stage.livekit.backend();
+        for session in [orphan.as_str()].iter().chain(&neighbours) {
+            backend.ensure(session).await.expect("made");
+        }
+        eventually(PATIENCE, async || match backend.observe(&orphan).await {
+            Ok(None) => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+        .await;
+        for session in [ours.as_str()].iter().chain(&neighbours) {
+            assert_eq!(backend.observe(session).await, Ok(Some(Vec::new())), "{session}");
+        }
+    });
+}
+
+#[test]
+fn a_room_that_cannot_be_read_is_skipped_and_the_others_go_on() {
+    run(async {
+        use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+        let stage = Stage::start().await;
+        let place = stage.place().await;
+        let loose = json!([
+            {"op": "remove", "path": "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/participants/items/properties/role/enum"},
+        ]);
+        let loose = Patch::Json::<()>(serde_json::from_value(loose).expect("a patch"));
+        let crds = Api::<CustomResourceDefinition>::all(stage.admin.clone());
+        crds.patch("rooms.roomkeeper.io", &PatchParams::default(), &loose).await.expect("a looser schema");
+        let rooms = Api::<kube::core::DynamicObject>::namespaced_with(
+            stage.admin.clone(),
+            &place.namespace,
+            &kube::core::ApiResource::erase::<roomkeeper::api::Room>(&()),
+        );
+        let odd = json!({
+            "apiVersion": "roomkeeper.io/v1alpha1", "kind": "Room", "metadata": {"name": "odd"},
+            "spec": {"participants": [{"name": "ada", "role": "Emperor"}]},
+        });
+        eventually(PATIENCE, async || {
+            rooms.patch("odd", &PatchParams::apply("tests"), &Patch::Apply(&odd)).await.map(drop).map_err(|error| error.to_string())
+        })
+        .await;
+        place.apply("even", json!({"participants": [{"name": "ada"}]})).await;
+        place.until_phase("even", Phase::Open).await;
+        let mut stage = stage;
+        stage.restart_controller().await;
+        let place = crate::support::stage::Stage::place(&stage).await;
+        place.apply("after-restart", json!({})).await;
+        place.until_phase("after-restart", Phase::Open).await;
+        assert!(stage.controller.process.log_tail().contains("cannot be read and is skipped"), "{}", stage.controller.process.log_tail());
+    });
+}

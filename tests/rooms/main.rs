@@ -1,0 +1,11 @@
+//! Rooms from beginning to end: a real API server, a real LiveKit with real clients, and Roomkeeper under its own accounts.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod classes;
+mod counts;
+mod edits;
+mod faults;
+mod invites;
+mod lifecycle;

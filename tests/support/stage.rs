@@ -1,0 +1,304 @@
+//! Everything together: control plane, LiveKit, and both roles of Roomkeeper under their own accounts.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams};
+use kube::{Api, Client, ResourceExt};
+use roomkeeper::api::{Phase, Room, RoomClass, RoomStatus, invite_secret_name};
+use roomkeeper::backend::Admission;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
+
+use super::cluster::{Cluster, OPERATOR_NAMESPACE};
+use super::livekit::{LiveKitServer, Options};
+use super::operator::Role;
+use super::process::{free_port, log_file};
+use super::{eventually, now};
+
+/// How long something that happens by itself may take. Generous: it is only used up by failures.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+/// The default class.
+pub const CLASS: &str = "livekit";
+
+/// A whole installation.
+pub struct Stage {
+    /// The control plane.
+    pub cluster: Cluster,
+    /// The media server of the default class.
+    pub livekit: LiveKitServer,
+    /// The controller.
+    pub controller: Role,
+    /// The gateway.
+    pub gateway: Role,
+    /// A client with all rights.
+    pub admin: Client,
+}
+
+/// An answer of the gateway.
+#[derive(Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: Value,
+}
+
+impl Answer {
+    /// Name of the problem, such as `too-early`.
+    pub fn problem(&self) -> &str {
+        self.body["type"].as_str().and_then(|name| name.strip_prefix("urn:roomkeeper:problem:")).unwrap_or_default()
+    }
+
+    /// What the client joins with.
+    pub fn admission(&self) -> Admission {
+        let text = |key: &str| self.body[key].as_str().unwrap_or_else(|| panic!("no {key} in {self:?}")).to_owned();
+        Admission { url: text("url"), token: text("token") }
+    }
+}
+
+impl Stage {
+    /// The installation that the tests of one binary share.
+    pub async fn shared() -> &'static Self {
+        static SHARED: OnceCell<Stage> = OnceCell::const_new();
+        SHARED.get_or_init(Self::start).await
+    }
+
+    /// A new installation, for tests that change what others would notice.
+    pub async fn start() -> Self {
+        let directory = log_file("cluster").with_extension("d");
+        let (cluster, livekit) = tokio::join!(Cluster::start(&directory), LiveKitServer::start(Options::default()));
+        let admin = cluster.admin().await;
+        let (controller, gateway) =
+            (cluster.account_kubeconfig("roomkeeper-controller").await, cluster.account_kubeconfig("roomkeeper-gateway").await);
+        make_class(&admin, CLASS, &livekit, json!({}), true).await;
+        let port = free_port();
+        let url = format!("http://127.0.0.1:{port}");
+        let (controller, gateway) = tokio::join!(Role::controller(&controller, &url), Role::gateway(&gateway, port));
+        Self { cluster, livekit, controller, gateway, admin }
+    }
+
+    /// A new namespace.
+    pub async fn place(&self) -> Place<'_> {
+        Place { namespace: self.cluster.namespace().await, stage: self }
+    }
+
+    /// A class on a media server of its own; `more` is merged into its spec.
+    pub async fn class(&self, name: &str, livekit: &LiveKitServer, more: Value) {
+        make_class(&self.admin, name, livekit, more, false).await;
+    }
+
+    /// The class once `wanted` holds of its Ready condition.
+    pub async fn class_reason(&self, name: &str, reason: &str) {
+        let classes = Api::<RoomClass>::all(self.admin.clone());
+        eventually(PATIENCE, async || {
+            let class = classes.get(name).await.expect("the class");
+            let ready = class.status.iter().flat_map(|status| &status.conditions).find(|condition| condition.type_ == "Ready").cloned();
+            ready.as_ref().filter(|ready| ready.reason == reason).map(|_| ()).ok_or(format!("{ready:?}"))
+        })
+        .await;
+    }
+
+    /// Starts the controller anew, after it was killed.
+    pub async fn restart_controller(&mut self) {
+        let kubeconfig = self.cluster.account_kubeconfig("roomkeeper-controller").await;
+        self.controller.process.signal("KILL");
+        self.controller = Role::controller(&kubeconfig, &format!("http://127.0.0.1:{}", self.gateway.port)).await;
+    }
+
+    /// `GET /v1/room` with an invite.
+    pub async fn view(&self, invite: &str) -> Answer {
+        self.ask("GET", "/v1/room", invite).await
+    }
+
+    /// `POST /v1/join` with an invite.
+    pub async fn join(&self, invite: &str) -> Answer {
+        self.ask("POST", "/v1/join", invite).await
+    }
+
+    async fn ask(&self, method: &str, path: &str, invite: &str) -> Answer {
+        ask(self.gateway.port, method, path, invite).await.expect("an answer of the gateway")
+    }
+}
+
+/// Asks a gateway on loopback.
+pub async fn ask(port: u16, method: &str, path: &str, invite: &str) -> std::io::Result<Answer> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {invite}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    Ok(Answer { status, body: serde_json::from_str(body).unwrap_or(Value::Null) })
+}
+
+/// Makes a class, and the Secret with its credentials.
+pub async fn make_class(admin: &Client, name: &str, livekit: &LiveKitServer, more: Value, default: bool) {
+    set_credentials(admin, name, &livekit.options.api_key, &livekit.options.api_secret).await;
+    let mut class = json!({
+        "apiVersion": "roomkeeper.io/v1alpha1",
+        "kind": "RoomClass",
+        "metadata": {"name": name, "annotations": {"roomclass.roomkeeper.io/is-default-class": default.to_string()}},
+        "spec": {"backend": {"liveKit": {"url": livekit.url(), "credentialsSecretRef": {"name": name}}}},
+    });
+    merge(&mut class["spec"], more);
+    let patch = Patch::Apply(class);
+    Api::<RoomClass>::all(admin.clone()).patch(name, &PatchParams::apply("tests").force(), &patch).await.expect("the class is accepted");
+}
+
+/// Writes the Secret with the credentials of a media server.
+pub async fn set_credentials(admin: &Client, name: &str, key: &str, secret: &str) {
+    let data = [("apiKey", key), ("apiSecret", secret)].map(|(key, value)| (key.to_owned(), ByteString(value.as_bytes().to_vec())));
+    let secret = Secret {
+        metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
+        data: Some(BTreeMap::from(data)),
+        ..Secret::default()
+    };
+    let secrets = Api::<Secret>::namespaced(admin.clone(), OPERATOR_NAMESPACE);
+    secrets.patch(name, &PatchParams::apply("tests").force(), &Patch::Apply(secret)).await.expect("the Secret with the credentials");
+}
+
+fn merge(into: &mut Value, more: Value) {
+    match (into, more) {
+        (Value::Object(into), Value::Object(more)) => {
+            more.into_iter().for_each(|(key, value)| merge(into.entry(key).or_insert(Value::Null), value))
+        }
+        (into, more) => *into = more,
+    }
+}
+
+/// A namespace of a [`Stage`].
+pub struct Place<'a> {
+    /// Its name.
+    pub namespace: String,
+    stage: &'a Stage,
+}
+
+impl Place<'_> {
+    /// The Rooms.
+    pub fn rooms(&self) -> Api<Room> {
+        Api::namespaced(self.stage.admin.clone(), &self.namespace)
+    }
+
+    /// The Secrets.
+    pub fn secrets(&self) -> Api<Secret> {
+        Api::namespaced(self.stage.admin.clone(), &self.namespace)
+    }
+
+    /// Applies a Room with this spec.
+    pub async fn apply(&self, name: &str, spec: Value) -> Room {
+        self.apply_with(name, json!({}), spec).await
+    }
+
+    /// Applies a Room with this metadata and spec.
+    pub async fn apply_with(&self, name: &str, metadata: Value, spec: Value) -> Room {
+        let mut room = json!({"apiVersion": "roomkeeper.io/v1alpha1", "kind": "Room", "metadata": {"name": name}, "spec": spec});
+        merge(&mut room["metadata"], metadata);
+        let params = PatchParams::apply("tests").force();
+        self.rooms().patch(name, &params, &Patch::Apply(room)).await.unwrap_or_else(|error| panic!("{name} is refused: {error}"))
+    }
+
+    /// Merges a patch into a Room's spec.
+    pub async fn edit(&self, name: &str, spec: Value) -> Room {
+        self.rooms().patch(name, &PatchParams::default(), &Patch::Merge(json!({"spec": spec}))).await.expect("the edit is accepted")
+    }
+
+    /// Deletes a Room.
+    pub async fn delete(&self, name: &str) {
+        self.rooms().delete(name, &DeleteParams::default()).await.expect("the deletion is accepted");
+    }
+
+    /// The Room once `wanted` holds of its status.
+    pub async fn until(&self, name: &str, wanted: impl Fn(&RoomStatus) -> bool) -> Room {
+        let rooms = self.rooms();
+        eventually(PATIENCE, async || {
+            let room = rooms.get(name).await.map_err(|error| error.to_string())?;
+            let current =
+                room.status.as_ref().is_some_and(|status| status.observed_generation == room.metadata.generation && wanted(status));
+            if current { Ok(room) } else { Err(serde_json::to_string(&room.status).expect("JSON")) }
+        })
+        .await
+    }
+
+    /// The Room once it is in this phase and Ready.
+    pub async fn until_phase(&self, name: &str, phase: Phase) -> Room {
+        self.until(name, |status| status.phase == phase && condition(status, "Ready").0 == "True").await
+    }
+
+    /// The Room once a condition is False for this reason.
+    pub async fn until_not(&self, name: &str, kind: &str, reason: &str) -> Room {
+        self.until(name, |status| condition(status, kind) == ("False", reason)).await
+    }
+
+    /// Waits until the Room is gone.
+    pub async fn until_gone(&self, name: &str, patience: Duration) {
+        let rooms = self.rooms();
+        eventually(patience, async || match rooms.get_opt(name).await.map_err(|error| error.to_string())? {
+            None => Ok(()),
+            Some(room) => Err(serde_json::to_string(&room.status).expect("JSON")),
+        })
+        .await;
+    }
+
+    /// A person's invite Secret.
+    pub async fn invite_secret(&self, room: &str, participant: &str) -> Option<Secret> {
+        self.secrets().get_opt(&invite_secret_name(room, participant)).await.expect("the API server answers")
+    }
+
+    /// A person's invite.
+    pub async fn invite(&self, room: &str, participant: &str) -> String {
+        let secret = self.invite_secret(room, participant).await.unwrap_or_else(|| panic!("{participant} has no invite"));
+        value(&secret, "invite")
+    }
+
+    /// Names of all Secrets of the namespace.
+    pub async fn secret_names(&self) -> Vec<String> {
+        let secrets = self.secrets().list(&ListParams::default()).await.expect("the API server answers");
+        secrets.items.iter().map(ResourceExt::name_any).collect()
+    }
+
+    /// Reasons of the Events on a Room, once one of them is `wanted`.
+    pub async fn event(&self, room: &str, wanted: &str) -> String {
+        use k8s_openapi::api::events::v1::Event;
+        let events = Api::<Event>::namespaced(self.stage.admin.clone(), &self.namespace);
+        eventually(PATIENCE, async || {
+            let events = events.list(&ListParams::default()).await.map_err(|error| error.to_string())?;
+            let ours =
+                events.items.iter().filter(|event| event.regarding.as_ref().is_some_and(|object| object.name.as_deref() == Some(room)));
+            let ours: Vec<(String, String)> =
+                ours.map(|event| (event.reason.clone().unwrap_or_default(), event.note.clone().unwrap_or_default())).collect();
+            ours.iter().find(|(reason, _)| reason == wanted).map(|(_, note)| note.clone()).ok_or(format!("{ours:?}"))
+        })
+        .await
+    }
+}
+
+/// Status and reason of a condition.
+pub fn condition<'a>(status: &'a RoomStatus, kind: &str) -> (&'a str, &'a str) {
+    let found = status.conditions.iter().find(|condition| condition.type_ == kind);
+    found.map_or(("", ""), |condition| (condition.status.as_str(), condition.reason.as_str()))
+}
+
+/// One value of a Secret.
+pub fn value(secret: &Secret, key: &str) -> String {
+    let value = secret.data.as_ref().and_then(|data| data.get(key)).unwrap_or_else(|| panic!("no {key}"));
+    String::from_utf8(value.0.clone()).expect("text")
+}
+
+/// Id of the living session of a Room.
+pub fn session(room: &Room) -> String {
+    room.status.as_ref().and_then(|status| status.session.as_ref()).expect("a session").id.clone()
+}
+
+/// A moment in `seconds` from now, as manifests spell it.
+pub fn in_seconds(seconds: i64) -> String {
+    let moment = now().checked_add(jiff::SignedDuration::from_secs(seconds)).expect("a moment");
+    moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
