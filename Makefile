@@ -8,6 +8,8 @@ cargo_deny_version := 0.20.2
 cargo_deny := .tools/cargo-deny-$(cargo_deny_version)/bin/cargo-deny
 bash_scripts := tools/build tools/need .ci/run
 sh_scripts := tests/support/leash.sh
+# Taken before anything is built, so that the demo counts from the command that was typed.
+demo_started := $(shell date +%s)
 
 .PHONY: help demo test check tools crds bench need
 
@@ -15,7 +17,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: tools ## Start everything on this machine and walk through a call; DEMO_KUBECONFIG=FILE uses that cluster instead
-	DEMO_KUBECONFIG='$(DEMO_KUBECONFIG)' cargo test --locked --test demo
+	DEMO_STARTED=$(demo_started) DEMO_KUBECONFIG='$(DEMO_KUBECONFIG)' cargo test --locked --test demo
 
 test: tools ## Run all tests, against real servers
 	cargo test --locked
