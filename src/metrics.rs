@@ -17,7 +17,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::domain::Failure;
+use crate::api::Reason;
 
 /// The metrics of one process.
 #[derive(Clone)]
@@ -75,8 +75,8 @@ impl Metrics {
     }
 
     /// A pass failed. The reason is one of a closed list.
-    pub fn failed(&self, failure: &Failure) {
-        self.failures.get_or_create(&FailureLabels { reason: failure.reason.to_string() }).inc();
+    pub fn failed(&self, reason: Reason) {
+        self.failures.get_or_create(&FailureLabels { reason: reason.to_string() }).inc();
     }
 
     /// A Room was deleted although its cleanup did not finish.

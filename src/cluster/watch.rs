@@ -17,6 +17,7 @@ pub type WatchStream<K> = Pin<Box<dyn Stream<Item = Result<Event<K>, watcher::Er
 
 /// Watches objects and keeps them in the store of `writer`. Connections that break are made again, with growing pauses. An
 /// object that cannot be read is left out with a warning, so that it cannot stop the others.
+#[must_use]
 pub fn watch<K>(api: Api<DeserializeGuard<K>>, writer: Writer<K>) -> WatchStream<K>
 where
     K: Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug + Send + Sync + 'static,

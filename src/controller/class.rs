@@ -28,7 +28,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(3);
 /// Pause between two looks at one that does not: its Rooms go on soon after it is back.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How often a media server that works is asked whether it is still set up safely.
-const PROBE_EVERY: Duration = Duration::from_secs(3600);
+const PROBE_EVERY: Duration = Duration::from_hours(1);
 /// How often counts in status are brought up to date.
 const COUNT_EVERY: Duration = Duration::from_secs(10);
 

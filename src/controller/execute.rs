@@ -43,7 +43,7 @@ pub async fn execute(plan: &Plan, sight: &Sight, context: &Context) -> Result<Ex
     let mut steps = plan.steps.iter().peekable();
     while let Some(step) = steps.peek().copied() {
         if is_invite(&step) {
-            let batch: Vec<&Step> = std::iter::from_fn(|| steps.next_if(|step| is_invite(&step))).collect();
+            let batch: Vec<&Step> = std::iter::from_fn(|| steps.next_if(|step| is_invite(step))).collect();
             invites(batch, sight, context, &mut done.outcome).await;
         } else {
             single(step, sight, context, &mut done).await?;

@@ -28,7 +28,7 @@ pub fn revision(room: &ValidRoom, keys: &KeyRing, gateway_url: &str) -> String {
     let metadata = maps.iter().map(|map| json!(map).to_string());
     let parts = [keys.signing_key_id(), gateway_url, &room.invite_id].map(str::to_owned).into_iter().chain(window).chain(metadata);
     let digest = parts.fold(Sha256::new(), |digest, part| digest.chain_update(part.len().to_le_bytes()).chain_update(part));
-    digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    digest.finalize().iter().take(8).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 /// Writes the invite Secrets of one Room.
@@ -132,15 +132,14 @@ impl Invites<'_> {
 pub async fn withdraw(client: &Client, room: &Room, secret_name: &str, secret_uid: Option<&str>) -> Result<(), Failure> {
     let namespace = room.metadata.namespace.as_deref().unwrap_or_default();
     let api = Api::<Secret>::namespaced(client.clone(), namespace);
-    let uid = match secret_uid {
-        Some(uid) => Some(uid.to_owned()),
-        None => {
-            let test = test_ours(room.metadata.uid.as_deref().unwrap_or_default());
-            match patch_ours(&api, secret_name, vec![test]).await {
-                Ok(found) => found.and_then(|secret| secret.metadata.uid),
-                Err(failure) if failure.reason == Reason::NameConflict => None,
-                Err(failure) => return Err(failure),
-            }
+    let uid = if let Some(uid) = secret_uid {
+        Some(uid.to_owned())
+    } else {
+        let test = test_ours(room.metadata.uid.as_deref().unwrap_or_default());
+        match patch_ours(&api, secret_name, vec![test]).await {
+            Ok(found) => found.and_then(|secret| secret.metadata.uid),
+            Err(failure) if failure.reason == Reason::NameConflict => None,
+            Err(failure) => return Err(failure),
         }
     };
     let Some(uid) = uid else { return Ok(()) };

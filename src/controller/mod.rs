@@ -81,7 +81,7 @@ pub async fn run(
     metrics: Metrics,
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) -> Result<(), StartError> {
-    let (nudges, nudged) = mpsc::unbounded_channel();
+    let (nudges, due) = mpsc::unbounded_channel();
     let watches = triggers::start(&client, &settings.operator_namespace, &nudges);
     let (namespaces, secrets) = (watches.namespaces.clone(), watches.secrets.clone());
     watches.ready().await?;
@@ -107,7 +107,7 @@ pub async fn run(
     let background = triggers::follow(watches, context.clone());
     metrics.ready();
     tracing::info!(rooms = context.rooms.len(), classes = context.classes.len(), "the controller has started");
-    work(context, nudged, shutdown).await;
+    work(context, due, shutdown).await;
     background.abort();
     loops.abort();
     Ok(())
@@ -116,12 +116,12 @@ pub async fn run(
 /// Works on the Rooms that are due, until `shutdown`.
 async fn work(
     context: Arc<Context>,
-    mut nudged: mpsc::UnboundedReceiver<ObjectRef<Room>>,
+    mut due: mpsc::UnboundedReceiver<ObjectRef<Room>>,
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     Controller::for_stream(stream::pending(), context.rooms.clone())
         .with_config(Config::default().concurrency(ROOMS_AT_ONCE))
-        .reconcile_on(stream::poll_fn(move |wakeup| nudged.poll_recv(wakeup)))
+        .reconcile_on(stream::poll_fn(move |wakeup| due.poll_recv(wakeup)))
         .graceful_shutdown_on(shutdown)
         .run(reconcile::reconcile, reconcile::retry, context)
         .for_each(|_| std::future::ready(()))

@@ -11,7 +11,7 @@ use crate::domain::{Failure, FailureClass};
 /// Pause after the first failure; it doubles with each further one.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 /// Longest pause after a failure.
-const LONGEST_RETRY: Duration = Duration::from_secs(60);
+const LONGEST_RETRY: Duration = Duration::from_mins(1);
 
 /// Per Room, by UID: failures in a row, and when its invites are looked at next.
 #[derive(Default)]

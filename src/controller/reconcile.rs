@@ -36,6 +36,6 @@ pub fn retry(room: Arc<Room>, failure: &Failure, context: Arc<Context>) -> Actio
         %failure,
         "a pass could not be finished and is tried again"
     );
-    context.metrics.failed(failure);
+    context.metrics.failed(failure.reason);
     Action::requeue(context.paces.failed(room.metadata.uid.as_deref().unwrap_or_default(), failure))
 }

@@ -40,16 +40,13 @@ pub async fn report(plan: &Plan, sight: &Sight, executed: Executed, context: &Co
         }
     }
     let transition = plan.next_transition.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
-    let wait = match outcome.failure() {
-        Some(failure) => {
-            tracing::info!(namespace = sight.namespace(), room = sight.name(), %failure, "the Room is not as it should be");
-            context.metrics.failed(failure);
-            context.paces.failed(uid, failure)
-        }
-        None => {
-            context.paces.succeeded(uid);
-            context.paces.until_recheck(uid, now)
-        }
+    let wait = if let Some(failure) = outcome.failure() {
+        tracing::info!(namespace = sight.namespace(), room = sight.name(), %failure, "the Room is not as it should be");
+        context.metrics.failed(failure.reason);
+        context.paces.failed(uid, failure)
+    } else {
+        context.paces.succeeded(uid);
+        context.paces.until_recheck(uid, now)
     };
     Ok(transition.map_or(wait, |transition| transition.min(wait)).max(SHORTEST_WAIT))
 }

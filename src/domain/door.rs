@@ -11,7 +11,7 @@ use crate::api::{Role, Room};
 
 /// How long a media token is good for, unless the window ends before. Long enough to connect, short enough to be useless
 /// when it leaks.
-const TICKET_LIFETIME: Duration = Duration::from_secs(60);
+const TICKET_LIFETIME: Duration = Duration::from_mins(1);
 
 /// Why somebody does not come in.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

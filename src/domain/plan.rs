@@ -12,7 +12,7 @@ use super::window::{Moment, Window, later};
 use crate::api::{FINALIZER, LedgerEntry, Phase, Room, SessionStatus, invite_secret_name};
 
 /// How long the deletion of a Room waits for a media server that does not answer.
-const CLEANUP_PATIENCE: Duration = Duration::from_secs(60);
+const CLEANUP_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Everything that a plan is made from.
 #[derive(Clone, Copy, Debug)]
@@ -166,13 +166,11 @@ pub fn session_that_matters<'a>(room: &'a Room, valid: Result<&ValidRoom, &Rejec
 
 /// The window of the spec, or, while the spec is not accepted, the one that was in force last.
 fn window(observed: &Observed<'_>) -> Option<Window> {
-    match observed.valid {
-        Ok(room) => Some(room.window),
-        Err(_) => {
-            let status = observed.room.status.as_ref()?;
-            Some(Window { from: status.valid_from.as_ref()?.0, until: status.valid_until.as_ref()?.0 })
-        }
+    if let Ok(room) = observed.valid {
+        return Some(room.window);
     }
+    let status = observed.room.status.as_ref()?;
+    Some(Window { from: status.valid_from.as_ref()?.0, until: status.valid_until.as_ref()?.0 })
 }
 
 fn goal(observed: &Observed<'_>, window: Option<Window>, now: Timestamp) -> Goal {

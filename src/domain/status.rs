@@ -68,7 +68,7 @@ pub fn status(
     };
     let live = session.as_ref().is_some_and(|session| session.ended_at.is_none());
     let facts = Facts { plan, valid, outcome, live };
-    let conditions = facts.conditions(before.conditions, room.metadata.generation, now);
+    let conditions = facts.conditions(&before.conditions, room.metadata.generation, now);
     RoomStatus {
         observed_generation: room.metadata.generation,
         phase: facts.phase(),
@@ -121,16 +121,15 @@ type Verdict = (bool, Reason, String);
 impl Facts<'_> {
     fn phase(&self) -> Phase {
         match self.plan.goal {
-            Goal::NotAccepted(_) => Phase::Pending,
             Goal::Scheduled => Phase::Scheduled,
             Goal::Open if self.live => Phase::Open,
-            Goal::Open => Phase::Pending,
+            Goal::NotAccepted(_) | Goal::Open => Phase::Pending,
             Goal::Suspended => Phase::Suspended,
             Goal::Expired | Goal::Gone { .. } => Phase::Expired,
         }
     }
 
-    fn conditions(&self, before: Vec<Condition>, generation: Option<i64>, now: Timestamp) -> Vec<Condition> {
+    fn conditions(&self, before: &[Condition], generation: Option<i64>, now: Timestamp) -> Vec<Condition> {
         let accepted = self.accepted();
         let ready = self.ready(&accepted);
         let (is_ready, reason, message) = ready.clone();
@@ -147,7 +146,7 @@ impl Facts<'_> {
             (ConditionType::Open, self.open()),
             (ConditionType::Ready, ready),
         ];
-        let make = |(kind, verdict)| condition(&before, kind, verdict, generation, now);
+        let make = |(kind, verdict)| condition(before, kind, verdict, generation, now);
         all.into_iter().chain(kstatus).map(make).collect()
     }
 

@@ -78,5 +78,8 @@ pub async fn serve(
 /// Keeps the backends in line with classes and credentials.
 async fn keep(changes: impl futures::Stream<Item = ()> + Send, backends: Arc<Registry>, classes: Store<RoomClass>, secrets: OwnSecrets) {
     let mut known = HashMap::new();
-    changes.for_each(|()| std::future::ready(keep_backends(&backends, &classes, &secrets, &mut known))).await;
+    let mut changes = std::pin::pin!(changes);
+    while changes.next().await.is_some() {
+        keep_backends(&backends, &classes, &secrets, &mut known);
+    }
 }
