@@ -23,7 +23,7 @@ fn requests(stage: &Stage, namespace: Option<&str>, skip: usize) -> Vec<String> 
     stage.cluster.audit().iter().skip(skip).filter(ours).map(name).collect()
 }
 
-fn writes<'a>(requests: &'a [String]) -> Vec<&'a str> {
+fn writes(requests: &[String]) -> Vec<&str> {
     let is_write = |request: &&str| !["get", "list", "watch"].contains(&request.split(' ').next().unwrap_or_default());
     requests.iter().map(String::as_str).filter(is_write).collect()
 }

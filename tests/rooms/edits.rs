@@ -9,7 +9,7 @@ use crate::support::stage::{Place, Stage, condition, in_seconds, session};
 
 async fn joined(stage: &Stage, place: &Place<'_>, room: &str, name: &str, publish: &[&str]) -> Client {
     let admission = stage.join(&place.invite(room, name).await).await.admission();
-    Client::join(&admission, publish).await.unwrap_or_else(|status| panic!("{name} is refused with {status}"))
+    Client::join(&admission, publish).await.expect(name)
 }
 
 #[test]

@@ -132,7 +132,7 @@ fn a_deleted_namespace_takes_its_rooms_and_their_calls_along() {
         place.until_phase("two", Phase::Scheduled).await;
         let namespaces = kube::Api::<Namespace>::all(stage.admin.clone());
         namespaces.delete(&place.namespace, &kube::api::DeleteParams::default()).await.expect("the deletion is accepted");
-        eventually(Duration::from_secs(60), async || {
+        eventually(Duration::from_mins(1), async || {
             match namespaces.get_opt(&place.namespace).await.map_err(|error| error.to_string())? {
                 None => Ok(()),
                 Some(namespace) => Err(format!("{:?}", namespace.status)),

@@ -23,7 +23,7 @@ use super::process::{Leashed, free_port, log_file};
 use super::tools::tool;
 
 /// How long the control plane may take to start. Generous: it is only used up by failures.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Namespace of the operator.
 pub const OPERATOR_NAMESPACE: &str = "roomkeeper-system";
 
@@ -55,7 +55,7 @@ impl Cluster {
     pub async fn start(directory: &Path) -> Self {
         fs::create_dir_all(directory).expect("a directory for the control plane");
         let directory = directory.canonicalize().expect("the directory of the control plane");
-        let (etcd, etcd_url) = start_etcd(&directory).await;
+        let (etcd, etcd_url) = start_etcd(&directory);
         let admin_token = random_hex();
         fs::write(directory.join("tokens.csv"), format!("{admin_token},admin,admin,system:masters\n")).expect("the token file");
         fs::write(directory.join("audit-policy.yaml"), AUDIT_POLICY).expect("the audit policy");
@@ -110,7 +110,7 @@ impl Cluster {
     }
 }
 
-async fn start_etcd(directory: &Path) -> (Leashed, String) {
+fn start_etcd(directory: &Path) -> (Leashed, String) {
     let (clients, peers) = (format!("http://127.0.0.1:{}", free_port()), format!("http://127.0.0.1:{}", free_port()));
     let mut command = Command::new(tool("etcd"));
     command.arg("--data-dir").arg(directory.join("etcd")).args(["--unsafe-no-fsync", "--log-level=error"]);
@@ -226,9 +226,9 @@ fn write_kubeconfig(directory: &Path, url: &str, user: &str, token: &str) -> Pat
 }
 
 fn random_hex() -> String {
-    let mut bytes = [0; 16];
+    let mut bytes = [0_u8; 16];
     SystemRandom::new().fill(&mut bytes).expect("randomness");
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
 /// Makes a key for the tokens of ServiceAccounts: private and public half, each as PEM.

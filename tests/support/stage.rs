@@ -168,7 +168,7 @@ pub async fn set_credentials(admin: &Client, name: &str, key: &str, secret: &str
 fn merge(into: &mut Value, more: Value) {
     match (into, more) {
         (Value::Object(into), Value::Object(more)) => {
-            more.into_iter().for_each(|(key, value)| merge(into.entry(key).or_insert(Value::Null), value))
+            more.into_iter().for_each(|(key, value)| merge(into.entry(key).or_insert(Value::Null), value));
         }
         (into, more) => *into = more,
     }
