@@ -1,6 +1,8 @@
 //! The CRDs as they are installed: derived from the types, plus what the derive cannot say.
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON, JSONSchemaProps};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
 use kube::CustomResourceExt;
 use serde_json::json;
 
@@ -18,6 +20,7 @@ pub fn crds() -> Crds {
     let mut room = Room::crd();
     let mut class = RoomClass::crd();
     for crd in [&mut room, &mut class] {
+        root_schemas(crd).for_each(tidy);
         for schema in status_schemas(crd) {
             // One manager writes status. As one atomic value it has one managed-fields entry instead of one per field and
             // person, which is what makes a status write dear for the API server.
@@ -26,7 +29,13 @@ pub fn crds() -> Crds {
         }
     }
     for schema in root_schemas(&mut room) {
-        let name = JSONSchemaProps { type_: Some("string".into()), max_length: Some(MAX_ROOM_NAME), ..JSONSchemaProps::default() };
+        let name = JSONSchemaProps {
+            description: Some("Name of the Room, at most 63 characters: its invite Secrets carry it as the value of a label.".into()),
+            type_: Some("string".into()),
+            max_length: Some(MAX_ROOM_NAME),
+            ..JSONSchemaProps::default()
+        };
+        // The API server allows rules for names here, and nothing else, not even a description.
         let metadata = JSONSchemaProps {
             type_: Some("object".into()),
             properties: Some([("name".to_owned(), name)].into()),
@@ -76,6 +85,29 @@ fn root_schemas(crd: &mut CustomResourceDefinition) -> impl Iterator<Item = &mut
 
 fn status_schemas(crd: &mut CustomResourceDefinition) -> impl Iterator<Item = &mut JSONSchemaProps> {
     root_schemas(crd).filter_map(|schema| schema.properties.as_mut()?.get_mut("status"))
+}
+
+/// Takes out of a schema, and of all within it, what the derive puts in and manifests are better off without.
+fn tidy(schema: &mut JSONSchemaProps) {
+    // The API server drops a null where none is allowed, as it does for built-in kinds. Where one is allowed, rules see a
+    // field that is there and has no value.
+    schema.nullable = None;
+    if let Some(names) = &mut schema.enum_ {
+        names.retain(|name| !name.0.is_null());
+    }
+    // Absent means the default; a default that the API server writes is drift to GitOps tools, and ends in managed fields.
+    schema.default = None;
+    if let Some(description) = &mut schema.description {
+        // kubectl explain breaks lines itself.
+        *description = description.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect::<Vec<_>>().join("\n\n");
+    }
+    schema.properties.iter_mut().flat_map(|properties| properties.values_mut()).for_each(tidy);
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        tidy(items);
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
+        tidy(values);
+    }
 }
 
 fn atomic_lists(schema: &mut JSONSchemaProps) {

@@ -1,5 +1,8 @@
 //! The `Room` resource.
 
+// Doc comments here are what kubectl explain prints: plain text, in which backticks are noise.
+#![allow(clippy::doc_markdown)]
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -9,6 +12,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::schema;
 use super::status::RoomStatus;
 
 /// What a call is: who may take part, with which role, and when. Roomkeeper provisions the call session on the media
@@ -35,21 +39,23 @@ use super::status::RoomStatus;
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = Rule::new("!has(oldSelf.status) || !has(oldSelf.status.phase) || oldSelf.status.phase != 'Open' || has(self.spec.validFrom) == has(oldSelf.spec.validFrom) && (!has(self.spec.validFrom) || self.spec.validFrom == oldSelf.spec.validFrom)")
-        .message("spec.validFrom: cannot change while the Room is Open; end it by spec.validUntil or set spec.suspend first")
+        .message(Message::Expression("'spec.validFrom: cannot change from %s to %s while the Room is Open; end it by spec.validUntil or set spec.suspend first'.format([has(oldSelf.spec.validFrom) ? string(oldSelf.spec.validFrom) : 'unset', has(self.spec.validFrom) ? string(self.spec.validFrom) : 'unset'])".into()))
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("!(has(self.validUntil) && has(self.duration))")
-        .message("spec.validUntil and spec.duration: at most one of the two may be set"),
+        .message(Message::Expression("'spec.validUntil (%s) and spec.duration (%s): at most one of the two may be set'.format([self.validUntil, self.duration])".into())),
     validation = Rule::new("!has(self.validFrom) || !has(self.validUntil) || self.validUntil > self.validFrom").message(
         Message::Expression("'spec.validUntil: %s must be after spec.validFrom, which is %s'.format([self.validUntil, self.validFrom])".into())
     ),
-    validation = Rule::new("!has(self.validFrom) || !has(self.validUntil) || self.validUntil - self.validFrom <= duration('4320h')").message(
-        Message::Expression("'spec.validUntil: %s makes a window of %s, at most 180 days (4320h) are allowed'.format([self.validUntil, self.validUntil - self.validFrom])".into())
+    // Not the difference of the two, which overflows after 292 years.
+    validation = Rule::new("!has(self.validFrom) || !has(self.validUntil) || self.validUntil <= self.validFrom + duration('4320h')").message(
+        Message::Expression("'spec.validUntil: %s must be at most 180 days (4320h) after spec.validFrom, which is %s'.format([self.validUntil, self.validFrom])".into())
     ),
-    validation = Rule::new("has(self.id) == has(oldSelf.id) && (!has(self.id) || self.id == oldSelf.id)").message("spec.id: is immutable, invites are bound to it"),
+    validation = Rule::new("has(self.id) == has(oldSelf.id) && (!has(self.id) || self.id == oldSelf.id)")
+        .message(Message::Expression("'spec.id: cannot change from %s to %s; it is immutable, because invites are bound to it'.format([has(oldSelf.id) ? oldSelf.id : 'unset', has(self.id) ? self.id : 'unset'])".into())),
     validation = Rule::new("has(self.roomClassName) == has(oldSelf.roomClassName) && (!has(self.roomClassName) || self.roomClassName == oldSelf.roomClassName)")
-        .message("spec.roomClassName: is immutable, the session lives on that class's media server")
+        .message(Message::Expression("'spec.roomClassName: cannot change from %s to %s; it is immutable, because the session lives on the media server of that class'.format([has(oldSelf.roomClassName) ? oldSelf.roomClassName : 'unset', has(self.roomClassName) ? self.roomClassName : 'unset'])".into()))
 )]
 pub struct RoomSpec {
     /// Title of the call, shown to the people who join. At most 128 characters. Default: the name of the Room.
@@ -73,6 +79,7 @@ pub struct RoomSpec {
     /// The moment the door opens, as RFC 3339 time such as 2027-01-15T09:00:00Z. Default: the Room's creation. Free to
     /// change until the Room is Open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::moment")]
     pub valid_from: Option<Time>,
 
     /// The moment the call ends and every invite stops working, as RFC 3339 time. At most 180 days after validFrom, and
@@ -80,14 +87,15 @@ pub struct RoomSpec {
     /// later moment opens an Expired Room again with the same invites. Default: validFrom plus the class's longest
     /// window. Excludes duration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::moment")]
     pub valid_until: Option<Time>,
 
     /// Length of the window, counted from validFrom, as Kubernetes duration such as 45m or 4320h. More than 0, at most
     /// 4320h (180 days). Excludes validUntil.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", length(min = 1, max = 32))]
-    #[x_kube(validation = Rule::new("duration(self) > duration('0s') && duration(self) <= duration('4320h')").message(
-        Message::Expression("'spec.duration: \"%s\" must be more than 0 and at most 4320h (180 days)'.format([self])".into())
+    #[x_kube(validation = Rule::new(schema::DURATION_RULE).message(
+        Message::Expression("'spec.duration: \"%s\" must be a duration such as 45m or 8h, more than 0 and at most 4320h (180 days)'.format([self])".into())
     ))]
     pub duration: Option<Duration>,
 
@@ -161,6 +169,7 @@ pub struct Participant {
 
 /// The pre-built roles, as in Azure Communication Services Rooms.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[schemars(inline, transform = schema::plain_enum)]
 pub enum Role {
     /// Runs the call: everything a Collaborator may, and mute, remove and add others and end the call for all.
     Presenter,

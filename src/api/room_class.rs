@@ -1,10 +1,15 @@
 //! The `RoomClass` resource: which media server, for whom, within which limits.
 
+// Doc comments here are what kubectl explain prints: plain text, in which backticks are noise.
+#![allow(clippy::doc_markdown)]
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
 use kube::core::Duration;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::schema;
 
 /// `ttlSecondsAfterExpired` of a class that sets none: 24 hours.
 pub const DEFAULT_TTL_SECONDS: i32 = 86_400;
@@ -92,7 +97,7 @@ pub struct CredentialsSecretRef {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.selector) == (self.from == 'Selector')")
-    .message("spec.allowedNamespaces.selector: must be set if, and only if, from is Selector"))]
+    .message(Message::Expression("'spec.allowedNamespaces.selector: must be set if, and only if, from is Selector; from is %s'.format([self.from])".into())))]
 pub struct AllowedNamespaces {
     /// All: every namespace. Selector: namespaces whose labels match the selector.
     pub from: NamespacesFrom,
@@ -104,6 +109,7 @@ pub struct AllowedNamespaces {
 
 /// How a class picks namespaces.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[schemars(inline, transform = schema::plain_enum)]
 pub enum NamespacesFrom {
     /// Every namespace.
     #[default]
@@ -124,8 +130,8 @@ pub struct RoomClassLimits {
     /// Longest window of a Room, as Kubernetes duration such as 8h. More than 0, at most 4320h (180 days). Default: 4320h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", length(min = 1, max = 32))]
-    #[x_kube(validation = Rule::new("duration(self) > duration('0s') && duration(self) <= duration('4320h')").message(
-        Message::Expression("'spec.limits.maxDuration: \"%s\" must be more than 0 and at most 4320h (180 days)'.format([self])".into())
+    #[x_kube(validation = Rule::new(schema::DURATION_RULE).message(
+        Message::Expression("'spec.limits.maxDuration: \"%s\" must be a duration such as 45m or 8h, more than 0 and at most 4320h (180 days)'.format([self])".into())
     ))]
     pub max_duration: Option<Duration>,
 }

@@ -1,11 +1,15 @@
 //! Status of a Room: what the controller observed and did.
 
+// Doc comments here are what kubectl explain prints: plain text, in which backticks are noise.
+#![allow(clippy::doc_markdown)]
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::room::Role;
+use super::schema;
 
 /// What the controller observed of a Room and did for it. Written by the controller alone, at most once per pass.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -63,6 +67,7 @@ pub struct RoomStatus {
 
 /// Where a Room is in its life.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[schemars(inline, transform = schema::plain_enum)]
 pub enum Phase {
     /// Not accepted yet, or its session could not be made yet.
     #[default]

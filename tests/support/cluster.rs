@@ -43,7 +43,7 @@ rules:
 pub struct Cluster {
     directory: PathBuf,
     url: String,
-    admin_token: String,
+    admin_kubeconfig: PathBuf,
     // In the order in which they end.
     _controllers: Leashed,
     _api_server: Leashed,
@@ -63,7 +63,8 @@ impl Cluster {
         let (api_server, url) = start_api_server(&directory, &etcd_url, &admin_token).await;
         let kubeconfig = write_kubeconfig(&directory, &url, "admin", &admin_token);
         let controllers = start_controllers(&directory, &kubeconfig);
-        let cluster = Self { directory, url, admin_token, _controllers: controllers, _api_server: api_server, _etcd: etcd };
+        let cluster =
+            Self { directory, url, admin_kubeconfig: kubeconfig, _controllers: controllers, _api_server: api_server, _etcd: etcd };
         install(&cluster.admin().await, &cluster.admin_kubeconfig()).await;
         cluster
     }
@@ -88,7 +89,7 @@ impl Cluster {
 
     /// Kubeconfig with all rights.
     pub fn admin_kubeconfig(&self) -> PathBuf {
-        write_kubeconfig(&self.directory, &self.url, "admin", &self.admin_token)
+        self.admin_kubeconfig.clone()
     }
 
     /// Kubeconfig with the rights of one of Roomkeeper's ServiceAccounts.
