@@ -128,27 +128,36 @@ impl Invites<'_> {
     }
 }
 
-/// Deletes an invite Secret, if it is the one of that UID; without a UID, if it carries the label of this Room.
+/// Deletes an invite Secret, if it is the one of that UID; without a UID, or when the Secret has another one because a
+/// pass that made it anew did not end, if it carries the label of this Room.
 pub async fn withdraw(client: &Client, room: &Room, secret_name: &str, secret_uid: Option<&str>) -> Result<(), Failure> {
     let namespace = room.metadata.namespace.as_deref().unwrap_or_default();
     let api = Api::<Secret>::namespaced(client.clone(), namespace);
-    let uid = if let Some(uid) = secret_uid {
-        Some(uid.to_owned())
-    } else {
-        let test = test_ours(room.metadata.uid.as_deref().unwrap_or_default());
-        match patch_ours(&api, secret_name, vec![test]).await {
-            Ok(found) => found.and_then(|secret| secret.metadata.uid),
-            Err(failure) if failure.reason == Reason::NameConflict => None,
-            Err(failure) => return Err(failure),
-        }
+    if let Some(uid) = secret_uid
+        && delete(&api, secret_name, uid).await?
+    {
+        return Ok(());
+    }
+    let test = test_ours(room.metadata.uid.as_deref().unwrap_or_default());
+    let found = match patch_ours(&api, secret_name, vec![test]).await {
+        Ok(found) => found.and_then(|secret| secret.metadata.uid),
+        Err(failure) if failure.reason == Reason::NameConflict => None,
+        Err(failure) => return Err(failure),
     };
-    let Some(uid) = uid else { return Ok(()) };
-    let preconditions = Preconditions { uid: Some(uid), resource_version: None };
+    match found {
+        Some(uid) => delete(&api, secret_name, &uid).await.map(drop),
+        None => Ok(()),
+    }
+}
+
+/// Deletes the Secret of this UID. Whether there is no Secret of that name now; `false` means that it has another UID.
+async fn delete(api: &Api<Secret>, name: &str, uid: &str) -> Result<bool, Failure> {
+    let preconditions = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
     let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
-    match timed(api.delete(secret_name, &params)).await {
-        Ok(_) => Ok(()),
-        // Gone already, or a Secret of the same name that is not the one we made.
-        Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
+    match timed(api.delete(name, &params)).await {
+        Ok(_) => Ok(true),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(true),
+        Err(kube::Error::Api(status)) if status.is_conflict() => Ok(false),
         Err(error) => Err(failure_of(&error)),
     }
 }

@@ -43,8 +43,9 @@ impl Paces {
                 pace.recheck_at = now.checked_add(self.recheck_every).ok();
                 true
             }
-            Some(_) => false,
-            None => {
+            Some(at) if at.duration_since(now).unsigned_abs() <= self.recheck_every => false,
+            // Not seen before, or the clock was set back.
+            _ => {
                 pace.recheck_at = now.checked_add(self.recheck_every.mul_f64(0.5 + 0.5 * spread(uid))).ok();
                 false
             }
@@ -91,3 +92,6 @@ fn spread(uid: &str) -> f64 {
     let hash = uid.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     f64::from(hash) / f64::from(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::context::Context;
 use crate::api::Room;
 use crate::backend::Backend;
+use crate::clock;
 use crate::domain::{Failure, orphans, recorded_session};
 
 /// What a sweep leaves for the next one.
@@ -26,7 +27,7 @@ pub async fn sweep(
         sightings.into_iter().map(|sighting| (sighting.id, i32::try_from(sighting.joined).unwrap_or(i32::MAX))).collect();
     let rooms = context.rooms.state();
     let found: BTreeSet<String> =
-        orphans(joined.keys().map(String::as_str), &rooms, &context.installation).into_iter().map(str::to_owned).collect();
+        orphans(joined.keys().map(String::as_str), &rooms, &context.installation, clock::now()).into_iter().map(str::to_owned).collect();
     context.metrics.orphans(class, found.len());
     // Twice seen: what a pass has just closed, or just made, is gone or known by then.
     for session in found.intersection(&suspects) {

@@ -13,6 +13,8 @@ mod session;
 mod status;
 mod validate;
 mod window;
+#[cfg(test)]
+mod world;
 
 pub use door::{DoorState, Refusal, Ticket, Visitor, admit, identify, state};
 pub use failure::{Failure, FailureClass};

@@ -2,34 +2,56 @@
 
 use std::collections::HashMap;
 
-use super::session::Installation;
-use crate::api::{Phase, Room};
+use jiff::Timestamp;
 
-/// Sessions that no Room wants, among those whose names carry this installation's id.
+use super::session::Installation;
+use super::window::{Moment, Window};
+use crate::api::{ConditionType, Phase, Room, RoomStatus};
+
+/// Sessions that no Room wants at `now`, among those whose names carry this installation's id.
 ///
-/// A session that a pass has just made, but not yet written down, is no orphan: its Room exists, is not over, and the
-/// session's epoch is the next one.
+/// A session that a pass may just be making, and has not yet written down, is no orphan.
 #[must_use]
-pub fn orphans<'a>(sessions: impl IntoIterator<Item = &'a str>, rooms: &[impl AsRef<Room>], installation: &Installation) -> Vec<&'a str> {
+pub fn orphans<'a>(
+    sessions: impl IntoIterator<Item = &'a str>,
+    rooms: &[impl AsRef<Room>],
+    installation: &Installation,
+    now: Timestamp,
+) -> Vec<&'a str> {
     let by_uid: HashMap<&str, &Room> =
         rooms.iter().map(AsRef::as_ref).filter_map(|room| Some((room.metadata.uid.as_deref()?, room))).collect();
     let wanted = |session: &str| {
         let (uid, epoch) = session.strip_prefix(installation.prefix())?.rsplit_once('-')?;
-        Some(wants(by_uid.get(uid).copied()?, session, epoch.parse().ok()?))
+        Some(wants(by_uid.get(uid).copied()?, session, epoch.parse().ok()?, now))
     };
     let ours = sessions.into_iter().filter(|session| session.starts_with(installation.prefix()));
     ours.filter(|session| wanted(session) != Some(true)).collect()
 }
 
-fn wants(room: &Room, session: &str, epoch: i64) -> bool {
+fn wants(room: &Room, session: &str, epoch: i64, now: Timestamp) -> bool {
+    if room.metadata.deletion_timestamp.is_some() {
+        return false;
+    }
     let Some(status) = &room.status else { return true };
     match &status.session {
         Some(recorded) if recorded.id == session => recorded.ended_at.is_none(),
         recorded => {
             let last = recorded.as_ref().map_or(0, |recorded| recorded.epoch);
-            epoch > last && !matches!(status.phase, Phase::Suspended | Phase::Expired)
+            epoch > last && may_be_opening(room, status, now)
         }
     }
+}
+
+/// Whether a pass may be making the Room's next session: one over a new spec, or one at a moment of the window.
+fn may_be_opening(room: &Room, status: &RoomStatus, now: Timestamp) -> bool {
+    if status.observed_generation != room.metadata.generation {
+        return true;
+    }
+    let accepted = ConditionType::Accepted.to_string();
+    let accepted = status.conditions.iter().any(|condition| condition.type_ == accepted && condition.status == "True");
+    let window = status.valid_from.as_ref().zip(status.valid_until.as_ref()).map(|(from, until)| Window { from: from.0, until: until.0 });
+    let during = window.is_some_and(|window| window.at(now) == Moment::During);
+    accepted && during && status.phase != Phase::Suspended
 }
 
 /// The session that a Room's status names as living.
@@ -38,3 +60,6 @@ pub fn recorded_session(room: &Room) -> Option<&str> {
     let session = room.status.as_ref()?.session.as_ref()?;
     session.ended_at.is_none().then_some(&session.id)
 }
+
+#[cfg(test)]
+mod tests;

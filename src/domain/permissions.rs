@@ -41,3 +41,20 @@ impl Permissions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(Role::Presenter, [true, true, true, true, true, true])]
+    #[case(Role::Collaborator, [true, true, true, true, false, false])]
+    #[case(Role::Attendee, [true, true, false, true, false, false])]
+    #[case(Role::Consumer, [false, false, false, false, false, false])]
+    fn a_role_may_do_what_the_table_of_roles_says(#[case] role: Role, #[case] expected: [bool; 6]) {
+        let Permissions { microphone, camera, screen_share, data, moderate, add_people } = Permissions::of(role);
+        assert_eq!([microphone, camera, screen_share, data, moderate, add_people], expected);
+    }
+}

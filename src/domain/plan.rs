@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::session::{Installation, Seat};
 use super::validate::{Person, Rejection, ValidRoom};
 use super::window::{Moment, Window, later};
-use crate::api::{FINALIZER, LedgerEntry, Phase, Room, SessionStatus, invite_secret_name};
+use crate::api::{ConditionType, FINALIZER, LedgerEntry, Phase, Room, RoomStatus, SessionStatus, invite_secret_name};
 
 /// How long the deletion of a Room waits for a media server that does not answer.
 const CLEANUP_PATIENCE: Duration = Duration::from_mins(1);
@@ -200,11 +200,17 @@ fn has_finalizer(room: &Room) -> bool {
     room.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER)
 }
 
-/// Whether the last pass over this spec was not finished, so that the ledger may lack invites that exist.
+/// Whether there may be invites and a session that the status does not tell of, because the last pass over this spec did
+/// not end, or did not end well.
 fn unfinished(room: &Room) -> bool {
-    let status = room.status.as_ref();
-    let over = status.is_some_and(|status| status.phase == Phase::Expired);
-    has_finalizer(room) && !over && status.and_then(|status| status.observed_generation) != room.metadata.generation
+    let finished = |status: &RoomStatus| {
+        // To delete an object raises its generation too, and gives an Expired Room nothing that it could have to lose.
+        let deleted = status.phase == Phase::Expired && room.metadata.deletion_timestamp.is_some();
+        let seen = status.observed_generation == room.metadata.generation || deleted;
+        let ready = ConditionType::InvitesReady.to_string();
+        seen && status.conditions.iter().any(|condition| condition.type_ == ready && condition.status == "True")
+    };
+    has_finalizer(room) && !room.status.as_ref().is_some_and(finished)
 }
 
 /// The epoch of the session that would be made next.
@@ -303,13 +309,10 @@ fn leave(observed: &Observed<'_>, give_up: bool) -> Vec<Step> {
     dismantle(observed).into_iter().chain([Step::ReleaseFinalizer { give_up }]).collect()
 }
 
-/// When the TTL of an expired Room is over. While the spec is not accepted only the Room's own TTL is known.
+/// When the TTL of an expired Room is over. Not known while the spec is not accepted: it may have got a later end that is
+/// not in force yet, and nothing brings a deleted object back.
 fn removal(observed: &Observed<'_>, window: Option<Window>) -> Option<Timestamp> {
-    let ttl = match observed.valid {
-        Ok(room) => room.ttl,
-        Err(_) => observed.room.spec.ttl_seconds_after_expired.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs),
-    };
-    Some(later(window?.until, ttl?))
+    Some(later(window?.until, observed.valid.ok()?.ttl?))
 }
 
 fn next_transition(observed: &Observed<'_>, goal: &Goal, window: Option<Window>, now: Timestamp) -> Option<Timestamp> {
@@ -321,3 +324,6 @@ fn next_transition(observed: &Observed<'_>, goal: &Goal, window: Option<Window>,
     };
     moment.filter(|moment| *moment > now)
 }
+
+#[cfg(test)]
+mod tests;

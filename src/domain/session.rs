@@ -42,3 +42,31 @@ pub struct Seat {
     /// Generation of the invite the person came by; `None` when it cannot be told.
     pub generation: Option<i64>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_carry_installation_room_and_epoch_in_their_name() {
+        let installation = Installation::from_namespace_uid("11111111-2222-3333-4444-abcdef012345");
+        assert_eq!(installation.prefix(), "rk-abcdef012345-");
+        assert_eq!(installation.session_id("room-uid", 7), "rk-abcdef012345-room-uid-7");
+    }
+
+    #[test]
+    fn no_prefix_of_an_installation_begins_with_that_of_another() {
+        let uids = ["0-a", "0-a0", "0-0a", "a", "a-", "0-a-a", ""];
+        let prefixes = uids.map(|uid| Installation::from_namespace_uid(uid).prefix().to_owned());
+        for (one, other) in prefixes.iter().flat_map(|one| prefixes.iter().map(move |other| (one, other))) {
+            assert!(one == other || !one.starts_with(other.as_str()), "{one} and {other}");
+        }
+    }
+
+    #[test]
+    fn rooms_and_epochs_have_sessions_of_their_own() {
+        let installation = Installation::from_namespace_uid("uid");
+        let names = [("a", 1), ("a", 2), ("a", 11), ("b", 1)].map(|(uid, epoch)| installation.session_id(uid, epoch));
+        assert_eq!(std::collections::BTreeSet::from(names).len(), 4);
+    }
+}

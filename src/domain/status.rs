@@ -63,7 +63,8 @@ pub fn status(
     let revision = match &plan.goal {
         Goal::Expired | Goal::Gone { .. } => None,
         Goal::NotAccepted(_) => before.invites_revision,
-        _ if outcome.invites_failure.is_some() => before.invites_revision,
+        // Forgotten, so that the next pass writes all of them, and does not take the one that failed for done.
+        _ if outcome.invites_failure.is_some() => None,
         _ => Some(invites_revision.to_owned()),
     };
     let live = session.as_ref().is_some_and(|session| session.ended_at.is_none());
@@ -254,9 +255,12 @@ fn phase_notice(after: &RoomStatus) -> Option<Notice> {
     let normal = |reason, note: &str| Some(Notice { warning: false, reason, note: note.to_owned() });
     match after.phase {
         Phase::Pending => None,
-        Phase::Scheduled => normal(Reason::Scheduled, "The invites are issued, the Room waits for its window"),
+        Phase::Scheduled => normal(Reason::Scheduled, "The Room waits for its window"),
         Phase::Open => normal(Reason::Opened, "The session is there, people can join"),
         Phase::Suspended => normal(Reason::Suspended, "The door is closed by the spec"),
-        Phase::Expired => normal(Reason::Expired, "The call is over, session and invites are gone"),
+        Phase::Expired => normal(Reason::Expired, "The window is over"),
     }
 }
+
+#[cfg(test)]
+mod tests;

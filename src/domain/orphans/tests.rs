@@ -1,0 +1,118 @@
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use rstest::rstest;
+
+use super::*;
+use crate::domain::world::{UID, World, at, installation, session_id, spec};
+
+/// A Room as it is once its passes until this time are done, at this time.
+fn room_at(time: &str) -> World {
+    let mut world = World::after_pass_at("08:10").at("09:00");
+    if at(time) >= world.now {
+        world.pass();
+    }
+    world = world.at(time);
+    world.pass();
+    world
+}
+
+fn found_with(world: &World, sessions: &[&str]) -> Vec<String> {
+    let mut world = world.clone();
+    world.sessions = sessions.iter().map(|session| ((*session).to_owned(), [].into())).collect();
+    world.orphans()
+}
+
+#[rstest]
+#[case::without_our_prefix("standup")]
+#[case::of_another_installation("rk-5e1f00000002-6a1f3c52-0000-4000-8000-00000000000a-1")]
+#[case::of_an_installation_whose_id_begins_like_ours("rk-5e1f000000010-6a1f3c52-0000-4000-8000-00000000000a-1")]
+#[case::that_only_contains_our_prefix("x-rk-5e1f00000001-6a1f3c52-0000-4000-8000-00000000000a-1")]
+#[case::without_a_name("")]
+fn a_session_of_somebody_else_is_never_an_orphan(#[case] session: &str) {
+    let mut world = room_at("09:30");
+    assert_eq!(found_with(&world, &[session]), [""; 0]);
+    world.room = None;
+    assert_eq!(found_with(&world, &[session]), [""; 0]);
+}
+
+#[rstest]
+#[case::of_a_room_that_is_gone("rk-5e1f00000001-11111111-0000-4000-8000-000000000000-1")]
+#[case::without_an_epoch("rk-5e1f00000001-6a1f3c52-0000-4000-8000-00000000000a")]
+#[case::with_a_strange_epoch("rk-5e1f00000001-6a1f3c52-0000-4000-8000-00000000000a-x")]
+#[case::with_nothing_but_the_prefix("rk-5e1f00000001-")]
+fn a_session_with_our_prefix_that_no_room_can_have_is_an_orphan(#[case] session: &str) {
+    assert_eq!(found_with(&room_at("09:30"), &[session]), [session]);
+}
+
+#[test]
+fn the_session_of_an_open_room_is_no_orphan_and_every_older_one_is() {
+    let mut world = room_at("09:30").with(|world| world.sessions.clear());
+    world.pass();
+    let (older, living) = (session_id(1), session_id(2));
+    assert_eq!(found_with(&world, &[&older, &living]), [older]);
+}
+
+#[test]
+fn the_session_of_a_deleted_room_is_an_orphan() {
+    let mut world = room_at("09:30");
+    world.delete();
+    let (living, next) = (session_id(1), session_id(2));
+    assert_eq!(found_with(&world, &[&living, &next]), [living.clone(), next.clone()], "while it waits for other finalizers");
+    world.room = None;
+    assert_eq!(found_with(&world, &[&living, &next]), [living, next]);
+}
+
+#[rstest]
+#[case::scheduled("08:30", "08:30", false)]
+#[case::scheduled_and_opening_at_this_moment("08:30", "09:00", true)]
+#[case::scheduled_and_over_at_this_moment("08:30", "10:00", false)]
+#[case::open("09:30", "09:31", true)]
+#[case::open_and_over_at_this_moment("09:30", "10:00", false)]
+#[case::expired("10:00", "10:01", false)]
+fn the_next_session_is_spared_while_a_pass_may_be_making_it(#[case] passed: &str, #[case] now: &str, #[case] spared: bool) {
+    let world = room_at(passed).at(now);
+    let last = world.status().session.as_ref().map_or(0, |session| session.epoch);
+    assert_eq!(found_with(&world, &[&session_id(last + 1)]).is_empty(), spared);
+    let edited = world.edited(|spec| spec.ttl_seconds_after_expired = Some(9));
+    assert_eq!(found_with(&edited, &[&session_id(last + 1)]), [""; 0], "a pass over the new spec may be under way");
+}
+
+#[rstest]
+#[case::suspended(room_at("09:30").edited(|spec| spec.suspend = true))]
+#[case::not_accepted(room_at("09:30").edited(|spec| spec.max_participants = Some(0)))]
+#[case::moved_into_the_future(room_at("09:30").edited(|spec| spec.valid_from = Some(Time(at("09:50")))))]
+fn what_a_crash_left_of_a_room_that_does_not_open_is_an_orphan_once_a_pass_has_seen_its_spec(#[case] mut world: World) {
+    let next = session_id(2);
+    assert_eq!(found_with(&world, &[&next]), [""; 0]);
+    world.pass();
+    assert_eq!(found_with(&world, &[&next]), [next]);
+}
+
+#[test]
+fn a_room_that_no_pass_has_seen_may_have_its_first_session() {
+    let world = World::new(spec());
+    assert_eq!(found_with(&world, &[&session_id(1)]), [""; 0]);
+    assert_eq!(found_with(&world.with(|world| world.room_mut().status = None), &[&session_id(1)]), [""; 0]);
+}
+
+#[test]
+fn a_session_that_could_not_be_closed_is_left_to_the_passes_of_its_room() {
+    let mut world = room_at("09:30").at("10:00").with(|world| world.media_failure = Some(crate::domain::world::unreachable()));
+    world.pass();
+    assert_eq!(world.orphans(), [""; 0]);
+    assert_eq!(recorded_session(world.room()), Some(session_id(1).as_str()));
+}
+
+#[test]
+fn only_a_session_that_lives_is_recorded_as_living() {
+    assert_eq!(recorded_session(World::new(spec()).room()), None);
+    assert_eq!(recorded_session(room_at("09:30").room()), Some(session_id(1).as_str()));
+    assert_eq!(recorded_session(room_at("10:00").room()), None);
+}
+
+#[test]
+fn uids_that_contain_each_other_are_told_apart() {
+    let mut world = room_at("09:30");
+    world.room_mut().metadata.uid = Some(format!("{UID}-1"));
+    let session = installation().session_id(UID, 1);
+    assert_eq!(found_with(&world, &[&session]), [session]);
+}

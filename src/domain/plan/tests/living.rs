@@ -1,0 +1,148 @@
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use rstest::rstest;
+
+use crate::api::{InviteTemplate, InviteTemplateMetadata, Role, RoomSpec};
+use crate::domain::world::{World, at, participant, session_id, spec};
+use crate::domain::{Goal, Seat};
+
+/// An open Room with both people in the call, at 09:10.
+fn in_the_call() -> World {
+    World::after_pass_at("09:00").at("09:10").with(|world| {
+        world.join("ada");
+        world.join("bob");
+    })
+}
+
+/// The steps that concern the call, without those for invites.
+fn in_the_call_after(change: impl FnOnce(&mut RoomSpec)) -> Vec<String> {
+    let steps = in_the_call().edited(change).plan().in_words();
+    steps.into_iter().filter(|step| step.ends_with("from 1") || step.ends_with("in 1")).collect()
+}
+
+#[test]
+fn people_who_are_in_the_call_as_the_spec_has_them_are_left_alone() {
+    assert_eq!(in_the_call().plan().in_words(), [""; 0]);
+}
+
+#[rstest]
+#[case::removed(|spec: &mut RoomSpec| drop(spec.participants.remove(1)))]
+#[case::suspended(|spec: &mut RoomSpec| spec.participants[1].suspended = true)]
+#[case::rotated(|spec: &mut RoomSpec| spec.participants[1].invite_generation = Some(1))]
+#[case::replaced(|spec: &mut RoomSpec| spec.participants[1].name = "cy".into())]
+fn who_may_no_longer_be_in_the_call_is_put_out(#[case] change: fn(&mut RoomSpec)) {
+    assert_eq!(in_the_call_after(change), ["remove bob from 1"]);
+}
+
+#[rstest]
+#[case::role(|spec: &mut RoomSpec| spec.participants[1].role = Some(Role::Consumer), "make bob Consumer \"bob\" in 1")]
+#[case::default_role(|spec: &mut RoomSpec| spec.participants[0].role = None, "make ada Attendee \"ada\" in 1")]
+#[case::display_name(|spec: &mut RoomSpec| spec.participants[1].display_name = Some("Bob B.".into()), "make bob Attendee \"Bob B.\" in 1")]
+fn a_changed_role_or_name_reaches_people_in_the_call(#[case] change: fn(&mut RoomSpec), #[case] step: &str) {
+    assert_eq!(in_the_call_after(change), [step]);
+}
+
+#[rstest]
+#[case::unknown("eve", Some(Role::Attendee), Some(0), "remove eve from 1")]
+#[case::of_unknown_generation("bob", Some(Role::Attendee), None, "remove bob from 1")]
+#[case::with_permissions_of_no_role("bob", None, Some(0), "make bob Attendee \"bob\" in 1")]
+fn who_does_not_sit_there_by_our_doing_is_put_right(
+    #[case] identity: &str,
+    #[case] role: Option<Role>,
+    #[case] generation: Option<i64>,
+    #[case] step: &str,
+) {
+    let seat = Seat { identity: identity.into(), display_name: identity.into(), role, generation };
+    let world = in_the_call().with(|world| drop(world.sessions.get_mut(&session_id(1)).unwrap().insert(identity.into(), seat)));
+    assert_eq!(world.plan().in_words(), [step]);
+}
+
+#[test]
+fn a_person_who_joins_the_list_gets_an_invite() {
+    let steps = in_the_call().edited(|spec| spec.participants.push(participant("cy", Role::Consumer))).plan().in_words();
+    assert_eq!(steps, ["refresh ada", "refresh bob", "create cy"]);
+}
+
+#[test]
+fn a_person_who_leaves_the_list_is_put_out_before_the_invite_is_deleted() {
+    let steps = in_the_call().edited(|spec| drop(spec.participants.remove(0))).plan().in_words();
+    assert_eq!(steps, ["remove ada from 1", "withdraw ada by secret-1", "refresh bob"]);
+}
+
+#[test]
+fn a_suspended_person_keeps_the_invite() {
+    let world = in_the_call().edited(|spec| spec.participants[1].suspended = true);
+    assert_eq!(world.plan().in_words(), ["remove bob from 1", "refresh ada", "refresh bob"]);
+}
+
+/// A change of the spec that the ledger, or the generation, does not tell.
+fn with_unchanged_generation(change: impl FnOnce(&mut RoomSpec)) -> World {
+    in_the_call().edited(change).with(|world| world.room_mut().metadata.generation = Some(1))
+}
+
+#[rstest]
+#[case::window(with_unchanged_generation(|spec| spec.valid_until = Some(Time(at("11:00")))))]
+#[case::template(with_unchanged_generation(|spec| {
+    let metadata = InviteTemplateMetadata { labels: [("team".to_owned(), "a".to_owned())].into(), ..InviteTemplateMetadata::default() };
+    spec.invite_template = Some(InviteTemplate { metadata: Some(metadata) });
+}))]
+#[case::signing_key(in_the_call().with(|world| world.signing_key = 2))]
+#[case::new_generation(in_the_call().edited(|spec| spec.ttl_seconds_after_expired = Some(1)))]
+#[case::time_to_look(in_the_call().with(|world| world.recheck = true))]
+fn what_all_invites_share_brings_all_of_them_up_to_date_and_nothing_else(#[case] world: World) {
+    assert_eq!(world.plan().in_words(), ["refresh ada", "refresh bob"]);
+}
+
+#[rstest]
+#[case::role(|spec: &mut RoomSpec| spec.participants[1].role = Some(Role::Presenter), vec!["make bob Presenter \"bob\" in 1", "refresh bob"])]
+#[case::generation(|spec: &mut RoomSpec| spec.participants[1].invite_generation = Some(7), vec!["remove bob from 1", "refresh bob"])]
+#[case::display_name(|spec: &mut RoomSpec| spec.participants[1].display_name = Some("B".into()), vec!["make bob Attendee \"B\" in 1"])]
+fn an_invite_that_differs_from_the_ledger_is_brought_up_to_date_alone(#[case] change: fn(&mut RoomSpec), #[case] steps: Vec<&str>) {
+    assert_eq!(with_unchanged_generation(change).plan().in_words(), steps);
+}
+
+#[test]
+fn a_window_that_the_class_changes_brings_all_invites_up_to_date() {
+    let limits = |hours: u64| crate::api::RoomClassLimits {
+        max_duration: Some(std::time::Duration::from_secs(hours * 3600).into()),
+        ..crate::api::RoomClassLimits::default()
+    };
+    let mut world = World::new(RoomSpec { valid_until: None, ..spec() });
+    world.class.as_mut().unwrap().spec.limits = Some(limits(2));
+    world.pass();
+    assert_eq!(world.plan().in_words(), [""; 0]);
+    world.class.as_mut().unwrap().spec.limits = Some(limits(3));
+    assert_eq!(world.plan().in_words(), ["refresh ada", "refresh bob"]);
+}
+
+#[rstest]
+#[case::class_gone(|world: &mut World| world.class = None)]
+#[case::bad_edit(|world: &mut World| world.edit(|spec| spec.max_participants = Some(351)))]
+#[case::bad_edit_that_removes_somebody(|world: &mut World| world.edit(|spec| {
+    spec.participants.remove(0);
+    spec.max_participants = Some(0);
+}))]
+fn while_a_spec_is_not_accepted_nobody_is_thrown_out_and_nothing_is_done(#[case] change: fn(&mut World)) {
+    let mut world = in_the_call().with(change);
+    let pass = world.pass();
+    assert!(matches!(pass.plan.goal, Goal::NotAccepted(_)), "{:?}", pass.plan.goal);
+    assert_eq!(pass.plan.in_words(), [""; 0]);
+    assert_eq!(pass.plan.next_transition, Some(at("10:00")));
+    assert_eq!(world.sessions[&session_id(1)].len(), 2);
+    assert_eq!(world.secrets.len(), 2);
+}
+
+#[test]
+fn a_class_that_comes_back_costs_no_write_of_invites() {
+    let mut world = in_the_call().with(|world| world.class = None);
+    let class = in_the_call().class;
+    world.pass();
+    world.class = class;
+    assert_eq!(world.plan().in_words(), [""; 0]);
+}
+
+#[test]
+fn a_new_room_that_is_not_accepted_is_left_alone() {
+    let plan = World::new(spec()).with(|world| world.class = None).plan();
+    assert!(matches!(plan.goal, Goal::NotAccepted(_)));
+    assert_eq!((plan.in_words(), plan.window, plan.next_transition), (vec![], None, None));
+}

@@ -1,0 +1,7 @@
+//! What is planned, Room by Room; then, with thousands of generated Rooms, what is never planned and where all of it ends.
+
+mod arriving;
+mod bounds;
+mod crashes;
+mod leaving;
+mod living;
