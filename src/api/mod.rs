@@ -29,6 +29,6 @@ pub const GROUP: &str = "roomkeeper.io";
 /// The only served version.
 pub const VERSION: &str = "v1alpha1";
 /// Longest window of a Room, from Azure Communication Services Rooms: six months, counted as 180 days.
-pub const MAX_WINDOW: std::time::Duration = std::time::Duration::from_secs(180 * 24 * 3600);
+pub const MAX_WINDOW: std::time::Duration = std::time::Duration::from_hours(180 * 24);
 /// Most people in one call, from Azure Communication Services Rooms.
 pub const MAX_PARTICIPANTS: i32 = 350;

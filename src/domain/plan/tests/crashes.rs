@@ -146,7 +146,7 @@ impl World {
             }
             Event::ChangeRole(number, role) => self.change_person(number, |person| person.role = Some(role)),
             Event::Rename(number) => {
-                self.change_person(number, |person| person.display_name = Some(format!("{} the {number}th", person.name)))
+                self.change_person(number, |person| person.display_name = Some(format!("{} the {number}th", person.name)));
             }
             Event::MoveStart(minutes) => self.edit(|spec| move_by(&mut spec.valid_from, minutes)),
             Event::MoveEnd(minutes) => self.edit(|spec| move_by(&mut spec.valid_until, minutes)),
