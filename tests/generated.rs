@@ -1,5 +1,8 @@
 //! What the repository holds in generated form is what the code says now, and reads like a manual.
 
+// Clippy takes only functions marked as tests for tests, and some are parts of them.
+#![allow(clippy::similar_names, clippy::unwrap_used)]
+
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
