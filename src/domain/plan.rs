@@ -146,7 +146,7 @@ pub fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
     let window = window(observed);
     let goal = goal(observed, window, now);
     let steps = match &goal {
-        Goal::Gone { give_up } => leave(observed, *give_up),
+        Goal::Gone { give_up } => leave(observed, window, *give_up),
         Goal::NotAccepted(_) => Vec::new(),
         Goal::Expired => expire(observed, window, now),
         Goal::Scheduled | Goal::Suspended => stay(observed, close_live_session(observed).into_iter().collect()),
@@ -200,13 +200,14 @@ fn has_finalizer(room: &Room) -> bool {
     room.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER)
 }
 
-/// Whether there may be invites and a session that the status does not tell of, because the last pass over this spec did
-/// not end, or did not end well.
-fn unfinished(room: &Room) -> bool {
+/// Whether there may be invites and a session that the status does not tell of, because the last pass over this spec, or
+/// over the end that its class gives it, did not end or did not end well.
+fn unfinished(room: &Room, window: Option<Window>) -> bool {
     let finished = |status: &RoomStatus| {
         // To delete an object raises its generation too, and gives an Expired Room nothing that it could have to lose.
         let deleted = status.phase == Phase::Expired && room.metadata.deletion_timestamp.is_some();
-        let seen = status.observed_generation == room.metadata.generation || deleted;
+        let same_end = status.valid_until.as_ref().map(|until| until.0) == window.map(|window| window.until);
+        let seen = deleted || same_end && status.observed_generation == room.metadata.generation;
         let ready = ConditionType::InvitesReady.to_string();
         seen && status.conditions.iter().any(|condition| condition.type_ == ready && condition.status == "True")
     };
@@ -279,10 +280,10 @@ fn withdraw(entry: &LedgerEntry) -> Step {
 }
 
 /// Everything that the Room has goes; planned from status and UID alone, so that a bad spec cannot block it.
-fn dismantle(observed: &Observed<'_>) -> Vec<Step> {
+fn dismantle(observed: &Observed<'_>, window: Option<Window>) -> Vec<Step> {
     let room = observed.room;
     let mut steps: Vec<Step> = close_live_session(observed).into_iter().chain(ledger(room).iter().map(withdraw)).collect();
-    if unfinished(room) {
+    if unfinished(room, window) {
         if let Some(uid) = room.metadata.uid.as_deref() {
             steps.insert(0, Step::CloseSession { session: observed.installation.session_id(uid, next_epoch(room)) });
         }
@@ -295,18 +296,18 @@ fn dismantle(observed: &Observed<'_>) -> Vec<Step> {
 }
 
 fn expire(observed: &Observed<'_>, window: Option<Window>, now: Timestamp) -> Vec<Step> {
-    let mut steps = dismantle(observed);
+    let mut steps = dismantle(observed, window);
     if removal(observed, window).is_some_and(|removal| now >= removal) {
         steps.push(Step::DeleteRoom);
     }
     steps
 }
 
-fn leave(observed: &Observed<'_>, give_up: bool) -> Vec<Step> {
+fn leave(observed: &Observed<'_>, window: Option<Window>, give_up: bool) -> Vec<Step> {
     if !has_finalizer(observed.room) {
         return Vec::new();
     }
-    dismantle(observed).into_iter().chain([Step::ReleaseFinalizer { give_up }]).collect()
+    dismantle(observed, window).into_iter().chain([Step::ReleaseFinalizer { give_up }]).collect()
 }
 
 /// When the TTL of an expired Room is over. Not known while the spec is not accepted: it may have got a later end that is

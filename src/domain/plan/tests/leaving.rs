@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rstest::rstest;
 
-use crate::api::{Phase, Role, RoomSpec};
+use crate::api::{Phase, Role, RoomClassLimits, RoomSpec};
 use crate::domain::Goal;
 use crate::domain::world::{World, at, participant, spec, unreachable};
 
@@ -180,6 +182,23 @@ fn an_expired_room_that_was_opened_again_by_a_pass_that_crashed_loses_all_of_it(
     world.crash_after(usize::MAX);
     assert_eq!((world.sessions.len(), world.secrets.len()), (1, 2));
     world.edit(|spec| spec.valid_until = Some(Time(at("10:00"))));
+    world.pass();
+    assert!(world.sessions.is_empty() && world.secrets.is_empty());
+}
+
+#[test]
+fn an_expired_room_that_its_class_opened_again_for_a_pass_that_crashed_loses_all_of_it() {
+    let limits = |hours: u64| RoomClassLimits { max_duration: Some(Duration::from_hours(hours).into()), ..RoomClassLimits::default() };
+    let limit = |world: &mut World, hours| world.class.as_mut().unwrap().spec.limits = Some(limits(hours));
+    let mut world = World::new(RoomSpec { valid_until: None, ..spec() }).with(|world| limit(world, 1));
+    world.pass();
+    let mut world = world.at("10:00");
+    world.pass();
+    assert_eq!(world.status().phase, Phase::Expired);
+    limit(&mut world, 2);
+    world.crash_after(usize::MAX);
+    assert_eq!((world.sessions.len(), world.secrets.len()), (1, 2));
+    let mut world = world.at("11:00");
     world.pass();
     assert!(world.sessions.is_empty() && world.secrets.is_empty());
 }
