@@ -61,10 +61,10 @@ pub fn status(
     let session = session(before.session, outcome, now);
     let participants = ledger(before.participants, outcome);
     let revision = match &plan.goal {
-        Goal::Expired | Goal::Gone { .. } => None,
-        Goal::NotAccepted(_) => before.invites_revision,
-        // Forgotten, so that the next pass writes all of them, and does not take the one that failed for done.
+        Goal::NotAccepted(_) if before.observed_generation == room.metadata.generation => before.invites_revision,
+        // Forgotten, so that the next pass writes all of them, and does not take what failed, or what a crash hid, for done.
         _ if outcome.invites_failure.is_some() => None,
+        Goal::Expired | Goal::Gone { .. } | Goal::NotAccepted(_) => None,
         _ => Some(invites_revision.to_owned()),
     };
     let live = session.as_ref().is_some_and(|session| session.ended_at.is_none());

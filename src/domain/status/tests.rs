@@ -239,6 +239,7 @@ fn the_session_is_told_from_its_beginning_to_its_end() {
 #[case::failed(World::new(spec()).with(|world| world.secrets_failure = Some(unreachable())), false)]
 #[case::failed_again(open().edited(|spec| spec.suspend = true).with(|world| world.secrets_failure = Some(unreachable())), false)]
 #[case::not_accepted(open().with(|world| world.class = None), true)]
+#[case::not_accepted_and_edited(open().edited(|spec| spec.max_participants = Some(0)), false)]
 #[case::over(open().at("10:00"), false)]
 fn the_revision_of_the_invites_is_known_only_while_all_of_them_have_it(#[case] world: World, #[case] known: bool) {
     assert_eq!(passed(world).status().invites_revision.is_some(), known);

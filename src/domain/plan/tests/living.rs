@@ -141,6 +141,21 @@ fn a_class_that_comes_back_costs_no_write_of_invites() {
 }
 
 #[test]
+fn an_invite_that_a_crash_took_is_made_again_though_the_class_was_gone_in_between() {
+    let mut world = in_the_call();
+    let (spec, class) = (world.room().spec.clone(), world.class.clone());
+    world.edit(|spec| drop(spec.participants.remove(1)));
+    world.crash_after(usize::MAX);
+    assert_eq!(world.secrets.len(), 1);
+    world.edit(|edited| *edited = spec);
+    world.class = None;
+    world.pass();
+    world.class = class;
+    world.pass();
+    assert_eq!((world.secrets.len(), world.plan().in_words()), (2, vec![]));
+}
+
+#[test]
 fn a_new_room_that_is_not_accepted_is_left_alone() {
     let plan = World::new(spec()).with(|world| world.class = None).plan();
     assert!(matches!(plan.goal, Goal::NotAccepted(_)));
