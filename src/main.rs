@@ -1,6 +1,7 @@
 //! The `roomkeeper` binary: arguments, start-up, and one call per role.
 
 use std::error::Error;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -35,20 +36,26 @@ async fn run(command: Command) -> Result<(), Box<dyn Error>> {
             let settings = controller::Settings { operator_namespace, gateway_url, resync: resync.into() };
             let metrics = Metrics::default();
             let work = controller::run(cluster::client().await?, settings, metrics.clone(), shutdown()?);
-            tokio::select! {
-                result = work => Ok(result?),
-                result = metrics.serve(metrics_addr) => Ok(result?),
-            }
+            beside_metrics(work, metrics, metrics_addr).await
         }
         Command::Gateway(GatewayArgs { listen, operator_namespace, metrics_addr }) => {
             let settings = gateway::Settings { listen, operator_namespace };
             let metrics = Metrics::default();
             let work = gateway::serve(cluster::client().await?, settings, metrics.clone(), shutdown()?);
-            tokio::select! {
-                result = work => Ok(result?),
-                result = metrics.serve(metrics_addr) => Ok(result?),
-            }
+            beside_metrics(work, metrics, metrics_addr).await
         }
+    }
+}
+
+/// Runs a role while its metrics are served; ends with whichever ends first.
+async fn beside_metrics<E: Error + 'static>(
+    work: impl Future<Output = Result<(), E>>,
+    metrics: Metrics,
+    address: SocketAddr,
+) -> Result<(), Box<dyn Error>> {
+    tokio::select! {
+        result = work => Ok(result?),
+        result = metrics.serve(address) => Ok(result?),
     }
 }
 

@@ -130,6 +130,15 @@ pub struct RoomSpec {
     pub ttl_seconds_after_expired: Option<i32>,
 }
 
+impl Room {
+    /// The class that the Room names, or the one it was accepted with; `None` while the default class decides.
+    #[must_use]
+    pub fn class_name(&self) -> Option<&str> {
+        let accepted = || self.status.as_ref()?.room_class_name.as_deref();
+        self.spec.room_class_name.as_deref().or_else(accepted)
+    }
+}
+
 /// One invited person.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]

@@ -8,6 +8,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::conditions::ConditionType;
 use super::room::Role;
 use super::schema;
 
@@ -63,6 +64,21 @@ pub struct RoomStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub conditions: Vec<Condition>,
+}
+
+impl RoomStatus {
+    /// The session that was made and has not ended.
+    #[must_use]
+    pub fn live_session(&self) -> Option<&SessionStatus> {
+        self.session.as_ref().filter(|session| session.ended_at.is_none())
+    }
+
+    /// The condition of this type, if it is there and says that it `holds`, or that it does not.
+    #[must_use]
+    pub fn condition(&self, kind: ConditionType, holds: bool) -> Option<&Condition> {
+        let (kind, status) = (kind.to_string(), if holds { "True" } else { "False" });
+        self.conditions.iter().find(|condition| condition.type_ == kind && condition.status == status)
+    }
 }
 
 /// Where a Room is in its life.

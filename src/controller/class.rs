@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::api::{ObjectMeta, PostParams};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
@@ -15,13 +14,13 @@ use tokio::sync::watch;
 
 use super::context::Context;
 use super::request::timed;
-use super::sweep::{Sweep, sweep};
+use super::sweep::sweep;
 use super::triggers::{ClassFacts, class_facts};
 use crate::api::{ConditionType, MANAGER, Reason, Room, RoomClass, RoomClassStatus};
 use crate::backend::{Backend, Capabilities};
 use crate::clock;
 use crate::cluster::{OwnSecrets, Recipe};
-use crate::domain::Failure;
+use crate::domain::{Failure, condition};
 
 /// Pause between two looks at a media server that works.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
@@ -53,7 +52,8 @@ impl ClassWatch {
             return None;
         };
         let now = clock::now();
-        let health = self.check(&class, secrets, context, now).await;
+        let count = self.count_at.is_none_or(|at| now >= at);
+        let health = self.check(&class, secrets, context, count, now).await;
         let healed = matches!(self.health, Some(Err(_)) | None) && health.is_ok();
         context.backends.set(name, health.clone().and_then(|()| self.backend()));
         let facts = Some(class_facts(&class));
@@ -61,7 +61,7 @@ impl ClassWatch {
             context.nudge(|room| uses(room, name));
             self.facts = facts;
         }
-        self.report(&class, &health, context, now).await;
+        self.report(&class, &health, context, count, now).await;
         let pause = if health.is_ok() { LOOK_EVERY } else { LOOK_AGAIN };
         self.health = Some(health);
         Some(pause)
@@ -73,7 +73,14 @@ impl ClassWatch {
     }
 
     /// Makes the backend if its recipe changed, probes it if that is due, and sweeps it.
-    async fn check(&mut self, class: &RoomClass, secrets: &OwnSecrets, context: &Context, now: Timestamp) -> Result<(), Failure> {
+    async fn check(
+        &mut self,
+        class: &RoomClass,
+        secrets: &OwnSecrets,
+        context: &Context,
+        count: bool,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
         let recipe = Recipe::of(class, secrets)?;
         let remade = self.made.as_ref().is_none_or(|(made_from, _)| *made_from != recipe);
         if remade {
@@ -87,19 +94,16 @@ impl ClassWatch {
             backend.probe().await?;
             self.probe_at = now.checked_add(PROBE_EVERY).ok();
         }
-        let count = self.count_at.is_none_or(|at| now >= at);
-        let name = class.name_any();
-        let Sweep { suspects } = sweep(&name, backend.as_ref(), std::mem::take(&mut self.suspects), count, context).await?;
-        self.suspects = suspects;
+        let suspects = std::mem::take(&mut self.suspects);
+        self.suspects = sweep(&class.name_any(), backend.as_ref(), suspects, count, context).await?;
         Ok(())
     }
 
     /// Writes the class's status if it changed.
-    async fn report(&mut self, class: &RoomClass, health: &Result<(), Failure>, context: &Context, now: Timestamp) {
+    async fn report(&mut self, class: &RoomClass, health: &Result<(), Failure>, context: &Context, count: bool, now: Timestamp) {
         let name = class.name_any();
         let before = class.status.clone().unwrap_or_default();
-        let count_due = self.count_at.is_none_or(|at| now >= at);
-        let rooms = if count_due {
+        let rooms = if count {
             self.count_at = now.checked_add(COUNT_EVERY).ok();
             let rooms = context.rooms.state().iter().filter(|room| uses(room, &name)).count();
             i32::try_from(rooms).ok()
@@ -107,7 +111,11 @@ impl ClassWatch {
             before.rooms
         };
         let capabilities = self.made.as_ref().map_or_else(Vec::new, |(_, backend)| names(backend.capabilities()));
-        let condition = condition(&before.conditions, health, class.metadata.generation, now);
+        let verdict = match health {
+            Ok(()) => (true, Reason::Reconciled, "The media server can be used".to_owned()),
+            Err(failure) => (false, failure.reason, failure.message.clone()),
+        };
+        let condition = condition(&before.conditions, ConditionType::Ready, verdict, class.metadata.generation, now);
         let after = RoomClassStatus { observed_generation: class.metadata.generation, capabilities, rooms, conditions: vec![condition] };
         if class.status.as_ref() == Some(&after) {
             return;
@@ -120,30 +128,13 @@ impl ClassWatch {
 
 /// Whether a Room lives on a class, or may be waiting for it.
 fn uses(room: &Room, class: &str) -> bool {
-    let accepted = room.status.as_ref().and_then(|status| status.room_class_name.as_deref());
-    room.spec.room_class_name.as_deref().or(accepted).is_none_or(|name| name == class)
+    room.class_name().is_none_or(|name| name == class)
 }
 
 fn names(capabilities: Capabilities) -> Vec<String> {
     let Capabilities { live_roles, live_removal, typed_sources } = capabilities;
     let all = [(live_roles, "LiveRoles"), (live_removal, "LiveRemoval"), (typed_sources, "TypedSources")];
     all.into_iter().filter(|(has, _)| *has).map(|(_, name)| name.to_owned()).collect()
-}
-
-fn condition(before: &[Condition], health: &Result<(), Failure>, generation: Option<i64>, now: Timestamp) -> Condition {
-    let (status, reason, message) = match health {
-        Ok(()) => ("True", Reason::Reconciled, "The media server can be used".to_owned()),
-        Err(failure) => ("False", failure.reason, failure.message.clone()),
-    };
-    let same = before.iter().find(|condition| condition.status == status);
-    Condition {
-        type_: ConditionType::Ready.to_string(),
-        status: status.to_owned(),
-        reason: reason.to_string(),
-        message,
-        last_transition_time: same.map_or(Time(now), |condition| condition.last_transition_time.clone()),
-        observed_generation: generation,
-    }
 }
 
 async fn write(class: &RoomClass, status: RoomClassStatus, context: &Context) -> Result<RoomClass, kube::Error> {

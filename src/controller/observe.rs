@@ -86,9 +86,7 @@ fn judge(room: &Room, context: &Context) -> Result<ValidRoom, Rejection> {
 
 /// The class that holds the Room's session, also when the spec is not accepted any more.
 fn class_of(room: &Room, valid: &Result<ValidRoom, Rejection>) -> String {
-    let recorded = || room.status.as_ref().and_then(|status| status.room_class_name.clone());
-    let class = valid.as_ref().ok().map(|room| room.class.clone());
-    class.or_else(recorded).or_else(|| room.spec.room_class_name.clone()).unwrap_or_default()
+    valid.as_ref().map_or_else(|_| room.class_name().unwrap_or_default(), |room| &room.class).to_owned()
 }
 
 async fn look(backend: &Result<Arc<dyn Backend>, Failure>, session: &str) -> SessionView {

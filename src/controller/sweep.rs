@@ -8,20 +8,16 @@ use crate::backend::Backend;
 use crate::clock;
 use crate::domain::{Failure, orphans, recorded_session};
 
-/// What a sweep leaves for the next one.
-pub struct Sweep {
-    /// Sessions that looked like orphans. What still does the next time is closed.
-    pub suspects: BTreeSet<String>,
-}
-
-/// Sweeps the sessions of a class. `suspects` are those of the sweep before; `count` says whether people are counted anew.
+/// Sweeps the sessions of a class; `count` says whether people are counted anew.
+///
+/// Gives the sessions that look like orphans, to be the `suspects` of the next sweep: what still does then is closed.
 pub async fn sweep(
     class: &str,
     backend: &dyn Backend,
     suspects: BTreeSet<String>,
     count: bool,
     context: &Context,
-) -> Result<Sweep, Failure> {
+) -> Result<BTreeSet<String>, Failure> {
     let sightings = backend.sweep(context.installation.prefix()).await?;
     let joined: HashMap<String, i32> =
         sightings.into_iter().map(|sighting| (sighting.id, i32::try_from(sighting.joined).unwrap_or(i32::MAX))).collect();
@@ -42,9 +38,9 @@ pub async fn sweep(
             lives_here(room, class) && recorded_session(room).is_some_and(|session| context.joined.get(class, session) != counted)
         });
     }
-    Ok(Sweep { suspects: found })
+    Ok(found)
 }
 
 fn lives_here(room: &Room, class: &str) -> bool {
-    room.status.as_ref().and_then(|status| status.room_class_name.as_deref()) == Some(class)
+    room.class_name() == Some(class)
 }

@@ -23,6 +23,6 @@ pub use orphans::{orphans, recorded_session};
 pub use permissions::Permissions;
 pub use plan::{Goal, Issue, Observed, Plan, SessionView, Step, plan, session_that_matters};
 pub use session::{Installation, Seat};
-pub use status::{Notice, Outcome, notices, status};
+pub use status::{Notice, Outcome, Verdict, condition, notices, status};
 pub use validate::{InviteMetadata, Person, Rejection, ValidRoom, admits_namespace, choose_class, invite_id, people, validate};
 pub use window::{Moment, Window};

@@ -47,18 +47,15 @@ fn may_be_opening(room: &Room, status: &RoomStatus, now: Timestamp) -> bool {
     if status.observed_generation != room.metadata.generation {
         return true;
     }
-    let accepted = ConditionType::Accepted.to_string();
-    let accepted = status.conditions.iter().any(|condition| condition.type_ == accepted && condition.status == "True");
-    let window = status.valid_from.as_ref().zip(status.valid_until.as_ref()).map(|(from, until)| Window { from: from.0, until: until.0 });
-    let during = window.is_some_and(|window| window.at(now) == Moment::During);
+    let accepted = status.condition(ConditionType::Accepted, true).is_some();
+    let during = Window::recorded(status).is_some_and(|window| window.at(now) == Moment::During);
     accepted && during && status.phase != Phase::Suspended
 }
 
 /// The session that a Room's status names as living.
 #[must_use]
 pub fn recorded_session(room: &Room) -> Option<&str> {
-    let session = room.status.as_ref()?.session.as_ref()?;
-    session.ended_at.is_none().then_some(&session.id)
+    room.status.as_ref()?.live_session().map(|session| session.id.as_str())
 }
 
 #[cfg(test)]

@@ -169,8 +169,7 @@ fn window(observed: &Observed<'_>) -> Option<Window> {
     if let Ok(room) = observed.valid {
         return Some(room.window);
     }
-    let status = observed.room.status.as_ref()?;
-    Some(Window { from: status.valid_from.as_ref()?.0, until: status.valid_until.as_ref()?.0 })
+    observed.room.status.as_ref().and_then(Window::recorded)
 }
 
 fn goal(observed: &Observed<'_>, window: Option<Window>, now: Timestamp) -> Goal {
@@ -189,7 +188,7 @@ fn goal(observed: &Observed<'_>, window: Option<Window>, now: Timestamp) -> Goal
 
 /// The session that the status names, unless it has ended.
 fn live_session(room: &Room) -> Option<&SessionStatus> {
-    room.status.as_ref()?.session.as_ref().filter(|session| session.ended_at.is_none())
+    room.status.as_ref()?.live_session()
 }
 
 fn ledger(room: &Room) -> &[LedgerEntry] {
@@ -208,8 +207,7 @@ fn unfinished(room: &Room, window: Option<Window>) -> bool {
         let deleted = status.phase == Phase::Expired && room.metadata.deletion_timestamp.is_some();
         let same_end = status.valid_until.as_ref().map(|until| until.0) == window.map(|window| window.until);
         let seen = deleted || same_end && status.observed_generation == room.metadata.generation;
-        let ready = ConditionType::InvitesReady.to_string();
-        seen && status.conditions.iter().any(|condition| condition.type_ == ready && condition.status == "True")
+        seen && status.condition(ConditionType::InvitesReady, true).is_some()
     };
     has_finalizer(room) && !room.status.as_ref().is_some_and(finished)
 }

@@ -117,7 +117,7 @@ struct Facts<'a> {
 }
 
 /// Whether a condition holds, why, and in words.
-type Verdict = (bool, Reason, String);
+pub type Verdict = (bool, Reason, String);
 
 impl Facts<'_> {
     fn phase(&self) -> Phase {
@@ -205,7 +205,8 @@ impl Facts<'_> {
 }
 
 /// A condition, with the transition time of the one before unless its status changed.
-fn condition(before: &[Condition], kind: ConditionType, verdict: Verdict, generation: Option<i64>, now: Timestamp) -> Condition {
+#[must_use]
+pub fn condition(before: &[Condition], kind: ConditionType, verdict: Verdict, generation: Option<i64>, now: Timestamp) -> Condition {
     let (holds, reason, message) = verdict;
     let (type_, status) = (kind.to_string(), if holds { "True" } else { "False" }.to_owned());
     let same = before.iter().find(|condition| condition.type_ == type_ && condition.status == status);
@@ -233,8 +234,7 @@ pub fn notices(before: Option<&RoomStatus>, after: &RoomStatus, outcome: &Outcom
         note: format!("{name} was put out of the call"),
     }));
     let reason_of = |status: &RoomStatus, kind: ConditionType| {
-        let condition = status.conditions.iter().find(|condition| condition.type_ == kind.to_string() && condition.status == "False");
-        condition.map(|condition| (condition.reason.clone(), condition.message.clone()))
+        status.condition(kind, false).map(|condition| (condition.reason.clone(), condition.message.clone()))
     };
     let known = before.and_then(|status| reason_of(status, ConditionType::Ready));
     if let Some(failure) =

@@ -101,10 +101,9 @@ pub fn people(spec: &RoomSpec) -> impl Iterator<Item = Person> + '_ {
 /// The class that a Room uses: the one it names, the one it was accepted with, or the one annotated as default.
 pub fn choose_class<'a>(room: &Room, classes: impl IntoIterator<Item = &'a RoomClass>) -> Result<&'a RoomClass, Rejection> {
     let mut classes = classes.into_iter();
-    let accepted = room.status.as_ref().and_then(|status| status.room_class_name.as_ref());
-    if let Some(name) = room.spec.room_class_name.as_ref().or(accepted) {
+    if let Some(name) = room.class_name() {
         return classes
-            .find(|class| class.metadata.name.as_ref() == Some(name))
+            .find(|class| class.metadata.name.as_deref() == Some(name))
             .ok_or_else(|| Rejection::new(Reason::ClassNotFound, format!("spec.roomClassName: there is no RoomClass \"{name}\"")));
     }
     let is_default = |class: &&RoomClass| {

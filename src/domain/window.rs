@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::api::RoomStatus;
+
 /// The time in which a Room can be joined: `from` belongs to it, `until` does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Window {
@@ -25,6 +27,12 @@ pub enum Moment {
 }
 
 impl Window {
+    /// The window that was in force when the status was written.
+    #[must_use]
+    pub fn recorded(status: &RoomStatus) -> Option<Self> {
+        Some(Self { from: status.valid_from.as_ref()?.0, until: status.valid_until.as_ref()?.0 })
+    }
+
     /// Where `now` lies. A window whose end is not after its start is over.
     #[must_use]
     pub fn at(&self, now: Timestamp) -> Moment {

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::places::{Places, Sight};
 use crate::api::{ConditionType, Room, RoomClass};
 use crate::backend::{Admission, Backend, Registry};
-use crate::domain::{Invite, KeyRing, Refusal, Ticket, ValidRoom, Visitor, admit, choose_class, identify, validate};
+use crate::domain::{Invite, KeyRing, Refusal, Ticket, ValidRoom, Visitor, admit, choose_class, identify, recorded_session, validate};
 
 /// The live Rooms, their classes and media servers, and the keys that sign invites.
 pub struct Lobby {
@@ -160,8 +160,7 @@ impl Lobby {
         let room = self.rooms.get(&ObjectRef::new(&invite.room).within(&invite.namespace)).ok_or(Refusal::InvalidInvite)?;
         let visitor = identify(Some(&room), invite)?;
         let deleted = room.metadata.deletion_timestamp.is_some();
-        let session = room.status.as_ref().and_then(|status| status.session.as_ref()).filter(|session| session.ended_at.is_none());
-        let session = session.map(|session| session.id.clone());
+        let session = recorded_session(&room).map(str::to_owned);
         match self.accepted(&room) {
             Ok(room) => Ok(Standing { visitor, room, deleted, session, now }),
             // The end comes whatever the spec has become.
@@ -172,9 +171,7 @@ impl Lobby {
 
     /// The Room, while the controller and its class accept it.
     fn accepted(&self, room: &Room) -> Result<ValidRoom, Denial> {
-        let conditions = room.status.iter().flat_map(|status| &status.conditions);
-        let accepted = ConditionType::Accepted.to_string();
-        if conditions.into_iter().any(|condition| condition.type_ == accepted && condition.status == "False") {
+        if room.status.as_ref().and_then(|status| status.condition(ConditionType::Accepted, false)).is_some() {
             return Err(unavailable("the Room is not accepted"));
         }
         let classes = self.classes.state();
