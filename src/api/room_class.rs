@@ -9,6 +9,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::room::Provision;
 use super::schema;
 
 /// `ttlSecondsAfterExpired` of a class that sets none: 24 hours.
@@ -53,6 +54,20 @@ pub struct RoomClassSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub ttl_seconds_after_expired: Option<i32>,
+
+    /// What Rooms of this class do with their session unless they say otherwise themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<RoomClassSession>,
+}
+
+/// What Rooms of a class do with their session.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomClassSession {
+    /// OnOpen: the session is made when the window of a Room opens. OnFirstJoin: it is made when the first person joins.
+    /// Default: OnOpen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provision: Option<Provision>,
 }
 
 /// The kinds of media server; exactly one is set.

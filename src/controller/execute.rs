@@ -39,6 +39,7 @@ pub async fn execute(plan: &Plan, sight: &Sight, context: &Context) -> Result<Ex
     if let (Goal::Open, SessionView::Unknown(failure)) = (&plan.goal, &sight.session) {
         done.outcome.session_failure = Some(failure.clone());
     }
+    done.outcome.session_found = matches!(sight.session, SessionView::Present(_));
     let is_invite = |step: &&Step| matches!(step, Step::IssueInvite { .. } | Step::WithdrawInvite { .. });
     let mut steps = plan.steps.iter().peekable();
     while let Some(step) = steps.peek().copied() {
@@ -59,6 +60,7 @@ async fn single(step: &Step, sight: &Sight, context: &Context, done: &mut Execut
         Step::RemovePerson { .. } | Step::SetRole { .. } | Step::CloseSession { .. } | Step::EnsureSession { .. } => {
             session(step, sight, &mut done.outcome).await;
         }
+        Step::ReserveSession { session, epoch } => done.outcome.session_reserved = Some((session.clone(), *epoch)),
         Step::DeleteRoom => delete_room(sight, context, done).await,
         Step::ReleaseFinalizer { give_up } => release(*give_up, sight, context, done).await,
         // Invites are written in batches.

@@ -9,6 +9,7 @@ use kube::{Api, Resource};
 
 use super::context::Context;
 use super::execute::Executed;
+use super::guests;
 use super::observe::Sight;
 use super::request::{failure_of, timed};
 use crate::api::{MANAGER, Reason, Room, RoomStatus};
@@ -32,12 +33,13 @@ pub async fn report(plan: &Plan, sight: &Sight, executed: Executed, context: &Co
         let after = status(&room, sight.valid.as_ref(), plan, &outcome, &sight.invites_revision, sight.joined, now);
         let told = notices(sight.room.status.as_ref(), &after, &outcome);
         if room.status.as_ref() != Some(&after) {
-            let answer = write(&room, after, context).await.map_err(|error| failure_of(&error))?;
+            let answer = write(&room, after.clone(), context).await.map_err(|error| failure_of(&error))?;
             context.newest.wrote(answer);
         }
         for notice in told {
             publish(&room, notice, context).await;
         }
+        guests::tend(sight, &after, context, now).await?;
     }
     let transition = plan.next_transition.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
     let wait = if let Some(failure) = outcome.failure() {

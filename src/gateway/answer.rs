@@ -16,7 +16,7 @@ struct RoomAnswer {
     room: String,
     namespace: String,
     display_name: String,
-    participant: ParticipantAnswer,
+    participant: Option<ParticipantAnswer>,
     role: Role,
     permissions: PermissionsAnswer,
     state: &'static str,
@@ -52,6 +52,7 @@ struct PermissionsAnswer {
 struct JoinAnswer {
     url: String,
     token: String,
+    identity: String,
     expires_at: String,
 }
 
@@ -63,7 +64,9 @@ impl IntoResponse for View {
             room: room.name,
             namespace: room.namespace,
             display_name: room.display_name,
-            participant: ParticipantAnswer { name: person.name, display_name: person.display_name },
+            // Whoever has the shared link is nobody yet.
+            participant: (!person.is_link())
+                .then_some(ParticipantAnswer { name: person.name.clone(), display_name: person.display_name.clone() }),
             role: person.role,
             permissions: Permissions::of(person.role).into(),
             state: match state {
@@ -83,8 +86,8 @@ impl IntoResponse for View {
 
 impl IntoResponse for Joined {
     fn into_response(self) -> Response {
-        let Self { admission, expires_at } = self;
-        Json(JoinAnswer { url: admission.url, token: admission.token, expires_at: rfc3339(expires_at) }).into_response()
+        let Self { admission, identity, expires_at } = self;
+        Json(JoinAnswer { url: admission.url, token: admission.token, identity, expires_at: rfc3339(expires_at) }).into_response()
     }
 }
 

@@ -9,14 +9,19 @@ use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::watch;
 
+use super::body;
 use super::places::{Places, Sight};
-use crate::api::{ConditionType, Room, RoomClass};
+use super::problem::Problem;
+use crate::api::{ConditionType, Room, RoomClass, RoomGuest, RoomStatus, SessionStatus};
 use crate::backend::{Admission, Backend, Registry};
-use crate::domain::{Invite, KeyRing, Refusal, Ticket, ValidRoom, Visitor, admit, choose_class, identify, recorded_session, validate};
+use crate::domain::{
+    Invite, KeyRing, Person, Refusal, Ticket, ValidRoom, Visitor, admit, choose_class, guests_of, identify, successor, validate,
+};
 
 /// The live Rooms, their classes and media servers, and the keys that sign invites.
 pub struct Lobby {
     rooms: Store<Room>,
+    guests: Store<RoomGuest>,
     classes: Store<RoomClass>,
     keys: watch::Receiver<Option<Arc<KeyRing>>>,
     backends: Arc<Registry>,
@@ -33,6 +38,12 @@ pub enum Denial {
     /// It cannot be done at this moment. The cause is for logs, not for visitors.
     #[error("{0}")]
     Unavailable(String),
+    /// What was asked for is not well formed.
+    #[error("the request is not well formed")]
+    Malformed(Problem),
+    /// Who was meant is not in the call.
+    #[error("nobody of that identity is in the call")]
+    Absent,
 }
 
 /// What somebody who stands before the door is told about the call.
@@ -66,6 +77,8 @@ pub enum ViewState {
 pub struct Joined {
     /// Address and media token.
     pub admission: Admission,
+    /// Identity in the call.
+    pub identity: String,
     /// When the media token ends.
     pub expires_at: Timestamp,
 }
@@ -75,11 +88,19 @@ struct Standing {
     visitor: Visitor,
     room: ValidRoom,
     deleted: bool,
-    session: Option<String>,
+    session: Option<SessionStatus>,
     now: Timestamp,
 }
 
 impl Standing {
+    /// Names under which the Room's session may live: the one that its status records, and, if that was made and is lost,
+    /// the one that comes after it, which the controller may not have recorded yet.
+    fn sessions(&self) -> Vec<String> {
+        let Some(recorded) = &self.session else { return Vec::new() };
+        let next = recorded.created_at.as_ref().and_then(|_| successor(recorded));
+        [recorded.id.clone()].into_iter().chain(next).collect()
+    }
+
     /// The ticket, with this many other people in the call or on their way.
     fn ticket(&self, others: usize) -> Result<Ticket, Refusal> {
         if self.deleted { Err(Refusal::Over) } else { admit(&self.room, &self.visitor, others, self.now) }
@@ -88,7 +109,7 @@ impl Standing {
     /// The ticket by what was seen in the session, if that still tells anything.
     fn ticket_by(&self, sight: &Sight, others: usize) -> Result<Ticket, Denial> {
         self.ticket(0)?;
-        if self.session.as_ref() != Some(&sight.session) {
+        if !self.sessions().contains(&sight.session) {
             return Err(unavailable("the session was replaced in the meantime"));
         }
         if sight.is_stale(self.now) {
@@ -102,14 +123,16 @@ impl Lobby {
     /// The lobby, once both stores hold what the API server has: before that, good invites would look like unknown ones.
     pub async fn open(
         rooms: Store<Room>,
+        guests: Store<RoomGuest>,
         classes: Store<RoomClass>,
         keys: watch::Receiver<Option<Arc<KeyRing>>>,
         backends: Arc<Registry>,
         clock: fn() -> Timestamp,
     ) -> Result<Self, WriterDropped> {
         rooms.wait_until_ready().await?;
+        guests.wait_until_ready().await?;
         classes.wait_until_ready().await?;
-        Ok(Self { rooms, classes, keys, backends, clock, places: Places::default() })
+        Ok(Self { rooms, guests, classes, keys, backends, clock, places: Places::default() })
     }
 
     /// The invite that a request carries, if one of the keys signed it.
@@ -124,7 +147,7 @@ impl Lobby {
         let mut standing = self.stand(invite)?;
         let mut ticket = standing.ticket(0).map_err(Denial::from);
         if ticket.is_ok() {
-            let (_, sight) = self.look(&standing).await?;
+            let (_, sight, _) = self.look(&standing).await?;
             standing = self.stand(invite)?;
             ticket = standing.ticket_by(&sight, self.places.others(&standing.visitor.person.name, &sight));
         }
@@ -141,16 +164,23 @@ impl Lobby {
     }
 
     /// Lets the holder of the invite in.
-    pub async fn join(&self, invite: &Invite) -> Result<Joined, Denial> {
-        let standing = self.stand(invite)?;
+    pub async fn join(&self, invite: &Invite, display_name: Option<&str>) -> Result<Joined, Denial> {
+        let mut standing = self.stand(invite)?;
+        let newcomer = newcomer(&standing.visitor.person, display_name)?;
         standing.ticket(0)?;
-        let (backend, sight) = self.look(&standing).await?;
+        let (backend, sight, exists) = self.look(&standing).await?;
+        if !exists {
+            backend.ensure(&sight.session).await.map_err(|failure| unavailable(failure.to_string()))?;
+        }
         // After the wait for the media server the Room may have changed or ended: judged anew, with a fresh time.
-        let standing = self.stand(invite)?;
+        standing = self.stand(invite)?;
+        if let Some((nonce, name)) = newcomer {
+            standing.visitor.person = standing.visitor.person.by_link(&nonce, &name);
+        }
         self.places.take(&standing.visitor.person.name, &sight, standing.now, |others| {
             let ticket = standing.ticket_by(&sight, others)?;
             let admission = backend.admit(&sight.session, &ticket).map_err(|failure| unavailable(failure.to_string()))?;
-            Ok((ticket.expires_at, Joined { admission, expires_at: ticket.expires_at }))
+            Ok((ticket.expires_at, Joined { admission, expires_at: ticket.expires_at, identity: ticket.identity }))
         })
     }
 
@@ -158,10 +188,11 @@ impl Lobby {
     fn stand(&self, invite: &Invite) -> Result<Standing, Denial> {
         let now = (self.clock)();
         let room = self.rooms.get(&ObjectRef::new(&invite.room).within(&invite.namespace)).ok_or(Refusal::InvalidInvite)?;
-        let visitor = identify(Some(&room), invite)?;
+        let guests = guests_of(&room, self.guests.state());
+        let visitor = identify(Some(&room), &guests, invite)?;
         let deleted = room.metadata.deletion_timestamp.is_some();
-        let session = recorded_session(&room).map(str::to_owned);
-        match self.accepted(&room) {
+        let session = room.status.as_ref().and_then(RoomStatus::live_session).cloned();
+        match self.accepted(&room, &guests) {
             Ok(room) => Ok(Standing { visitor, room, deleted, session, now }),
             // The end comes whatever the spec has become.
             Err(_) if deleted || has_ended(&room, now) => Err(Refusal::Over.into()),
@@ -170,24 +201,50 @@ impl Lobby {
     }
 
     /// The Room, while the controller and its class accept it.
-    fn accepted(&self, room: &Room) -> Result<ValidRoom, Denial> {
+    fn accepted(&self, room: &Room, guests: &[Arc<RoomGuest>]) -> Result<ValidRoom, Denial> {
         if room.status.as_ref().and_then(|status| status.condition(ConditionType::Accepted, false)).is_some() {
             return Err(unavailable("the Room is not accepted"));
         }
         let classes = self.classes.state();
         let class = choose_class(room, classes.iter().map(AsRef::as_ref));
-        class.and_then(|class| validate(room, class)).map_err(|rejection| unavailable(rejection.to_string()))
+        class.and_then(|class| validate(room, guests, class)).map_err(|rejection| unavailable(rejection.to_string()))
     }
 
-    /// Looks into the session.
-    async fn look(&self, standing: &Standing) -> Result<(Arc<dyn Backend>, Sight), Denial> {
-        let session = standing.session.clone().ok_or_else(|| unavailable("the session is not there yet"))?;
+    /// Looks into the session, and says whether it exists. One that does not is not made yet, or the media server has lost
+    /// it: then it may be made under the name that is given.
+    async fn look(&self, standing: &Standing) -> Result<(Arc<dyn Backend>, Sight, bool), Denial> {
         let backend = self.backends.get(&standing.room.class).map_err(|failure| unavailable(failure.to_string()))?;
         let asked_at = (self.clock)();
-        let seats = backend.observe(&session).await.map_err(|failure| unavailable(failure.to_string()))?;
-        let seats = seats.ok_or_else(|| unavailable("the media server has lost the session"))?;
-        Ok((backend, Sight { session, seats, asked_at }))
+        let mut absent = None;
+        for session in standing.sessions() {
+            match backend.observe(&session).await.map_err(|failure| unavailable(failure.to_string()))? {
+                Some(seats) => return Ok((backend, Sight { session, seats, asked_at }, true)),
+                None => absent = Some(session),
+            }
+        }
+        let session = absent.ok_or_else(|| unavailable("the session is not there yet"))?;
+        Ok((backend, Sight { session, seats: Vec::new(), asked_at }, false))
     }
+}
+
+/// The identity and name that somebody gets who comes by the shared link: one that nobody else has, and one of their own
+/// choice. Nobody else chooses.
+fn newcomer(person: &Person, display_name: Option<&str>) -> Result<Option<(String, String)>, Denial> {
+    if !person.is_link() {
+        let refused =
+            || Problem::bad_request("displayName: is for shared links; the name of a personal invite is the Room's to give.".into());
+        return display_name.map_or(Ok(None), |_| Err(Denial::Malformed(refused())));
+    }
+    let name = body::display_name(display_name).map_err(Denial::Malformed)?;
+    let nonce = nonce().ok_or_else(|| unavailable("the system gives no random numbers"))?;
+    Ok(Some((nonce, name)))
+}
+
+/// A random name of letters and digits that nobody can guess.
+pub fn nonce() -> Option<String> {
+    let mut bytes = [0; 10];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")))
 }
 
 /// Whether the window that was last in force is over.

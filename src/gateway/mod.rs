@@ -5,6 +5,7 @@
 //! talks. Invites and media tokens are never logged.
 
 mod answer;
+mod body;
 mod lobby;
 mod places;
 mod problem;

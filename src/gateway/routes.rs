@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use serde::Deserialize;
 
+use super::body::Strict;
 use super::lobby::{Denial, Joined, Lobby, View};
 use super::problem::Problem;
 use crate::domain::Invite;
@@ -20,10 +21,23 @@ pub async fn room(State(lobby): State<Arc<Lobby>>, headers: HeaderMap) -> Result
     Ok(view?)
 }
 
-/// `POST /v1/join`: the way in. The body has no meaning; it is read so that its limit holds.
-pub async fn join(State(lobby): State<Arc<Lobby>>, headers: HeaderMap, _: Bytes) -> Result<Joined, Problem> {
+/// Body of `POST /v1/join`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct JoinRequest {
+    /// The name that others see; of those who come by the shared link alone.
+    display_name: Option<String>,
+}
+
+/// `POST /v1/join`: the way in.
+pub async fn join(
+    State(lobby): State<Arc<Lobby>>,
+    headers: HeaderMap,
+    body: Result<Strict<JoinRequest>, Problem>,
+) -> Result<Joined, Problem> {
     let invite = lobby.invite(&headers).inspect_err(|denial| record(None, Err(denial)))?;
-    let joined = lobby.join(&invite).await;
+    let Strict(JoinRequest { display_name }) = body?;
+    let joined = lobby.join(&invite, display_name.as_deref()).await;
     record(Some(&invite), joined.as_ref().map(drop));
     Ok(joined?)
 }

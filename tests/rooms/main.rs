@@ -10,5 +10,7 @@ mod classes;
 mod counts;
 mod edits;
 mod faults;
+mod guests;
 mod invites;
 mod lifecycle;
+mod on_demand;

@@ -4,7 +4,9 @@
 mod capacity;
 mod http;
 mod joining;
+mod links;
 mod logs;
+mod on_demand;
 mod refusals;
 mod viewing;
 
@@ -25,7 +27,7 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 
 use super::{Lobby, router};
-use crate::api::{Role, Room, RoomClass};
+use crate::api::{Role, Room, RoomClass, RoomGuest};
 use crate::backend::{Admission, Backend, Capabilities, Registry, Sighting};
 use crate::domain::{Failure, Invite, KeyRing, Seat, Ticket, generate_key};
 
@@ -51,6 +53,7 @@ fn set_clock(text: &str) {
 /// The lobby and everything around it.
 struct World {
     rooms: Writer<Room>,
+    guests: Writer<RoomGuest>,
     classes: Writer<RoomClass>,
     keys: watch::Sender<Option<Arc<KeyRing>>>,
     stage: Arc<Stage>,
@@ -145,9 +148,13 @@ impl World {
 
     async fn with(room: Value) -> Self {
         let (rooms_reader, mut rooms) = store();
+        let (guests_reader, mut guests) = store();
         let (classes_reader, mut classes) = store();
         for event in [Event::Init, Event::InitApply(serde_json::from_value(room).unwrap()), Event::InitDone] {
             rooms.apply_watcher_event(&event);
+        }
+        for event in [Event::Init, Event::InitDone] {
+            guests.apply_watcher_event(&event);
         }
         for event in [Event::Init, Event::InitApply(serde_json::from_value(class()).unwrap()), Event::InitDone] {
             classes.apply_watcher_event(&event);
@@ -157,8 +164,8 @@ impl World {
         stage.seat(&[]);
         let backends = Arc::new(Registry::default());
         backends.set("default", Ok(stage.clone()));
-        let lobby = Lobby::open(rooms_reader, classes_reader, keys_reader, backends.clone(), || NOW.get()).await.unwrap();
-        Self { rooms, classes, keys, stage, backends, router: router(Arc::new(lobby)) }
+        let lobby = Lobby::open(rooms_reader, guests_reader, classes_reader, keys_reader, backends.clone(), || NOW.get()).await.unwrap();
+        Self { rooms, guests, classes, keys, stage, backends, router: router(Arc::new(lobby)) }
     }
 
     fn apply(&mut self, room: Value) {
@@ -175,6 +182,12 @@ impl World {
 
     async fn join_with(&self, token: &str) -> Answer {
         self.send("POST", "/v1/join", Some(&format!("Bearer {token}"))).await
+    }
+
+    /// A POST with a body of this type.
+    async fn post(&self, path: &str, token: &str, content_type: &str, body: impl Into<Body>) -> Answer {
+        let request = Request::post(path).header(AUTHORIZATION, format!("Bearer {token}")).header("content-type", content_type);
+        received(self.router.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap()).await
     }
 
     async fn join(&self, participant: &str) -> Answer {
@@ -276,7 +289,8 @@ impl Backend for Stage {
         Ok(self.sessions.lock().unwrap().get(session).cloned())
     }
 
-    async fn ensure(&self, _: &str) -> Result<(), Failure> {
+    async fn ensure(&self, session: &str) -> Result<(), Failure> {
+        self.sessions.lock().unwrap().entry(session.to_owned()).or_default();
         Ok(())
     }
 
