@@ -111,6 +111,10 @@ impl Backend for Memory {
         })
     }
 
+    async fn mute(&self, _: &str, _: &str) -> Result<(), Failure> {
+        self.call(|_| ())
+    }
+
     async fn remove(&self, session: &str, identity: &str) -> Result<(), Failure> {
         self.call(|sessions| {
             if let Some(seats) = sessions.get_mut(session) {

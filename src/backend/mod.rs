@@ -73,6 +73,9 @@ pub trait Backend: Send + Sync {
     /// Gives a joined person a role and a display name, without reconnecting. Fine when the person is not there.
     async fn set_role(&self, session: &str, identity: &str, role: Role, display_name: &str) -> Result<(), Failure>;
 
+    /// Mutes the microphone of a person, who can unmute it again. Fine when the person is not there, or not heard.
+    async fn mute(&self, session: &str, identity: &str) -> Result<(), Failure>;
+
     /// Puts a person out. Fine when the person, or the session, is not there.
     async fn remove(&self, session: &str, identity: &str) -> Result<(), Failure>;
 

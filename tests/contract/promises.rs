@@ -116,6 +116,16 @@ pub async fn removing_somebody_who_is_not_there_is_fine(backend: &dyn Backend, _
     assert_eq!(backend.remove(&session, "ada").await, Ok(()), "no such person");
 }
 
+pub async fn muting_somebody_who_is_not_there_is_fine(backend: &dyn Backend, people: &dyn Joiner) {
+    let session = session();
+    assert_eq!(backend.mute(&session, "ada").await, Ok(()), "no session");
+    assert_eq!(seats(backend, &session).await, None, "and none is made");
+    backend.ensure(&session).await.expect("ensure");
+    assert_eq!(backend.mute(&session, "ada").await, Ok(()), "no such person");
+    assert!(people.join(&session, &ticket(Role::Attendee)).await);
+    assert_eq!(backend.mute(&session, "ada").await, Ok(()), "nobody who is heard");
+}
+
 pub async fn changing_somebody_who_is_not_there_is_fine(backend: &dyn Backend, _: &dyn Joiner) {
     let session = session();
     assert_eq!(backend.set_role(&session, "ada", Role::Presenter, "Ada").await, Ok(()), "no session");

@@ -11,8 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use livekit_api::services::room::{CreateRoomOptions, RoomClient, UpdateParticipantOptions};
 use livekit_api::services::{ServiceError, ServiceResult};
-use livekit_protocol::ParticipantInfo;
 use livekit_protocol::participant_info::{Kind, State};
+use livekit_protocol::{ParticipantInfo, TrackSource};
 use reqwest::Url;
 
 use self::probe::Probe;
@@ -143,6 +143,18 @@ impl Backend for LiveKit {
             ..UpdateParticipantOptions::default()
         };
         self.absent_is_fine(self.rooms.update_participant(session, identity, options).await).await
+    }
+
+    async fn mute(&self, session: &str, identity: &str) -> Result<(), Failure> {
+        let person = match self.rooms.get_participant(session, identity).await {
+            Ok(person) => person,
+            Err(error) if failures::is_absent(&error) => return Ok(()),
+            Err(error) => return Err(self.failure(error).await),
+        };
+        for track in person.tracks.into_iter().filter(|track| track.source() == TrackSource::Microphone && !track.muted) {
+            self.absent_is_fine(self.rooms.mute_published_track(session, identity, &track.sid, true).await).await?;
+        }
+        Ok(())
     }
 
     async fn remove(&self, session: &str, identity: &str) -> Result<(), Failure> {

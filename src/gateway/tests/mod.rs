@@ -221,6 +221,8 @@ async fn received(response: Response<Body>) -> Answer {
 struct Stage {
     sessions: Mutex<HashMap<String, Vec<Seat>>>,
     mood: Mutex<Mood>,
+    /// What it was told to do to people and sessions.
+    deeds: Mutex<Vec<String>>,
 }
 
 #[derive(Default)]
@@ -245,6 +247,18 @@ impl Stage {
             generation: Some(0),
         };
         self.sessions.lock().unwrap().insert(SESSION.into(), identities.iter().map(seat).collect());
+    }
+
+    fn did(&self, deed: String) -> Result<(), Failure> {
+        if matches!(*self.mood.lock().unwrap(), Mood::Unable) {
+            return Err(failure());
+        }
+        self.deeds.lock().unwrap().push(deed);
+        Ok(())
+    }
+
+    fn deeds(&self) -> Vec<String> {
+        self.deeds.lock().unwrap().clone()
     }
 
     fn lose_everything(&self) {
@@ -306,12 +320,16 @@ impl Backend for Stage {
         Ok(())
     }
 
-    async fn remove(&self, _: &str, _: &str) -> Result<(), Failure> {
-        Ok(())
+    async fn mute(&self, _: &str, identity: &str) -> Result<(), Failure> {
+        self.did(format!("mute {identity}"))
     }
 
-    async fn close(&self, _: &str) -> Result<(), Failure> {
-        Ok(())
+    async fn remove(&self, _: &str, identity: &str) -> Result<(), Failure> {
+        self.did(format!("remove {identity}"))
+    }
+
+    async fn close(&self, session: &str) -> Result<(), Failure> {
+        self.did(format!("close {session}"))
     }
 
     async fn sweep(&self, _: &str) -> Result<Vec<Sighting>, Failure> {
