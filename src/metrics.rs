@@ -27,6 +27,7 @@ pub struct Metrics {
     reconciles: Histogram,
     failures: Family<FailureLabels, Counter>,
     left_behind: Counter,
+    end_lag: Histogram,
     orphans: Family<ClassLabels, Gauge>,
 }
 
@@ -46,6 +47,7 @@ impl Default for Metrics {
         let reconciles = Histogram::new([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]);
         let failures = Family::<FailureLabels, Counter>::default();
         let left_behind = Counter::default();
+        let end_lag = Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0]);
         let orphans = Family::<ClassLabels, Gauge>::default();
         registry.register("reconcile_duration_seconds", "Duration of passes over a Room that were finished", reconciles.clone());
         registry.register(
@@ -54,12 +56,13 @@ impl Default for Metrics {
             failures.clone(),
         );
         registry.register("sessions_left_behind", "Rooms that were deleted although their cleanup did not finish", left_behind.clone());
+        registry.register("end_lag_seconds", "Time from the end of a window to the end of its session", end_lag.clone());
         registry.register(
             "orphaned_sessions",
             "Sessions on the media server that belong to no Room, as of the last sweep",
             orphans.clone(),
         );
-        Self { registry: Arc::new(registry), ready: Arc::default(), reconciles, failures, left_behind, orphans }
+        Self { registry: Arc::new(registry), ready: Arc::default(), reconciles, failures, left_behind, end_lag, orphans }
     }
 }
 
@@ -82,6 +85,11 @@ impl Metrics {
     /// A Room was deleted although its cleanup did not finish.
     pub fn left_behind(&self) {
         self.left_behind.inc();
+    }
+
+    /// A session was closed this long after the end of its window.
+    pub fn ended(&self, lag: SignedDuration) {
+        self.end_lag.observe(lag.as_secs_f64());
     }
 
     /// A sweep found this many orphans.

@@ -7,6 +7,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::LogFormat;
 
+/// Target of the audit log: one line for each join, refusal, removal, change of role and end, whose fields say who, where and
+/// what came of it. Never an invite or a media token.
+pub const AUDIT: &str = "roomkeeper::audit";
+
 /// Sends logs to standard error. `filter` is a level such as `info`, or directives such as `roomkeeper=debug,kube=warn`.
 ///
 /// # Errors

@@ -13,7 +13,8 @@ use super::guests;
 use super::observe::Sight;
 use super::request::{failure_of, timed};
 use crate::api::{MANAGER, Reason, Room, RoomStatus};
-use crate::domain::{Failure, Notice, Plan, notices, status};
+use crate::clock;
+use crate::domain::{Failure, Goal, Notice, Plan, notices, status};
 
 /// Shortest time until the next look: the clock that wakes and the clock that decides may differ by less.
 const SHORTEST_WAIT: Duration = Duration::from_millis(5);
@@ -24,6 +25,9 @@ pub async fn report(plan: &Plan, sight: &Sight, executed: Executed, context: &Co
     let uid = sight.room.metadata.uid.as_deref().unwrap_or_default();
     if let Some(failure) = left_behind {
         leave_behind(sight, &failure, context).await;
+    }
+    if let (Goal::Expired, true, Some(window)) = (&plan.goal, outcome.session_closed, plan.window) {
+        context.metrics.ended(clock::now().duration_since(window.until));
     }
     if gone {
         return Ok(context.paces.until_recheck(uid, now));

@@ -1,11 +1,13 @@
 //! What the gateway answers, as JSON.
 
 use axum::Json;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::lobby::{Joined, View, ViewState};
+use super::moderation::Added;
 use crate::api::Role;
 use crate::domain::Permissions;
 
@@ -54,6 +56,30 @@ struct JoinAnswer {
     token: String,
     identity: String,
     expires_at: String,
+}
+
+/// Answer of `POST /v1/guests`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GuestAnswer {
+    name: String,
+    display_name: String,
+    role: Role,
+    url: String,
+}
+
+impl GuestAnswer {
+    /// Whose join link begins with `gateway_url`.
+    pub fn new(added: Added, gateway_url: &str) -> Self {
+        let Added { identity, display_name, role, invite } = added;
+        Self { name: identity, display_name, role, url: format!("{gateway_url}/#{invite}") }
+    }
+}
+
+impl IntoResponse for GuestAnswer {
+    fn into_response(self) -> Response {
+        (StatusCode::CREATED, Json(self)).into_response()
+    }
 }
 
 impl IntoResponse for View {

@@ -10,6 +10,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::watch;
 
 use super::body;
+use super::clerk::Clerk;
 use super::places::{Places, Sight};
 use super::problem::Problem;
 use crate::api::{ConditionType, Room, RoomClass, RoomGuest, RoomStatus, SessionStatus};
@@ -20,11 +21,12 @@ use crate::domain::{
 
 /// The live Rooms, their classes and media servers, and the keys that sign invites.
 pub struct Lobby {
-    rooms: Store<Room>,
-    guests: Store<RoomGuest>,
+    pub(super) rooms: Store<Room>,
+    pub(super) guests: Store<RoomGuest>,
     classes: Store<RoomClass>,
     keys: watch::Receiver<Option<Arc<KeyRing>>>,
     backends: Arc<Registry>,
+    pub(super) clerk: Arc<dyn Clerk>,
     clock: fn() -> Timestamp,
     places: Places,
 }
@@ -84,9 +86,11 @@ pub struct Joined {
 }
 
 /// Somebody with a valid invite before the door, as things stand at `now`.
-struct Standing {
-    visitor: Visitor,
-    room: ValidRoom,
+pub struct Standing {
+    /// Who they are.
+    pub visitor: Visitor,
+    /// The Room.
+    pub room: ValidRoom,
     deleted: bool,
     session: Option<SessionStatus>,
     now: Timestamp,
@@ -102,7 +106,7 @@ impl Standing {
     }
 
     /// The ticket, with this many other people in the call or on their way.
-    fn ticket(&self, others: usize) -> Result<Ticket, Refusal> {
+    pub fn ticket(&self, others: usize) -> Result<Ticket, Refusal> {
         if self.deleted { Err(Refusal::Over) } else { admit(&self.room, &self.visitor, others, self.now) }
     }
 
@@ -127,12 +131,13 @@ impl Lobby {
         classes: Store<RoomClass>,
         keys: watch::Receiver<Option<Arc<KeyRing>>>,
         backends: Arc<Registry>,
+        clerk: Arc<dyn Clerk>,
         clock: fn() -> Timestamp,
     ) -> Result<Self, WriterDropped> {
         rooms.wait_until_ready().await?;
         guests.wait_until_ready().await?;
         classes.wait_until_ready().await?;
-        Ok(Self { rooms, guests, classes, keys, backends, clock, places: Places::default() })
+        Ok(Self { rooms, guests, classes, keys, backends, clerk, clock, places: Places::default() })
     }
 
     /// The invite that a request carries, if one of the keys signed it.
@@ -140,6 +145,12 @@ impl Lobby {
         let bearer = bearer(headers).ok_or(Refusal::InvalidInvite)?;
         let keys = self.keys.borrow().clone().ok_or_else(|| unavailable("the keys that sign invites are not known yet"))?;
         keys.verify(bearer).map_err(|_| Refusal::InvalidInvite.into())
+    }
+
+    /// An invite as token.
+    pub fn sign(&self, invite: &Invite) -> Result<String, Denial> {
+        let keys = self.keys.borrow().clone().ok_or_else(|| unavailable("the keys that sign invites are not known yet"))?;
+        keys.sign(invite).map_err(|error| unavailable(error.to_string()))
     }
 
     /// What the holder of the invite is told about the call.
@@ -185,7 +196,7 @@ impl Lobby {
     }
 
     /// Judges the invite by the Room as it is now. An invite that is not valid is refused before anything else is looked at.
-    fn stand(&self, invite: &Invite) -> Result<Standing, Denial> {
+    pub fn stand(&self, invite: &Invite) -> Result<Standing, Denial> {
         let now = (self.clock)();
         let room = self.rooms.get(&ObjectRef::new(&invite.room).within(&invite.namespace)).ok_or(Refusal::InvalidInvite)?;
         let guests = guests_of(&room, self.guests.state());
@@ -212,7 +223,7 @@ impl Lobby {
 
     /// Looks into the session, and says whether it exists. One that does not is not made yet, or the media server has lost
     /// it: then it may be made under the name that is given.
-    async fn look(&self, standing: &Standing) -> Result<(Arc<dyn Backend>, Sight, bool), Denial> {
+    pub async fn look(&self, standing: &Standing) -> Result<(Arc<dyn Backend>, Sight, bool), Denial> {
         let backend = self.backends.get(&standing.room.class).map_err(|failure| unavailable(failure.to_string()))?;
         let asked_at = (self.clock)();
         let mut absent = None;
@@ -252,7 +263,8 @@ fn has_ended(room: &Room, now: Timestamp) -> bool {
     room.status.as_ref().and_then(|status| status.valid_until.as_ref()).is_some_and(|until| until.0 <= now)
 }
 
-fn unavailable(cause: impl Into<String>) -> Denial {
+/// A denial for now; the cause is for logs.
+pub fn unavailable(cause: impl Into<String>) -> Denial {
     Denial::Unavailable(cause.into())
 }
 

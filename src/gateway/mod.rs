@@ -6,7 +6,9 @@
 
 mod answer;
 mod body;
+mod clerk;
 mod lobby;
+mod moderation;
 mod places;
 mod problem;
 mod routes;
@@ -27,6 +29,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
+pub use clerk::{ApiClerk, Clerk};
 pub use lobby::Lobby;
 pub use serve::{ServeError, Settings, serve};
 
@@ -40,6 +43,10 @@ pub fn router(lobby: Arc<Lobby>) -> Router {
     Router::new()
         .route("/v1/room", get(routes::room))
         .route("/v1/join", post(routes::join))
+        .route("/v1/participants/{identity}/mute", post(routes::mute))
+        .route("/v1/participants/{identity}/remove", post(routes::remove))
+        .route("/v1/end", post(routes::end))
+        .route("/v1/guests", post(routes::add_guest))
         .layer(RequestBodyLimitLayer::new(LONGEST_BODY))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST_REQUEST))
         .layer(CatchPanicLayer::custom(problem::of_panic))

@@ -11,7 +11,7 @@ use kube::{Api, Client};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::{Lobby, router};
+use super::{ApiClerk, Lobby, router};
 use crate::api::{Room, RoomClass, RoomGuest};
 use crate::backend::Registry;
 use crate::clock;
@@ -62,6 +62,7 @@ pub async fn serve(
     let (rooms, room_writer) = reflector::store::<Room>();
     let (guests, guest_writer) = reflector::store::<RoomGuest>();
     let (classes, class_writer) = reflector::store::<RoomClass>();
+    let clerk = Arc::new(ApiClerk::new(client.clone()));
     let (secrets, secret_changes) = watch_own_secrets(client.clone(), &operator_namespace);
     watches.spawn(cluster::watch(Api::all(client.clone()), room_writer).for_each(|_| std::future::ready(())));
     watches.spawn(cluster::watch(Api::all(client.clone()), guest_writer).for_each(|_| std::future::ready(())));
@@ -69,7 +70,7 @@ pub async fn serve(
     let changes = stream::select(class_changes, secret_changes);
     watches.spawn(keep(changes, backends.clone(), classes.clone(), secrets.clone()));
     secrets.ready().await?;
-    let lobby = Lobby::open(rooms, guests, classes, secrets.keys.clone(), backends, clock::now).await?;
+    let lobby = Lobby::open(rooms, guests, classes, secrets.keys.clone(), backends, clerk, clock::now).await?;
     let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
     metrics.ready();
     tracing::info!(%address, "the gateway has started");

@@ -13,4 +13,5 @@ mod faults;
 mod guests;
 mod invites;
 mod lifecycle;
+mod moderation;
 mod on_demand;

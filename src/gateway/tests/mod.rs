@@ -6,6 +6,7 @@ mod http;
 mod joining;
 mod links;
 mod logs;
+mod moderating;
 mod on_demand;
 mod refusals;
 mod viewing;
@@ -26,10 +27,10 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-use super::{Lobby, router};
-use crate::api::{Role, Room, RoomClass, RoomGuest};
+use super::{Clerk, Lobby, router};
+use crate::api::{Reason, Role, Room, RoomClass, RoomGuest};
 use crate::backend::{Admission, Backend, Capabilities, Registry, Sighting};
-use crate::domain::{Failure, Invite, KeyRing, Seat, Ticket, generate_key};
+use crate::domain::{Failure, Invite, KeyRing, Seat, Ticket, ValidRoom, generate_key};
 
 const FROM: &str = "2030-01-15T09:00:00Z";
 const NOON: &str = "2030-01-15T12:00:00Z";
@@ -53,11 +54,11 @@ fn set_clock(text: &str) {
 /// The lobby and everything around it.
 struct World {
     rooms: Writer<Room>,
-    guests: Writer<RoomGuest>,
     classes: Writer<RoomClass>,
     keys: watch::Sender<Option<Arc<KeyRing>>>,
     stage: Arc<Stage>,
     backends: Arc<Registry>,
+    clerk: Arc<Notebook>,
     router: Router,
 }
 
@@ -164,8 +165,11 @@ impl World {
         stage.seat(&[]);
         let backends = Arc::new(Registry::default());
         backends.set("default", Ok(stage.clone()));
-        let lobby = Lobby::open(rooms_reader, guests_reader, classes_reader, keys_reader, backends.clone(), || NOW.get()).await.unwrap();
-        Self { rooms, guests, classes, keys, stage, backends, router: router(Arc::new(lobby)) }
+        let clerk = Arc::new(Notebook { told: Mutex::default(), guests: Mutex::new(guests) });
+        let lobby = Lobby::open(rooms_reader, guests_reader, classes_reader, keys_reader, backends.clone(), clerk.clone(), || NOW.get())
+            .await
+            .unwrap();
+        Self { rooms, classes, keys, stage, backends, clerk, router: router(Arc::new(lobby)) }
     }
 
     fn apply(&mut self, room: Value) {
@@ -214,6 +218,31 @@ async fn send(router: Router, method: &str, path: &str, authorization: Option<&s
 async fn received(response: Response<Body>) -> Answer {
     let (parts, body) = response.into_parts();
     Answer { status: parts.status, headers: parts.headers, body: to_bytes(body, usize::MAX).await.unwrap() }
+}
+
+/// An API server that shows at once what is written to it.
+struct Notebook {
+    told: Mutex<Vec<String>>,
+    guests: Mutex<Writer<RoomGuest>>,
+}
+
+impl Notebook {
+    /// Something that happened to a guest.
+    fn guest(&self, event: &Event<RoomGuest>) {
+        self.guests.lock().unwrap().apply_watcher_event(event);
+    }
+}
+
+#[async_trait]
+impl Clerk for Notebook {
+    async fn tell(&self, room: &ValidRoom, reason: Reason, note: String) {
+        self.told.lock().unwrap().push(format!("{}: {reason}: {note}", room.name));
+    }
+
+    async fn add(&self, guest: RoomGuest) -> Result<(), String> {
+        self.guest(&Event::Apply(guest));
+        Ok(())
+    }
 }
 
 /// A media server that holds what tests put in it, and behaves as they say while it is asked.

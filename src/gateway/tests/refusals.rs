@@ -178,16 +178,16 @@ async fn a_call_that_has_ended_is_over_although_its_class_has_gone() {
 
 #[tokio::test]
 async fn a_guest_is_let_in_as_long_as_the_guest_is_there() {
-    let mut world = World::new().await;
+    let world = World::new().await;
     let guest: RoomGuest = serde_json::from_value(json!({
         "metadata": {"namespace": "team", "name": "eve", "uid": "guest-uid"},
         "spec": {"roomName": "standup", "displayName": "Eve", "role": "Attendee"},
     }))
     .unwrap();
     assert_eq!(world.join("guest-eve").await.problem(), problem(401, "invalid-invite"));
-    world.guests.apply_watcher_event(&Event::Apply(guest.clone()));
+    world.clerk.guest(&Event::Apply(guest.clone()));
     assert_eq!(world.join("guest-eve").await.json()["identity"], "guest-eve");
-    world.guests.apply_watcher_event(&Event::Delete(guest));
+    world.clerk.guest(&Event::Delete(guest));
     assert_eq!(world.join("guest-eve").await.problem(), problem(401, "invalid-invite"));
 }
 
