@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use super::attendance::Attendance;
 use super::newest::Newest;
 use super::pace::Paces;
+use super::vigil::Vigils;
 use crate::api::{Room, RoomClass, RoomGuest};
 use crate::backend::Registry;
 use crate::domain::{Installation, KeyRing};
@@ -34,6 +35,8 @@ pub struct Context {
     pub backends: Registry,
     /// Who was seen in the sessions.
     pub attendance: Attendance,
+    /// Calls that are looked into at every sweep.
+    pub vigils: Vigils,
     /// The names of sessions.
     pub installation: Installation,
     /// Base of join links, without a slash at the end.

@@ -18,6 +18,7 @@ mod report;
 mod request;
 mod sweep;
 mod triggers;
+mod vigil;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -97,6 +98,7 @@ pub async fn run(
         keys,
         backends: Registry::default(),
         attendance: attendance::Attendance::default(),
+        vigils: vigil::Vigils::new(clock::now()),
         installation,
         gateway_url: settings.gateway_url.trim_end_matches('/').to_owned(),
         newest: newest::Newest::default(),

@@ -35,6 +35,9 @@ pub async fn report(plan: &Plan, sight: &Sight, executed: Executed, context: &Co
     let room = written.map_or_else(|| sight.room.clone(), |room| context.newest.wrote(room));
     if room.metadata.deletion_timestamp.is_none() {
         let after = status(&room, sight.valid.as_ref(), plan, &outcome, &sight.invites_revision, sight.joined, now);
+        if room.status.as_ref().and_then(|status| status.observed_generation) != room.metadata.generation || !outcome.removed.is_empty() {
+            context.vigils.begin(uid, now);
+        }
         let told = notices(sight.room.status.as_ref(), &after, &outcome);
         if room.status.as_ref() != Some(&after) {
             let answer = write(&room, after.clone(), context).await.map_err(|error| failure_of(&error))?;

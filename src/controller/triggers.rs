@@ -95,6 +95,7 @@ pub fn follow(watches: Watches, context: Arc<Context>) -> tokio::task::JoinHandl
                 Some(uid) = gone.recv() => {
                     context.newest.forget(&uid);
                     context.paces.forget(&uid);
+                    context.vigils.forget(&uid);
                 }
                 Some(guest) = guests_changed.recv() => guests::changed(guest, &context).await,
                 Some(namespace) = relabelled.recv() => context.nudge(|room| room.metadata.namespace.as_deref() == Some(&namespace)),

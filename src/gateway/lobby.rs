@@ -1,6 +1,7 @@
 //! What the gateway knows, and how it judges a use of an invite by it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -18,6 +19,11 @@ use crate::backend::{Admission, Backend, Registry};
 use crate::domain::{
     Invite, KeyRing, Person, Refusal, Ticket, ValidRoom, Visitor, admit, choose_class, guests_of, identify, successor, validate,
 };
+
+/// How long somebody waits for the session of a call that has just opened.
+const SESSION_PATIENCE: Duration = Duration::from_secs(3);
+/// How often it is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// The live Rooms, their classes and media servers, and the keys that sign invites.
 pub struct Lobby {
@@ -155,7 +161,7 @@ impl Lobby {
 
     /// What the holder of the invite is told about the call.
     pub async fn view(&self, invite: &Invite) -> Result<View, Denial> {
-        let mut standing = self.stand(invite)?;
+        let mut standing = self.settled(invite).await?;
         let mut ticket = standing.ticket(0).map_err(Denial::from);
         if ticket.is_ok() {
             let (_, sight, _) = self.look(&standing).await?;
@@ -176,7 +182,7 @@ impl Lobby {
 
     /// Lets the holder of the invite in.
     pub async fn join(&self, invite: &Invite, display_name: Option<&str>) -> Result<Joined, Denial> {
-        let mut standing = self.stand(invite)?;
+        let mut standing = self.settled(invite).await?;
         let newcomer = newcomer(&standing.visitor.person, display_name)?;
         standing.ticket(0)?;
         let (backend, sight, exists) = self.look(&standing).await?;
@@ -193,6 +199,21 @@ impl Lobby {
             let admission = backend.admit(&sight.session, &ticket).map_err(|failure| unavailable(failure.to_string()))?;
             Ok((ticket.expires_at, Joined { admission, expires_at: ticket.expires_at, identity: ticket.identity }))
         })
+    }
+
+    /// Judges the invite by the Room as it is now; while the call is open and has no session, waits a little for the one
+    /// that the controller is making: at the moment when a Room opens, many people come.
+    async fn settled(&self, invite: &Invite) -> Result<Standing, Denial> {
+        let waited = tokio::time::timeout(SESSION_PATIENCE, async {
+            loop {
+                let standing = self.stand(invite)?;
+                if standing.session.is_some() || standing.ticket(0).is_err() {
+                    return Ok(standing);
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        });
+        waited.await.unwrap_or_else(|_| self.stand(invite))
     }
 
     /// Judges the invite by the Room as it is now. An invite that is not valid is refused before anything else is looked at.

@@ -38,6 +38,17 @@ async fn a_lost_session_is_made_under_the_next_name_without_waiting_for_the_cont
     assert_eq!(session_of(&world.join("pia").await), next, "as they do when the controller has recorded it");
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_comes_while_the_session_is_being_made_waits_for_it() {
+    let mut world = World::with(room_with("/status/session", Value::Null)).await;
+    let (router, token) = (world.router.clone(), world.sign(&invite("att")));
+    let join = tokio::spawn(async move { send(router, "POST", "/v1/join", Some(&format!("Bearer {token}"))).await });
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert!(!join.is_finished());
+    world.apply(room());
+    assert_eq!(session_of(&join.await.unwrap()), SESSION);
+}
+
 #[tokio::test]
 async fn nobody_has_a_session_made_who_is_not_let_in() {
     for (pointer, value) in [

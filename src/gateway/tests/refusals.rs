@@ -191,7 +191,7 @@ async fn a_guest_is_let_in_as_long_as_the_guest_is_there() {
     assert_eq!(world.join("guest-eve").await.problem(), problem(401, "invalid-invite"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn without_a_living_session_the_call_is_unavailable() {
     for session in [Value::Null, json!({"id": SESSION, "epoch": 1, "endedAt": FROM})] {
         let world = World::with(room_with("/status/session", session)).await;
