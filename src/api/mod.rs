@@ -20,7 +20,7 @@ pub use names::{
 pub use room::{InviteTemplate, InviteTemplateMetadata, Participant, Role, Room, RoomSpec};
 pub use room_class::{
     AllowedNamespaces, Backend, CredentialsSecretRef, DEFAULT_TTL_SECONDS, LiveKit, NamespacesFrom, RoomClass, RoomClassLimits,
-    RoomClassSpec, RoomClassStatus,
+    RoomClassSpec, RoomClassStatus, Signalling,
 };
 pub use status::{Counts, LedgerEntry, Phase, RoomStatus, SessionStatus};
 

@@ -11,8 +11,10 @@ use tokio::sync::watch;
 
 use super::places::{Places, Sight};
 use crate::api::{ConditionType, Room, RoomClass};
-use crate::backend::{Admission, Backend, Registry};
-use crate::domain::{Invite, KeyRing, Refusal, Ticket, ValidRoom, Visitor, admit, choose_class, identify, recorded_session, validate};
+use crate::backend::{Admission, Backend, Holder, Registry};
+use crate::domain::{
+    Invite, KeyRing, Refusal, Ticket, ValidRoom, Visitor, admit, choose_class, identify, invite_id, recorded_session, validate,
+};
 
 /// The live Rooms, their classes and media servers, and the keys that sign invites.
 pub struct Lobby {
@@ -71,9 +73,11 @@ pub struct Joined {
 }
 
 /// Somebody with a valid invite before the door, as things stand at `now`.
-struct Standing {
-    visitor: Visitor,
-    room: ValidRoom,
+pub struct Standing {
+    /// Who they are.
+    pub visitor: Visitor,
+    /// The Room.
+    pub room: ValidRoom,
     deleted: bool,
     session: Option<String>,
     now: Timestamp,
@@ -81,7 +85,7 @@ struct Standing {
 
 impl Standing {
     /// The ticket, with this many other people in the call or on their way.
-    fn ticket(&self, others: usize) -> Result<Ticket, Refusal> {
+    pub fn ticket(&self, others: usize) -> Result<Ticket, Refusal> {
         if self.deleted { Err(Refusal::Over) } else { admit(&self.room, &self.visitor, others, self.now) }
     }
 
@@ -154,6 +158,49 @@ impl Lobby {
         })
     }
 
+    /// Judges the holder of a media token as the invite would be judged that the token goes back to: by the Room whose session
+    /// it is for, as it is now.
+    pub fn stand_by(&self, holder: &Holder) -> Result<Standing, Denial> {
+        let room = self.rooms.find(|room| recorded_session(room) == Some(&holder.session)).ok_or(Refusal::InvalidInvite)?;
+        self.stand(&invite_of(&room, holder)?)
+    }
+
+    /// Takes a place for somebody who connects by a media token. Who is in the call has one; whoever comes back to it may find
+    /// theirs taken.
+    pub async fn take_place(&self, holder: &Holder) -> Result<Standing, Denial> {
+        let standing = self.stand_by(holder)?;
+        standing.ticket(0)?;
+        let (_, sight) = self.look(&standing).await?;
+        let standing = self.stand_by(holder)?;
+        let seated = sight.seats.iter().any(|seat| seat.identity == holder.identity);
+        self.places.take(&standing.visitor.person.name, &sight, standing.now, |others| {
+            let ticket = standing.ticket_by(&sight, if seated { 0 } else { others })?;
+            Ok::<_, Denial>((ticket.expires_at, ()))
+        })?;
+        Ok(standing)
+    }
+
+    /// Who of the people in a Room's call may not stay there as things stand, and when the call ends for all of them.
+    ///
+    /// While the Room is not accepted nobody is put out: only the end of the window last in force comes all the same.
+    pub fn judge(&self, room: &ObjectRef<Room>, holders: &[&Holder]) -> (Vec<Option<Refusal>>, Option<Timestamp>) {
+        let now = (self.clock)();
+        let all = |refusal: Refusal| vec![Some(refusal); holders.len()];
+        let Some(live) = self.rooms.get(room) else { return (all(Refusal::InvalidInvite), None) };
+        if live.metadata.deletion_timestamp.is_some() {
+            return (all(Refusal::Over), None);
+        }
+        let Ok(valid) = self.accepted(&live) else {
+            let until = live.status.as_ref().and_then(|status| status.valid_until.as_ref()).map(|until| until.0);
+            return (if has_ended(&live, now) { all(Refusal::Over) } else { vec![None; holders.len()] }, until);
+        };
+        let judged = holders.iter().map(|holder| {
+            let visitor = invite_of(&live, holder).and_then(|invite| identify(Some(&live), &invite));
+            visitor.and_then(|visitor| admit(&valid, &visitor, 0, now)).err()
+        });
+        (judged.collect(), Some(valid.window.until))
+    }
+
     /// Judges the invite by the Room as it is now. An invite that is not valid is refused before anything else is looked at.
     fn stand(&self, invite: &Invite) -> Result<Standing, Denial> {
         let now = (self.clock)();
@@ -190,6 +237,18 @@ impl Lobby {
     }
 }
 
+/// The invite that the holder of a media token came by, if the Room's session is the one that the token is for.
+fn invite_of(room: &Room, holder: &Holder) -> Result<Invite, Refusal> {
+    let Holder { session, identity, generation } = holder;
+    let (name, namespace) = (room.metadata.name.clone(), room.metadata.namespace.clone());
+    match (name, namespace, invite_id(room), generation) {
+        (Some(name), Some(namespace), Some(id), Some(generation)) if recorded_session(room) == Some(session) => {
+            Ok(Invite { namespace, room: name, id: id.to_owned(), participant: identity.clone(), generation: *generation })
+        }
+        _ => Err(Refusal::InvalidInvite),
+    }
+}
+
 /// Whether the window that was last in force is over.
 fn has_ended(room: &Room, now: Timestamp) -> bool {
     room.status.as_ref().and_then(|status| status.valid_until.as_ref()).is_some_and(|until| until.0 <= now)
@@ -200,7 +259,7 @@ fn unavailable(cause: impl Into<String>) -> Denial {
 }
 
 /// The bearer token of a request.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
 }

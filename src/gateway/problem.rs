@@ -37,7 +37,8 @@ struct Body {
 }
 
 impl Problem {
-    const UNAVAILABLE: Self =
+    /// It cannot be done at this moment.
+    pub const UNAVAILABLE: Self =
         Self::new("unavailable", StatusCode::SERVICE_UNAVAILABLE, "The call cannot be reached", "Try again in a moment.");
     const INTERNAL: Self =
         Self::new("internal", StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here", "The fault is on the side of the server.");
@@ -52,7 +53,7 @@ impl Problem {
     }
 
     /// The problem behind a bare status that a layer or an extractor gave.
-    fn of_status(status: StatusCode) -> Self {
+    pub fn of_status(status: StatusCode) -> Self {
         match status {
             StatusCode::NOT_FOUND => Self::new("not-found", status, "There is nothing here", "No resource has this path."),
             StatusCode::METHOD_NOT_ALLOWED => {

@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 
+use super::address::OwnAddress;
 use super::lobby::{Denial, Joined, Lobby, View};
 use super::problem::Problem;
 use crate::domain::Invite;
@@ -21,11 +22,18 @@ pub async fn room(State(lobby): State<Arc<Lobby>>, headers: HeaderMap) -> Result
 }
 
 /// `POST /v1/join`: the way in. The body has no meaning; it is read so that its limit holds.
-pub async fn join(State(lobby): State<Arc<Lobby>>, headers: HeaderMap, _: Bytes) -> Result<Joined, Problem> {
+pub async fn join(
+    State(lobby): State<Arc<Lobby>>,
+    OwnAddress(address): OwnAddress,
+    headers: HeaderMap,
+    _: Bytes,
+) -> Result<Joined, Problem> {
     let invite = lobby.invite(&headers).inspect_err(|denial| record(None, Err(denial)))?;
     let joined = lobby.join(&invite).await;
     record(Some(&invite), joined.as_ref().map(drop));
-    Ok(joined?)
+    let mut joined = joined?;
+    joined.admission.url.get_or_insert(address);
+    Ok(joined)
 }
 
 /// Logs how a join ended. Names come from signed invites only; invite and media token never get here.

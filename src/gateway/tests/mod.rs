@@ -24,9 +24,10 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-use super::{Lobby, router};
+use super::connections::Connections;
+use super::{Door, Lobby, Upstream, router};
 use crate::api::{Role, Room, RoomClass};
-use crate::backend::{Admission, Backend, Capabilities, Registry, Sighting};
+use crate::backend::{Admission, Backend, Capabilities, Holder, Registry, Sighting, Signalling};
 use crate::domain::{Failure, Invite, KeyRing, Seat, Ticket, generate_key};
 
 const FROM: &str = "2030-01-15T09:00:00Z";
@@ -158,7 +159,17 @@ impl World {
         let backends = Arc::new(Registry::default());
         backends.set("default", Ok(stage.clone()));
         let lobby = Lobby::open(rooms_reader, classes_reader, keys_reader, backends.clone(), || NOW.get()).await.unwrap();
-        Self { rooms, classes, keys, stage, backends, router: router(Arc::new(lobby)) }
+        let metrics = crate::metrics::Metrics::default();
+        let door = Door {
+            lobby: Arc::new(lobby),
+            backends: backends.clone(),
+            connections: Arc::new(Connections::new(|| NOW.get(), metrics.clone())),
+            upstream: Upstream::new().unwrap(),
+            clock: || NOW.get(),
+            metrics,
+            gateway_url: Some("https://meet.test".into()),
+        };
+        Self { rooms, classes, keys, stage, backends, router: router(door) }
     }
 
     fn apply(&mut self, room: Value) {
@@ -285,7 +296,15 @@ impl Backend for Stage {
             return Err(failure());
         }
         let token = format!("{MEDIA_TOKEN}/{session}/{}/{:?}/{}/{}", ticket.identity, ticket.role, ticket.not_before, ticket.expires_at);
-        Ok(Admission { url: "wss://media.test".into(), token })
+        Ok(Admission { url: Some("wss://media.test".into()), token })
+    }
+
+    fn signalling(&self) -> Signalling {
+        Signalling::Direct
+    }
+
+    fn holder(&self, _: &str, _: Timestamp) -> Option<Holder> {
+        None
     }
 
     async fn set_role(&self, _: &str, _: &str, _: Role, _: &str) -> Result<(), Failure> {
