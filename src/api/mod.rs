@@ -21,7 +21,7 @@ pub use names::{
 pub use room::{InviteTemplate, InviteTemplateMetadata, JoinPolicy, Link, Participant, Provision, Role, Room, RoomSession, RoomSpec};
 pub use room_class::{
     AllowedNamespaces, Backend, CredentialsSecretRef, DEFAULT_TTL_SECONDS, LiveKit, NamespacesFrom, RoomClass, RoomClassLimits,
-    RoomClassSession, RoomClassSpec, RoomClassStatus,
+    RoomClassSession, RoomClassSpec, RoomClassStatus, Signalling,
 };
 pub use room_guest::{RoomGuest, RoomGuestSpec, RoomGuestStatus};
 pub use status::{Counts, LedgerEntry, Phase, RoomStatus, SessionStatus};

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::context::Context;
 use crate::api::{Room, RoomStatus};
-use crate::backend::Backend;
+use crate::backend::{Backend, Signalling};
 use crate::clock;
 use crate::domain::{Failure, orphans, recorded_session};
 
@@ -36,6 +36,11 @@ pub async fn sweep(
     let now = clock::now();
     context.attendance.saw(class, &joined, now);
     context.nudge(|room| lives_here(room, class) && is_news(room, class, &joined, context, now));
+    if backend.signalling() == Signalling::Direct {
+        let is_watched = |room: &Room| context.vigils.holds(room.metadata.uid.as_deref().unwrap_or_default(), now);
+        let is_used = |room: &Room| recorded_session(room).is_some_and(|session| joined.get(session).is_some_and(|joined| *joined > 0));
+        context.nudge(|room| lives_here(room, class) && is_used(room) && is_watched(room));
+    }
     if count {
         context.attendance.count(class, joined);
         context.nudge(|room| {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::invite::Invite;
 use super::roster::{Person, Roster};
+use super::session::Seat;
 use super::validate::{ValidRoom, invite_id};
 use super::window::{Moment, later};
 use crate::api::{Role, Room, RoomGuest};
@@ -90,6 +91,12 @@ pub fn identify(room: Option<&Room>, guests: &[impl AsRef<RoomGuest>], invite: &
     }
     let person = Roster::new(room, guests).holder(invite).cloned();
     person.map(|person| Visitor { person }).ok_or(Refusal::InvalidInvite)
+}
+
+/// Who a person in a call is, or one who comes back to it, told by identity and by the generation of the invite they came by.
+pub fn recognize(room: &Room, guests: &[impl AsRef<RoomGuest>], identity: &str, generation: Option<i64>) -> Result<Visitor, Refusal> {
+    let seat = Seat { identity: identity.to_owned(), display_name: String::new(), role: None, generation };
+    Roster::new(room, guests).seated(&seat).map(|person| Visitor { person }).ok_or(Refusal::InvalidInvite)
 }
 
 /// The state of the door at `now`.

@@ -18,7 +18,7 @@ mod window;
 #[cfg(test)]
 mod world;
 
-pub use door::{DoorState, Refusal, Ticket, Visitor, admit, identify, state};
+pub use door::{DoorState, Refusal, Ticket, Visitor, admit, identify, recognize, state};
 pub use failure::{Failure, FailureClass};
 pub use guest::guest_status;
 pub use invite::{InvalidInvite, Invite, KeyError, KeyRing, generate_key};

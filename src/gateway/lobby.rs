@@ -1,39 +1,32 @@
 //! What the gateway knows, and how it judges a use of an invite by it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use jiff::Timestamp;
+use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::WriterDropped;
-use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::watch;
 
 use super::body;
 use super::clerk::Clerk;
 use super::places::{Places, Sight};
 use super::problem::Problem;
-use crate::api::{ConditionType, Room, RoomClass, RoomGuest, RoomStatus, SessionStatus};
-use crate::backend::{Admission, Backend, Registry};
-use crate::domain::{
-    Invite, KeyRing, Person, Refusal, Ticket, ValidRoom, Visitor, admit, choose_class, guests_of, identify, successor, validate,
-};
-
-/// How long somebody waits for the session of a call that has just opened.
-const SESSION_PATIENCE: Duration = Duration::from_secs(3);
-/// How often it is looked for.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+use super::standing::Standing;
+use crate::api::{Room, RoomClass, RoomGuest};
+use crate::backend::{Admission, Backend, Holder, Registry};
+use crate::domain::{Invite, KeyRing, Person, Refusal, ValidRoom, Visitor};
 
 /// The live Rooms, their classes and media servers, and the keys that sign invites.
 pub struct Lobby {
     pub(super) rooms: Store<Room>,
     pub(super) guests: Store<RoomGuest>,
-    classes: Store<RoomClass>,
+    pub(super) classes: Store<RoomClass>,
     keys: watch::Receiver<Option<Arc<KeyRing>>>,
     backends: Arc<Registry>,
     pub(super) clerk: Arc<dyn Clerk>,
-    clock: fn() -> Timestamp,
+    pub(super) clock: fn() -> Timestamp,
     places: Places,
 }
 
@@ -89,44 +82,6 @@ pub struct Joined {
     pub identity: String,
     /// When the media token ends.
     pub expires_at: Timestamp,
-}
-
-/// Somebody with a valid invite before the door, as things stand at `now`.
-pub struct Standing {
-    /// Who they are.
-    pub visitor: Visitor,
-    /// The Room.
-    pub room: ValidRoom,
-    deleted: bool,
-    session: Option<SessionStatus>,
-    now: Timestamp,
-}
-
-impl Standing {
-    /// Names under which the Room's session may live: the one that its status records, and, if that was made and is lost,
-    /// the one that comes after it, which the controller may not have recorded yet.
-    fn sessions(&self) -> Vec<String> {
-        let Some(recorded) = &self.session else { return Vec::new() };
-        let next = recorded.created_at.as_ref().and_then(|_| successor(recorded));
-        [recorded.id.clone()].into_iter().chain(next).collect()
-    }
-
-    /// The ticket, with this many other people in the call or on their way.
-    pub fn ticket(&self, others: usize) -> Result<Ticket, Refusal> {
-        if self.deleted { Err(Refusal::Over) } else { admit(&self.room, &self.visitor, others, self.now) }
-    }
-
-    /// The ticket by what was seen in the session, if that still tells anything.
-    fn ticket_by(&self, sight: &Sight, others: usize) -> Result<Ticket, Denial> {
-        self.ticket(0)?;
-        if !self.sessions().contains(&sight.session) {
-            return Err(unavailable("the session was replaced in the meantime"));
-        }
-        if sight.is_stale(self.now) {
-            return Err(unavailable("the media server took too long to answer"));
-        }
-        Ok(self.ticket(others)?)
-    }
 }
 
 impl Lobby {
@@ -201,45 +156,19 @@ impl Lobby {
         })
     }
 
-    /// Judges the invite by the Room as it is now; while the call is open and has no session, waits a little for the one
-    /// that the controller is making: at the moment when a Room opens, many people come.
-    async fn settled(&self, invite: &Invite) -> Result<Standing, Denial> {
-        let waited = tokio::time::timeout(SESSION_PATIENCE, async {
-            loop {
-                let standing = self.stand(invite)?;
-                if standing.session.is_some() || standing.ticket(0).is_err() {
-                    return Ok(standing);
-                }
-                tokio::time::sleep(LOOK_EVERY).await;
-            }
-        });
-        waited.await.unwrap_or_else(|_| self.stand(invite))
-    }
-
-    /// Judges the invite by the Room as it is now. An invite that is not valid is refused before anything else is looked at.
-    pub fn stand(&self, invite: &Invite) -> Result<Standing, Denial> {
-        let now = (self.clock)();
-        let room = self.rooms.get(&ObjectRef::new(&invite.room).within(&invite.namespace)).ok_or(Refusal::InvalidInvite)?;
-        let guests = guests_of(&room, self.guests.state());
-        let visitor = identify(Some(&room), &guests, invite)?;
-        let deleted = room.metadata.deletion_timestamp.is_some();
-        let session = room.status.as_ref().and_then(RoomStatus::live_session).cloned();
-        match self.accepted(&room, &guests) {
-            Ok(room) => Ok(Standing { visitor, room, deleted, session, now }),
-            // The end comes whatever the spec has become.
-            Err(_) if deleted || has_ended(&room, now) => Err(Refusal::Over.into()),
-            Err(denial) => Err(denial),
-        }
-    }
-
-    /// The Room, while the controller and its class accept it.
-    fn accepted(&self, room: &Room, guests: &[Arc<RoomGuest>]) -> Result<ValidRoom, Denial> {
-        if room.status.as_ref().and_then(|status| status.condition(ConditionType::Accepted, false)).is_some() {
-            return Err(unavailable("the Room is not accepted"));
-        }
-        let classes = self.classes.state();
-        let class = choose_class(room, classes.iter().map(AsRef::as_ref));
-        class.and_then(|class| validate(room, guests, class)).map_err(|rejection| unavailable(rejection.to_string()))
+    /// Takes a place for somebody who connects by a media token. Who is in the call has one; whoever comes back to it may find
+    /// theirs taken.
+    pub async fn take_place(&self, holder: &Holder) -> Result<Standing, Denial> {
+        let standing = self.stand_by(holder)?;
+        standing.ticket(0)?;
+        let (_, sight, _) = self.look(&standing).await?;
+        let standing = self.stand_by(holder)?;
+        let seated = sight.seats.iter().any(|seat| seat.identity == holder.identity);
+        self.places.take(&standing.visitor.person.name, &sight, standing.now, |others| {
+            let ticket = standing.ticket_by(&sight, if seated { 0 } else { others })?;
+            Ok::<_, Denial>((ticket.expires_at, ()))
+        })?;
+        Ok(standing)
     }
 
     /// Looks into the session, and says whether it exists. One that does not is not made yet, or the media server has lost
@@ -279,18 +208,13 @@ pub fn nonce() -> Option<String> {
     Some(bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")))
 }
 
-/// Whether the window that was last in force is over.
-fn has_ended(room: &Room, now: Timestamp) -> bool {
-    room.status.as_ref().and_then(|status| status.valid_until.as_ref()).is_some_and(|until| until.0 <= now)
-}
-
 /// A denial for now; the cause is for logs.
 pub fn unavailable(cause: impl Into<String>) -> Denial {
     Denial::Unavailable(cause.into())
 }
 
 /// The bearer token of a request.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
 }

@@ -8,9 +8,10 @@ use kube::Resource;
 use kube::runtime::reflector::ObjectRef;
 
 use super::body;
-use super::lobby::{Denial, Lobby, Standing, nonce, unavailable};
+use super::lobby::{Denial, Lobby, nonce, unavailable};
 use super::places::Sight;
 use super::problem::Problem;
+use super::standing::Standing;
 use crate::api::{MAX_PARTICIPANTS, Reason, Role, Room, RoomGuest, RoomGuestSpec};
 use crate::backend::Backend;
 use crate::domain::{Invite, Permissions, Person, Refusal, guest_identity, guests_of, is_above};

@@ -38,7 +38,8 @@ struct Body {
 }
 
 impl Problem {
-    const UNAVAILABLE: Self =
+    /// It cannot be done at this moment.
+    pub const UNAVAILABLE: Self =
         Self::new("unavailable", StatusCode::SERVICE_UNAVAILABLE, "The call cannot be reached", "Try again in a moment.");
     const INTERNAL: Self =
         Self::new("internal", StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here", "The fault is on the side of the server.");

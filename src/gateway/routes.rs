@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::header::HOST;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
+use super::address::OwnAddress;
 use super::answer::GuestAnswer;
 use super::body::Strict;
 use super::lobby::{Denial, Joined, Lobby, View};
@@ -36,6 +36,7 @@ pub struct JoinRequest {
 /// `POST /v1/join`: the way in.
 pub async fn join(
     State(lobby): State<Arc<Lobby>>,
+    OwnAddress(address): OwnAddress,
     headers: HeaderMap,
     body: Result<Strict<JoinRequest>, Problem>,
 ) -> Result<Joined, Problem> {
@@ -44,7 +45,9 @@ pub async fn join(
     let joined = lobby.join(&invite, display_name.as_deref()).await;
     let identity = joined.as_ref().ok().map(|joined| joined.identity.as_str());
     record("join", Some(&invite), identity, joined.as_ref().err());
-    Ok(joined?)
+    let mut joined = joined?;
+    joined.admission.url.get_or_insert(address);
+    Ok(joined)
 }
 
 /// `POST /v1/participants/{identity}/mute`, for Presenters.
@@ -79,6 +82,7 @@ pub struct GuestRequest {
 /// `POST /v1/guests`, for Presenters: adds a person, and answers with the join link.
 pub async fn add_guest(
     State(lobby): State<Arc<Lobby>>,
+    OwnAddress(address): OwnAddress,
     headers: HeaderMap,
     body: Result<Strict<GuestRequest>, Problem>,
 ) -> Result<GuestAnswer, Problem> {
@@ -90,8 +94,7 @@ pub async fn add_guest(
     if let Err(denial) = &added {
         record("add guest", Some(&invite), None, Some(denial));
     }
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    Ok(GuestAnswer::new(added?, &format!("http://{host}")))
+    Ok(GuestAnswer::new(added?, &address.replacen("ws", "http", 1)))
 }
 
 /// The answer to a verb that gives nothing back. A refusal is recorded; what was done has been already.

@@ -104,6 +104,8 @@ contract! {
     a_removed_person_is_gone_and_the_others_stay
     the_same_person_again_takes_the_place_of_the_earlier
     nobody_joins_a_session_that_does_not_exist
+    the_holder_of_a_token_is_told_from_it_as_long_as_it_is_good
+    a_token_that_was_changed_is_nobodys
 }
 
 /// The LiveKit server that tests share when they need nothing of their own. It ends with this process.

@@ -57,7 +57,7 @@ impl Answer {
     /// What the client joins with.
     pub fn admission(&self) -> Admission {
         let text = |key: &str| self.body[key].as_str().unwrap_or_else(|| panic!("no {key} in {self:?}")).to_owned();
-        Admission { url: text("url"), token: text("token") }
+        Admission { url: Some(text("url")), token: text("token") }
     }
 }
 
@@ -85,6 +85,11 @@ impl Stage {
     /// A new namespace.
     pub async fn place(&self) -> Place<'_> {
         Place { namespace: self.cluster.namespace().await, stage: self }
+    }
+
+    /// A namespace that was made before.
+    pub fn place_in(&self, namespace: String) -> Place<'_> {
+        Place { namespace, stage: self }
     }
 
     /// A class on a media server of its own; `more` is merged into its spec.
@@ -140,7 +145,7 @@ pub async fn ask(port: u16, method: &str, path: &str, invite: &str, body: Option
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
     let content_type = body.as_ref().map_or("", |_| "content-type: application/json\r\n");
     let body = body.map(|body| body.to_string()).unwrap_or_default();
-    let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost:{port}\r\nauthorization: Bearer {invite}\r\n{content_type}");
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nauthorization: Bearer {invite}\r\n{content_type}");
     let request = format!("{head}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();

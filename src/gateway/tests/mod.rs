@@ -27,9 +27,10 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-use super::{Clerk, Lobby, router};
+use super::connections::Connections;
+use super::{Clerk, Door, Lobby, Upstream, router};
 use crate::api::{Reason, Role, Room, RoomClass, RoomGuest};
-use crate::backend::{Admission, Backend, Capabilities, Registry, Sighting};
+use crate::backend::{Admission, Backend, Capabilities, Holder, Registry, Sighting, Signalling};
 use crate::domain::{Failure, Invite, KeyRing, Seat, Ticket, ValidRoom, generate_key};
 
 const FROM: &str = "2030-01-15T09:00:00Z";
@@ -169,7 +170,17 @@ impl World {
         let lobby = Lobby::open(rooms_reader, guests_reader, classes_reader, keys_reader, backends.clone(), clerk.clone(), || NOW.get())
             .await
             .unwrap();
-        Self { rooms, classes, keys, stage, backends, clerk, router: router(Arc::new(lobby)) }
+        let metrics = crate::metrics::Metrics::default();
+        let door = Door {
+            lobby: Arc::new(lobby),
+            backends: backends.clone(),
+            connections: Arc::new(Connections::new(|| NOW.get(), metrics.clone())),
+            upstream: Upstream::new().unwrap(),
+            clock: || NOW.get(),
+            metrics,
+            gateway_url: Some("https://meet.test".into()),
+        };
+        Self { rooms, classes, keys, stage, backends, clerk, router: router(door) }
     }
 
     fn apply(&mut self, room: Value) {
@@ -342,7 +353,15 @@ impl Backend for Stage {
             return Err(failure());
         }
         let token = format!("{MEDIA_TOKEN}/{session}/{}/{:?}/{}/{}", ticket.identity, ticket.role, ticket.not_before, ticket.expires_at);
-        Ok(Admission { url: "wss://media.test".into(), token })
+        Ok(Admission { url: Some("wss://media.test".into()), token })
+    }
+
+    fn signalling(&self) -> Signalling {
+        Signalling::Direct
+    }
+
+    fn holder(&self, _: &str, _: Timestamp) -> Option<Holder> {
+        None
     }
 
     async fn set_role(&self, _: &str, _: &str, _: Role, _: &str) -> Result<(), Failure> {
