@@ -6,6 +6,7 @@
 
 mod answer;
 mod lobby;
+mod page;
 mod places;
 mod problem;
 mod routes;
@@ -36,17 +37,21 @@ const LONGEST_REQUEST: Duration = Duration::from_secs(10);
 
 /// The HTTP API. Every answer that is not a success is a problem of RFC 9457, whoever gave it.
 pub fn router(lobby: Arc<Lobby>) -> Router {
+    let classes = lobby.clone();
+    let page = page::routes("'none'", Arc::new(move || page::media_servers(classes.classes().iter().map(AsRef::as_ref))));
     Router::new()
         .route("/v1/room", get(routes::room))
         .route("/v1/join", post(routes::join))
+        .with_state(lobby)
+        .merge(page)
         .layer(RequestBodyLimitLayer::new(LONGEST_BODY))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST_REQUEST))
         .layer(CatchPanicLayer::custom(problem::of_panic))
         .layer(map_response(problem::of_every_error))
-        .layer(always(CACHE_CONTROL, "no-store"))
+        // Files of the page have names that change with their content, and say so themselves.
+        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(always(X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(always(REFERRER_POLICY, "no-referrer"))
-        .with_state(lobby)
 }
 
 /// Sets a header on every answer.
