@@ -43,7 +43,8 @@ after(async () => {
   for (const browser of browsers.values()) await browser.close();
 });
 
-export const ABSENT = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=device-count=0"];
+// No fake ones, on a machine that has none.
+export const ABSENT = ["--use-fake-ui-for-media-stream"];
 export const DENIED = ["--deny-permission-prompts", "--use-fake-device-for-media-stream"];
 
 export function kubectl(args, input = "") {
@@ -98,6 +99,10 @@ class Room {
 
   edit(spec) {
     kubectl(["patch", "mroom", this.name, "-n", namespace, "--type=merge", "-p", JSON.stringify({ spec })]);
+  }
+
+  delete() {
+    kubectl(["delete", "mroom", this.name, "-n", namespace, "--wait=false"]);
   }
 
   object() {
