@@ -55,6 +55,7 @@ fn run_file(file: &str) {
             .args(env::var("PAGE_TESTS").map(|pattern| format!("--test-name-pattern={pattern}")))
             .current_dir(web())
             .env("GATEWAY_URL", format!("http://127.0.0.1:{}", stage.gateway.port))
+            .env("LIVEKIT_URL", stage.livekit.url())
             .env("KUBECONFIG", stage.cluster.admin_kubeconfig())
             .env("KUBECTL", tool("kubectl"))
             .env("CHROMIUM", chromium)

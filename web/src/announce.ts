@@ -15,10 +15,10 @@ export function noticePlace(): HTMLElement {
   return places;
 }
 
-/** Says something once. */
-export function announce(text: string, urgency: "polite" | "urgent" = "polite"): void {
+/** Says something once; `unseen` is for what everybody in sight of the page sees anyway. */
+export function announce(text: string, urgency: "unseen" | "polite" | "urgent" = "polite"): void {
   const place = urgency === "urgent" ? urgent : polite;
-  const notice = el("p", { class: "notice" }, text);
+  const notice = el("p", { class: urgency === "unseen" ? "unseen" : "notice" }, text);
   place.append(notice);
   while (place.childElementCount > MOST) place.firstElementChild?.remove();
   setTimeout(() => notice.remove(), IN_SIGHT);

@@ -142,7 +142,7 @@ export class Call implements Screen {
   async connected(room: Room): Promise<void> {
     this.room = room;
     this.troubled("");
-    announce(t("call.joined"));
+    announce(t("call.joined"), "unseen");
     this.sound.refresh();
     this.render();
     for (const source of ["microphone", "camera"] as const) {

@@ -15,7 +15,8 @@ const MOST = 500;
 
 export class Chat {
   private readonly empty = el("p", { class: "hint" }, t("chat.empty"));
-  private readonly log = el("ol", { class: "messages", role: "log", "aria-label": t("chat.title"), tabindex: 0 });
+  private readonly list = el("ol", { class: "messages" });
+  private readonly log = el("div", { class: "log", role: "log", "aria-label": t("chat.title"), tabindex: 0 }, this.list);
   private readonly input = el("textarea", { id: newId("chat"), rows: 2, maxlength: LONGEST, dir: "auto" });
   private readonly error = el("p", { class: "error", role: "alert" });
   private readonly form: HTMLFormElement;
@@ -90,8 +91,8 @@ export class Chat {
     this.empty.hidden = true;
     const atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 40;
     const from = el("p", { class: "from" }, theirs(name), " ", el("time", {}, clockTime(new Date())));
-    this.log.append(el("li", { class: own ? "own" : "" }, from, el("p", { class: "text", dir: "auto" }, text)));
-    while (this.log.childElementCount > MOST) this.log.firstElementChild?.remove();
+    this.list.append(el("li", { class: own ? "own" : "" }, from, el("p", { class: "text", dir: "auto" }, text)));
+    while (this.list.childElementCount > MOST) this.list.firstElementChild?.remove();
     if (atEnd || own) this.log.scrollTop = this.log.scrollHeight;
   }
 }

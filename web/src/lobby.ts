@@ -74,9 +74,9 @@ export class Lobby implements Screen {
         this.title,
         el("dl", { class: "facts" }, el("div", {}, el("dt", {}, t("lobby.when")), this.times), el("div", { class: "until" }, this.countdownLabel, el("dd", {}, icon("clock"), this.countdown.element))),
         this.role,
-        el("form", { class: "enter", novalidate: true, submit }, this.nameField, this.automaticField, this.status, this.trouble, this.button),
       ),
       this.preview.element,
+      el("form", { class: "enter", novalidate: true, submit }, this.nameField, this.automaticField, this.status, this.trouble, this.button),
     );
     this.update(view);
   }

@@ -16,6 +16,8 @@ export class Preview {
   private readonly trouble = el("div", { class: "trouble", role: "status" });
   private readonly meter = new LevelMeter();
   private readonly pickers: Pickers;
+  private permissions: Permissions | null = null;
+  private closed = false;
   private readonly buttons: Record<Source, HTMLButtonElement>;
 
   constructor(private readonly devices: Devices) {
@@ -38,7 +40,11 @@ export class Preview {
 
   /** Turns both on, one question of the browser after the other; each may fail without the other. */
   async start(): Promise<void> {
-    for (const source of ["microphone", "camera"] as const) {
+    const sources = (["microphone", "camera"] as const).filter((source) => this.permissions?.[source] ?? true);
+    for (const source of sources) this.devices.wanted[source] = true;
+    for (const source of sources) {
+      // Turned off, or gone into the call, while the browser asked about the other.
+      if (this.closed || !this.devices.wanted[source]) continue;
       await this.devices.turn(source, true);
       this.refresh();
     }
@@ -46,12 +52,14 @@ export class Preview {
 
   /** Shows what the role has. */
   limit(permissions: Permissions): void {
+    this.permissions = permissions;
     this.devices.limit(permissions);
     this.element.hidden = !permissions.microphone && !permissions.camera;
     this.refresh();
   }
 
   close(): void {
+    this.closed = true;
     this.meter.close();
     this.pickers.close();
     this.video.srcObject = null;
@@ -72,6 +80,7 @@ export class Preview {
   }
 
   private refresh(): void {
+    if (this.closed) return;
     for (const source of ["microphone", "camera"] as const) {
       const on = this.devices.wanted[source];
       const label = t(`devices.${source}${on ? "Off" : "On"}`);
@@ -79,6 +88,7 @@ export class Preview {
       setAttribute(button, "aria-label", label);
       setAttribute(button, "title", label);
       button.classList.toggle("off", !on);
+      button.hidden = !(this.permissions?.[source] ?? true);
       button.replaceChildren(icon(on ? source : `${source}Off`));
     }
     const camera = this.devices.track("camera")?.mediaStreamTrack;

@@ -7,6 +7,8 @@ import { span, t } from "./messages";
 const MINUTE = 60_000;
 /** Before the end, when it is said aloud. */
 const WARNINGS = [MINUTE, 5 * MINUTE];
+/** Ends that are further away are not worth a place in sight. */
+const FAR = 12 * 60 * MINUTE;
 /** Ends that differ by less are the same. */
 const SAME = 1000;
 
@@ -43,6 +45,7 @@ export class TimeLeft {
   }
 
   private warn(left: number): void {
+    this.element.hidden = left > FAR;
     const due = WARNINGS.find((warning) => left <= warning);
     this.element.dataset["urgency"] = due === undefined ? "none" : due === MINUTE ? "last" : "soon";
     if (due === undefined || due >= this.warned || left <= 0) return;

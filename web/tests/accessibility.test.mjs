@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { NARROW, WIDE, accessible, controlOf, gateway, inSeconds, join, makeRoom, person, tile } from "./stage.mjs";
+import { NARROW, WIDE, accessible, controlOf, gateway, inSeconds, join, makeRoom, person, showsPicture, tile } from "./stage.mjs";
 
 const people = [
   { name: "ada", displayName: "Ada Lovelace", role: "Presenter" },
@@ -37,7 +37,8 @@ for (const colorScheme of ["light", "dark"]) {
       await join(ben);
       const ada = await person(t, room.link("ada"), context);
       await join(ada);
-      await tile(ada, "ben").locator("video").waitFor();
+      await showsPicture(tile(ada, "ben"));
+      await showsPicture(tile(ada, "ada"));
       await accessible(ada, `call-${as}`);
       await controlOf(ada, "chat").click();
       await ada.getByLabel("Message").fill("Good morning everybody");

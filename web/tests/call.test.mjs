@@ -21,13 +21,37 @@ test("two people see and hear each other, and a Consumer both", async (t) => {
   await showsPicture(tile(ben, "ben"));
   assert((await loudness(ada)) > 0.01, "ada hears ben");
   assert((await loudness(ben)) > 0.01, "ben hears ada");
-  await ada.locator(".tile.speaking").first().waitFor();
   await screenshot(ada, "call-wide");
   const con = await person(t, room.link("con"));
   await join(con);
   await showsPicture(tile(con, "ada"));
   await con.getByRole("button", { name: "Turn sound on" }).or(con.locator(".call[data-connection=in]")).first().waitFor();
   assert((await loudness(con)) > 0.01, "connie hears them");
+});
+
+test("whoever speaks is marked", async (t) => {
+  const room = await makeRoom({ participants: people });
+  const [ada, ben] = [await person(t, room.link("ada")), await person(t, room.link("ben"), { open: false })];
+  // The fake microphone's beeps are too short to pass for speech.
+  await ben.addInitScript(() => {
+    const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async (constraints) => {
+      if (!constraints.audio) return ask(constraints);
+      const context = new AudioContext();
+      const [tone, voice] = [context.createOscillator(), context.createMediaStreamDestination()];
+      tone.connect(voice);
+      tone.start();
+      await context.resume();
+      return voice.stream;
+    };
+  });
+  await ben.goto(room.link("ben"));
+  await join(ada);
+  await join(ben);
+  await ada.locator('.tile.speaking[data-identity="ben"]').getByLabel("speaking").waitFor();
+  await screenshot(ada, "call-speaking");
+  await controlOf(ben, "microphone").click();
+  await ada.locator('.tile.speaking[data-identity="ben"]').waitFor({ state: "detached" });
 });
 
 test("a muted microphone is silent, and marked for everybody", async (t) => {

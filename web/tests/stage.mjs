@@ -10,7 +10,7 @@ import { after } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { chromium } from "playwright-core";
 
-const { GATEWAY_URL, KUBECTL, CHROMIUM, CONTROLS, SCREENSHOTS } = process.env;
+const { GATEWAY_URL, LIVEKIT_URL, KUBECTL, CHROMIUM, CONTROLS, SCREENSHOTS } = process.env;
 assert(GATEWAY_URL && KUBECTL && CHROMIUM, "these tests are run by `cargo test --test page`, which brings up what they need");
 export const gateway = GATEWAY_URL;
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -176,11 +176,9 @@ export async function person(test, link, { devices, viewport = WIDE, open = true
   return page;
 }
 
-/** The gateway, and media servers on loopback: the tests have no others. */
+/** The gateway, and the media server where clients connect to it themselves. */
 function isOurs(url) {
-  const { host, hostname, protocol, pathname } = new URL(url);
-  if (protocol === "data:" || protocol === "blob:") return true;
-  return host === new URL(gateway).host || (hostname === "127.0.0.1" && pathname.startsWith("/rtc"));
+  return [gateway, LIVEKIT_URL].some((ours) => new URL(ours).host === new URL(url).host);
 }
 
 /** Goes into the call from the lobby. */
