@@ -101,6 +101,11 @@ impl Lobby {
         Ok(Self { rooms, guests, classes, keys, backends, clerk, clock, places: Places::default() })
     }
 
+    /// The classes, which name the media servers that the page connects to.
+    pub fn classes(&self) -> Vec<Arc<RoomClass>> {
+        self.classes.state()
+    }
+
     /// The invite that a request carries, if one of the keys signed it.
     pub fn invite(&self, headers: &HeaderMap) -> Result<Invite, Denial> {
         let bearer = bearer(headers).ok_or(Refusal::InvalidInvite)?;

@@ -11,6 +11,7 @@ mod clerk;
 mod connections;
 mod lobby;
 mod moderation;
+mod page;
 mod places;
 mod problem;
 mod routes;
@@ -71,6 +72,8 @@ impl FromRef<Door> for Arc<Lobby> {
 /// The HTTP API. Every answer that is not a success is a problem of RFC 9457, whoever gave it.
 pub fn router(door: Door) -> Router {
     let signalling = signalling::PATHS.into_iter().fold(Router::new(), |router, path| router.route(path, get(signalling::pass)));
+    let classes = door.lobby.clone();
+    let page = page::routes("'none'", Arc::new(move || page::media_servers(classes.classes().iter().map(AsRef::as_ref))));
     signalling
         .route("/v1/room", get(routes::room))
         .route("/v1/join", post(routes::join))
@@ -78,14 +81,16 @@ pub fn router(door: Door) -> Router {
         .route("/v1/participants/{identity}/remove", post(routes::remove))
         .route("/v1/end", post(routes::end))
         .route("/v1/guests", post(routes::add_guest))
+        .with_state(door)
+        .merge(page)
         .layer(RequestBodyLimitLayer::new(LONGEST_BODY))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST_REQUEST))
         .layer(CatchPanicLayer::custom(problem::of_panic))
         .layer(map_response(problem::of_every_error))
-        .layer(always(CACHE_CONTROL, "no-store"))
+        // Files of the page have names that change with their content, and say so themselves.
+        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(always(X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(always(REFERRER_POLICY, "no-referrer"))
-        .with_state(door)
 }
 
 /// Sets a header on every answer.

@@ -1,0 +1,134 @@
+// The gateway's HTTP API. The invite goes into a header, and nowhere else.
+
+export type Role = "Presenter" | "Collaborator" | "Attendee" | "Consumer";
+export const ROLES: readonly Role[] = ["Presenter", "Collaborator", "Attendee", "Consumer"];
+
+export interface Permissions {
+  microphone: boolean;
+  camera: boolean;
+  screenShare: boolean;
+  data: boolean;
+  moderate: boolean;
+  addPeople: boolean;
+}
+
+/** Answer of `GET /v1/room`. */
+export interface RoomView {
+  room: string;
+  namespace: string;
+  displayName: string;
+  /** None for the shared link of a link room: whoever joins by it chooses a name. */
+  participant: { name: string; displayName: string } | null;
+  role: Role;
+  permissions: Permissions;
+  state: "early" | "open" | "full" | "over" | "suspended";
+  validFrom: string;
+  validUntil: string;
+  serverTime: string;
+}
+
+/** Answer of `POST /v1/join`. */
+export interface Ticket {
+  url: string;
+  token: string;
+}
+
+/** Answer of `POST /v1/guests`. */
+export interface Guest {
+  displayName: string;
+  role: Role;
+  url: string;
+}
+
+/** Why the gateway did not do what it was asked: the last part of the problem's type, or `unreachable` without any answer. */
+export class Problem extends Error {
+  constructor(
+    readonly kind: string,
+    /** Seconds after which to ask again, if the gateway named any. */
+    readonly retryAfter = 0,
+  ) {
+    super(kind);
+  }
+
+  /** Whether asking again later may help, without anybody changing anything. */
+  get passes(): boolean {
+    return !["invalid-invite", "too-early", "over", "suspended", "full", "not-allowed", "bad-request", "not-found"].includes(this.kind);
+  }
+}
+
+/** How long an answer may take. The gateway itself gives up after ten seconds. */
+const PATIENCE = 15_000;
+
+export class Gateway {
+  /** The gateway's clock minus ours, in milliseconds. */
+  private skew = 0;
+
+  constructor(private readonly invite: string) {}
+
+  /** The present moment by the gateway's clock, because ours may be wrong. */
+  now(): number {
+    return Date.now() + this.skew;
+  }
+
+  async room(): Promise<RoomView> {
+    const asked = Date.now();
+    const view = (await this.ask("GET", "/v1/room")) as RoomView;
+    this.skew = Date.parse(view.serverTime) - (asked + Date.now()) / 2;
+    return view;
+  }
+
+  async join(displayName: string | null): Promise<Ticket> {
+    return (await this.ask("POST", "/v1/join", displayName === null ? undefined : { displayName })) as Ticket;
+  }
+
+  async mute(identity: string): Promise<void> {
+    await this.ask("POST", `/v1/participants/${encodeURIComponent(identity)}/mute`);
+  }
+
+  async remove(identity: string): Promise<void> {
+    await this.ask("POST", `/v1/participants/${encodeURIComponent(identity)}/remove`);
+  }
+
+  async end(): Promise<void> {
+    await this.ask("POST", "/v1/end");
+  }
+
+  async addGuest(displayName: string, role: Role): Promise<Guest> {
+    return (await this.ask("POST", "/v1/guests", { displayName, role })) as Guest;
+  }
+
+  private async ask(method: string, path: string, body?: unknown): Promise<unknown> {
+    const headers: Record<string, string> = { Authorization: `Bearer ${this.invite}` };
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    let answer: Response;
+    let text: string;
+    try {
+      answer = await fetch(path, {
+        method,
+        headers,
+        body: body === undefined ? null : JSON.stringify(body),
+        cache: "no-store",
+        credentials: "omit",
+        redirect: "error",
+        signal: AbortSignal.timeout(PATIENCE),
+      });
+      text = await answer.text();
+    } catch {
+      throw new Problem("unreachable");
+    }
+    const json = parse(text);
+    if (answer.ok) return json;
+    const type = typeof json?.["type"] === "string" ? json["type"] : "";
+    // What comes without a problem comes from something between us and the gateway, and may be gone in a moment.
+    const kind = type.startsWith("urn:roomkeeper:problem:") ? type.slice("urn:roomkeeper:problem:".length) : "unreachable";
+    throw new Problem(kind, Number(answer.headers.get("Retry-After")) || 0);
+  }
+}
+
+function parse(text: string): Record<string, unknown> | null {
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,26 @@
+// After the call, or instead of it: why there is none, in words.
+
+import { el } from "./dom";
+import { type Key, t } from "./messages";
+import { type Screen, card } from "./screen";
+
+export type Reason = "over" | "suspended" | "revoked" | "removed" | "ended" | "elsewhere" | "left" | "invalid" | "missing";
+
+/** What can be done about it; nothing, or something else than joining again, has an entry. */
+const ACTIONS: Partial<Record<Reason, Key | null>> = {
+  over: null,
+  suspended: null,
+  missing: null,
+  elsewhere: "gone.here",
+  invalid: "gone.retry",
+  revoked: "gone.retry",
+};
+
+/** The screen for a reason; `again` starts anew. */
+export function gone(reason: Reason, again: () => void, values: Record<string, string> = {}): Screen {
+  const action = reason in ACTIONS ? ACTIONS[reason] : "gone.again";
+  const button = action ? el("button", { class: "primary", type: "button", click: again }, t(action)) : "";
+  const screen = card(t(`gone.${reason}.title`), el("p", { class: "lead" }, t(`gone.${reason}.text`, values)), button);
+  screen.element.dataset["reason"] = reason;
+  return screen;
+}

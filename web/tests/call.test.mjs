@@ -1,0 +1,202 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { controlOf, control, eventually, gateway, inCall, inSeconds, join, loudness, makeRoom, person, screenshot, showsPicture, tile } from "./stage.mjs";
+
+const people = [
+  { name: "ada", displayName: "Ada Lovelace", role: "Presenter" },
+  { name: "ben", displayName: "Ben", role: "Attendee" },
+  { name: "cara", displayName: "Cara", role: "Collaborator" },
+  { name: "con", displayName: "Connie", role: "Consumer" },
+];
+
+test("two people see and hear each other, and a Consumer both", async (t) => {
+  const room = await makeRoom({ participants: people });
+  const ada = await person(t, room.link("ada"));
+  await join(ada);
+  await ada.getByText("Nobody else is here yet").waitFor();
+  const ben = await person(t, room.link("ben"));
+  await join(ben);
+  await showsPicture(tile(ada, "ben"));
+  await showsPicture(tile(ben, "ada"));
+  await showsPicture(tile(ben, "ben"));
+  assert((await loudness(ada)) > 0.01, "ada hears ben");
+  assert((await loudness(ben)) > 0.01, "ben hears ada");
+  await screenshot(ada, "call-wide");
+  const con = await person(t, room.link("con"));
+  await join(con);
+  await showsPicture(tile(con, "ada"));
+  await con.getByRole("button", { name: "Turn sound on" }).or(con.locator(".call[data-connection=in]")).first().waitFor();
+  assert((await loudness(con)) > 0.01, "connie hears them");
+});
+
+test("whoever speaks is marked", async (t) => {
+  const room = await makeRoom({ participants: people });
+  const [ada, ben] = [await person(t, room.link("ada")), await person(t, room.link("ben"), { open: false })];
+  // The fake microphone's beeps are too short to pass for speech.
+  await ben.addInitScript(() => {
+    const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async (constraints) => {
+      if (!constraints.audio) return ask(constraints);
+      const context = new AudioContext();
+      const [tone, voice] = [context.createOscillator(), context.createMediaStreamDestination()];
+      tone.connect(voice);
+      tone.start();
+      await context.resume();
+      return voice.stream;
+    };
+  });
+  await ben.goto(room.link("ben"));
+  await join(ada);
+  await join(ben);
+  await ada.locator('.tile.speaking[data-identity="ben"]').getByLabel("speaking").waitFor();
+  await screenshot(ada, "call-speaking");
+  await controlOf(ben, "microphone").click();
+  await ada.locator('.tile.speaking[data-identity="ben"]').waitFor({ state: "detached" });
+});
+
+test("a muted microphone is silent, and marked for everybody", async (t) => {
+  const room = await makeRoom({ participants: people });
+  const [ada, ben] = [await person(t, room.link("ada")), await person(t, room.link("ben"))];
+  await join(ada);
+  await join(ben);
+  await showsPicture(tile(ada, "ben"));
+  await ben.getByRole("button", { name: "Mute", exact: true }).click();
+  await tile(ada, "ben").getByLabel("microphone off").waitFor();
+  await tile(ben, "ben").getByLabel("microphone off").waitFor();
+  await eventually("silence", async () => (await loudness(ada)) < 0.005);
+  await ben.getByRole("button", { name: "Unmute" }).click();
+  await tile(ada, "ben").getByLabel("microphone off").waitFor({ state: "detached" });
+  await eventually("a voice", async () => (await loudness(ada)) > 0.01);
+});
+
+test("a camera goes off and on again for everybody", async (t) => {
+  const room = await makeRoom({ participants: people });
+  const [ada, ben] = [await person(t, room.link("ada")), await person(t, room.link("ben"))];
+  await join(ada);
+  await join(ben);
+  await showsPicture(tile(ada, "ben"));
+  await controlOf(ben, "camera").click();
+  await tile(ada, "ben").locator("video").waitFor({ state: "hidden" });
+  await tile(ada, "ben").getByText("B", { exact: true }).waitFor();
+  await controlOf(ben, "camera").click();
+  await showsPicture(tile(ada, "ben"));
+});
+
+test("who may share a screen does, and others have no button for it", async (t) => {
+  const room = await makeRoom({ participants: people });
+  const [cara, ben] = [await person(t, room.link("cara")), await person(t, room.link("ben"))];
+  await join(cara);
+  await join(ben);
+  assert.equal(await controlOf(ben, "screen").isVisible(), false);
+  await cara.getByRole("button", { name: "Share screen" }).click();
+  await ben.locator(".tile.screen").getByText("Screen of Cara").waitFor();
+  await showsPicture(ben.locator(".tile.screen"));
+  await screenshot(ben, "screen-share-wide");
+  await cara.getByRole("button", { name: "Stop sharing" }).click();
+  await ben.locator(".tile.screen").waitFor({ state: "detached" });
+});
+
+test("messages reach everybody, and are text whatever is in them", async (t) => {
+  const room = await makeRoom({ participants: people });
+  const [ada, ben, con] = [await person(t, room.link("ada")), await person(t, room.link("ben")), await person(t, room.link("con"))];
+  for (const page of [ada, ben, con]) await join(page);
+  await controlOf(ada, "chat").click();
+  await ada.getByLabel("Message").fill("<img src=x onerror=alert(1)> Hello");
+  await ada.getByRole("button", { name: "Send" }).click();
+  await ben.getByText("Message from Ada Lovelace: <img").waitFor();
+  assert.match(await controlOf(ben, "chat").innerText(), /1 new message/);
+  await controlOf(ben, "chat").click();
+  await ben.getByRole("log").getByText("<img src=x onerror=alert(1)> Hello").waitFor();
+  assert.equal(await ben.locator(".messages img").count(), 0);
+  await ben.getByLabel("Message").fill("Hello Ada");
+  await ben.keyboard.press("Enter");
+  await ada.getByRole("log").getByText("Hello Ada").waitFor();
+  await controlOf(con, "chat").click();
+  await con.getByText("With your role you can read the chat").waitFor();
+  assert.equal(await con.getByLabel("Message").isVisible(), false);
+  await ada.getByLabel("Message").fill("For Connie too");
+  await ada.keyboard.press("Enter");
+  await con.getByRole("log").getByText("For Connie too").waitFor();
+});
+
+test("the list of people names everybody and their roles", async (t) => {
+  const room = await makeRoom({ participants: people });
+  const [ada, con] = [await person(t, room.link("ada")), await person(t, room.link("con"))];
+  await join(ada);
+  await join(con);
+  await controlOf(ada, "people").click();
+  await ada.getByText("2 people").waitFor();
+  const rows = ada.locator(".person");
+  assert.match(await rows.nth(0).innerText(), /Ada Lovelace \(you\)\s*Presenter/);
+  assert.match(await rows.nth(1).innerText(), /Connie\s*Consumer/);
+  await con.getByRole("button", { name: "Leave" }).click();
+  await ada.getByText("1 person").waitFor();
+});
+
+test("a changed role is told in words, and takes and gives its controls without a new connection", async (t) => {
+  const room = await makeRoom({ participants: people });
+  const [ada, ben] = [await person(t, room.link("ada")), await person(t, room.link("ben"))];
+  await join(ada);
+  await join(ben);
+  await showsPicture(tile(ada, "ben"));
+  const joins = [];
+  ben.on("request", (request) => request.url().endsWith("/v1/join") && joins.push(request.url()));
+  room.edit({ participants: [people[0], { ...people[1], role: "Consumer" }] });
+  await ben.getByText("Your role has changed: you are Consumer now").waitFor();
+  await ben.getByText("Your camera is off now").waitFor();
+  await controlOf(ben, "camera").waitFor({ state: "hidden" });
+  await controlOf(ben, "microphone").waitFor({ state: "hidden" });
+  await tile(ada, "ben").locator("video").waitFor({ state: "hidden" });
+  await tile(ada, "ben").getByLabel("microphone off").waitFor();
+  await screenshot(ben, "call-role-changed");
+  room.edit({ participants: [people[0], { ...people[1], role: "Presenter" }] });
+  await ben.getByText("you are Presenter now").waitFor();
+  await controlOf(ben, "end").waitFor();
+  await controlOf(ben, "screen").waitFor();
+  await controlOf(ben, "camera").click();
+  await showsPicture(tile(ada, "ben"));
+  assert.deepEqual(joins, []);
+});
+
+test("the time left is shown, and said aloud five minutes and one minute before the end", async (t) => {
+  const room = await makeRoom({ validUntil: inSeconds(5 * 60 + 8), participants: people });
+  const page = await person(t, room.link("con"));
+  await join(page);
+  await page.getByRole("timer").getByText("6 minutes left").waitFor();
+  await page.getByRole("status").getByText("The call ends in 5 minutes.").waitFor();
+  await screenshot(page, "call-five-minutes");
+  room.edit({ validUntil: inSeconds(64) });
+  await page.reload();
+  await join(page);
+  await page.getByRole("alert").getByText("The call ends in 1 minute.").waitFor();
+  await screenshot(page, "call-one-minute");
+});
+
+test("everybody returns by themselves after the media server was restarted", async (t) => {
+  const room = await makeRoom({ participants: people });
+  const [ada, ben] = [await person(t, room.link("ada")), await person(t, room.link("ben"))];
+  await join(ada);
+  await join(ben);
+  await showsPicture(tile(ada, "ben"));
+  await controlOf(ben, "microphone").click();
+  await ben.getByRole("button", { name: "Unmute" }).waitFor();
+  await control("restart livekit");
+  await ada.locator(".banner:visible").first().waitFor();
+  await screenshot(ada, "call-returning");
+  await eventually("both are back", async () => (await tile(ada, "ben").count()) === 1 && (await tile(ben, "ada").count()) === 1, 60_000);
+  await inCall(ada);
+  await showsPicture(tile(ada, "ben"));
+  await tile(ada, "ben").getByLabel("microphone off").waitFor();
+});
+
+test("a reload keeps the invite, and another link in the same tab replaces it", async (t) => {
+  const room = await makeRoom({ participants: people });
+  const page = await person(t, room.link("ada"));
+  await page.getByText("Hello Ada Lovelace").waitFor();
+  assert.equal(page.url(), `${gateway}/`);
+  await page.reload();
+  await page.getByText("Hello Ada Lovelace").waitFor();
+  await page.goto(room.link("con"));
+  await page.getByText("Hello Connie").waitFor();
+  assert.equal(page.url(), `${gateway}/`);
+});

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { gateway, join, makeRoom, person } from "./stage.mjs";
+
+const people = [{ name: "ada", displayName: "Ada Lovelace", role: "Presenter" }];
+
+test("the invite is gone from the address before anything else is asked for, and goes into headers alone", async (t) => {
+  const room = await makeRoom({ participants: people });
+  const link = room.link("ada");
+  const invite = link.split("#")[1];
+  const page = await person(t, link, { open: false });
+  const asked = [];
+  page.on("request", (request) => asked.push(request));
+  await page.goto(link);
+  await join(page);
+  assert.equal(page.url(), `${gateway}/`);
+  const calls = asked.filter((request) => request.url().includes("/v1/"));
+  assert(calls.length >= 2);
+  for (const request of calls) {
+    assert.equal(await request.headerValue("authorization"), `Bearer ${invite}`);
+    assert(!(request.postData() ?? "").includes(invite));
+  }
+  assert.deepEqual(await page.evaluate(() => ({ ...sessionStorage })), { "roomkeeper.invite": invite });
+  assert.equal(await page.evaluate(() => history.length <= 2), true);
+});
+
+test("the page comes with strict rules for browsers, and its files can be kept", async () => {
+  const answer = await fetch(gateway);
+  const policy = answer.headers.get("content-security-policy");
+  for (const rule of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"]) {
+    assert(policy.split("; ").includes(rule), `${rule} is missing in ${policy}`);
+  }
+  assert(!/unsafe|data:|\*/.test(policy), policy);
+  assert.equal(answer.headers.get("cache-control"), "no-store");
+  assert.equal(answer.headers.get("referrer-policy"), "no-referrer");
+  assert.equal(answer.headers.get("x-content-type-options"), "nosniff");
+  assert.match(answer.headers.get("permissions-policy"), /camera=\(self\), microphone=\(self\), display-capture=\(self\), fullscreen=\(self\)/);
+  const html = await answer.text();
+  assert(!/<style|style=|<script(?![^>]*src=)|\son\w+=/i.test(html), "nothing inline");
+  for (const [, address] of html.matchAll(/(?:src|href)="([^"]+)"/g)) {
+    assert.match(address, /^\/assets\/[a-z]+-[0-9a-f]{16}\.\w+$/);
+    const file = await fetch(gateway + address);
+    assert.equal(file.status, 200);
+    assert.equal(file.headers.get("cache-control"), "public, max-age=31536000, immutable");
+    const again = await fetch(gateway + address, { headers: { "if-none-match": file.headers.get("etag") } });
+    assert.equal(again.status, 304);
+  }
+  assert.equal((await fetch(`${gateway}/assets/nothing-0000.js`)).status, 404);
+});
+
+test("the page weighs at most 250 kB at first load", async (t) => {
+  const html = await (await fetch(gateway)).text();
+  const addresses = ["/", ...[...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, address]) => address)];
+  let weight = 0;
+  for (const address of addresses) {
+    const file = await fetch(gateway + address, { headers: { "accept-encoding": "gzip" } });
+    const plain = Buffer.from(await file.arrayBuffer());
+    const coded = file.headers.get("content-encoding") === "gzip";
+    assert(coded || plain.length < 1000, `${address} is compressed`);
+    // What went over the wire, where the gateway says it.
+    weight += Number(file.headers.get("content-length")) || gzipSync(plain).length;
+  }
+  t.diagnostic(`${(weight / 1000).toFixed(1)} kB`);
+  assert(weight <= 250_000, `${weight} bytes`);
+});
