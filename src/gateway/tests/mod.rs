@@ -5,6 +5,7 @@ mod capacity;
 mod http;
 mod joining;
 mod logs;
+mod page;
 mod refusals;
 mod viewing;
 
