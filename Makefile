@@ -8,10 +8,10 @@ cargo_deny_version := 0.20.2
 # Next to the servers that tools/build keeps, so that a fresh clone builds it no more than those.
 cache := $(or $(ROOMKEEPER_TOOLS_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/roomkeeper/tools)
 cargo_deny := $(cache)/cargo-deny-$(cargo_deny_version)/bin/cargo-deny
-bash_scripts := tools/build tools/need .ci/run
+bash_scripts := tools/build tools/need tools/page .ci/run
 sh_scripts := tests/support/leash.sh
 
-.PHONY: help demo test check tools crds bench need
+.PHONY: help demo test check tools crds page bench need
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ tools: need ## Build the pinned servers of tests and demo into .tools/bin, what 
 
 crds: need ## Write crds/ anew from the types in src/api
 	UPDATE_GENERATED=1 cargo test --locked --test generated
+
+page: need ## Build web/dist/ anew from web/src, with the packages of web/package-lock.json
+	tools/page build
 
 bench: tools ## Run the benchmarks
 	cargo bench --locked --bench rooms

@@ -25,7 +25,16 @@ async fn every_answer_forbids_storing_sniffing_and_referrers() {
 #[tokio::test]
 async fn an_unknown_path_is_a_problem_too() {
     let world = World::new().await;
-    for path in ["/", "/v1", "/v1/join/", "/v2/room"] {
+    for path in [
+        "/v1",
+        "/v1/join/",
+        "/v2/room",
+        "/index.html",
+        "/assets/",
+        "/assets/unknown.js",
+        "/assets/..%2findex.html",
+        "/assets/../index.html",
+    ] {
         assert_eq!(world.send("GET", path, None).await.problem(), problem(404, "not-found"), "{path}");
     }
 }

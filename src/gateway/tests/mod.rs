@@ -8,6 +8,7 @@ mod links;
 mod logs;
 mod moderating;
 mod on_demand;
+mod page;
 mod refusals;
 mod viewing;
 
