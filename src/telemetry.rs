@@ -1,5 +1,7 @@
 //! Logs.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
@@ -17,7 +19,8 @@ pub const AUDIT: &str = "roomkeeper::audit";
 /// When the filter cannot be read.
 pub fn init(filter: &str, format: LogFormat) -> Result<(), tracing_subscriber::filter::ParseError> {
     let filter = EnvFilter::try_new(filter)?;
-    let layer = fmt::layer().with_writer(std::io::stderr);
+    // Colours are for people; files and collectors would keep their codes.
+    let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     let layer = match format {
         LogFormat::Text => tracing_subscriber::Layer::boxed(layer),
         LogFormat::Json => tracing_subscriber::Layer::boxed(layer.json().flatten_event(true)),

@@ -6,9 +6,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod audit;
 mod capacity;
 mod classes;
 mod counts;
+mod direct;
 mod edits;
 mod faults;
 mod guests;

@@ -20,7 +20,7 @@ async fn ask(router: &Router, path: &str, headers: &[(axum::http::HeaderName, &s
 /// Address of the page's script.
 async fn script(router: &Router) -> String {
     let html = String::from_utf8(ask(router, "/", &[]).await.body.to_vec()).unwrap();
-    html.split('"').find(|part| part.starts_with("/assets/") && part.ends_with(".js")).expect("a script").to_owned()
+    html.split('"').find(|part| part.starts_with("/assets/app-")).expect("a script").to_owned()
 }
 
 /// The parts of a Content-Security-Policy.
