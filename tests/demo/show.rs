@@ -169,16 +169,12 @@ async fn links(installation: &Installation, clock: &Clock) {
         .await
         .iter()
         .map(|secret| {
-            format!(
-                "  secret/{}: {} as {}\n    {}",
-                secret.name_any(),
-                value(secret, "participant"),
-                value(secret, "role"),
-                value(secret, "url")
-            )
+            let has_name = secret.data.as_ref().is_some_and(|data| data.contains_key("participant"));
+            let who = if has_name { value(secret, "participant") } else { "whoever has the link".to_owned() };
+            format!("  secret/{}: {who} as {}\n    {}", secret.name_any(), value(secret, "role"), value(secret, "url"))
         })
         .collect();
-    clock.say(&format!("Each participant has an invite Secret with a join link:\n{}", lines.join("\n")));
+    clock.say(&format!("Each participant has an invite Secret with a join link, to open in a browser:\n{}", lines.join("\n")));
 }
 
 /// Joins a real client by somebody's invite, as the page behind the link would.
