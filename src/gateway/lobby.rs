@@ -165,6 +165,13 @@ impl Lobby {
         self.stand(&invite_of(&room, holder)?)
     }
 
+    /// The Room whose session this is, and the name of its class.
+    pub fn room_of(&self, session: &str) -> Option<(ObjectRef<Room>, String)> {
+        let room = self.rooms.find(|room| recorded_session(room) == Some(session))?;
+        let class = self.accepted(&room).ok()?.class;
+        Some((ObjectRef::from_obj(room.as_ref()), class))
+    }
+
     /// Takes a place for somebody who connects by a media token. Who is in the call has one; whoever comes back to it may find
     /// theirs taken.
     pub async fn take_place(&self, holder: &Holder) -> Result<Standing, Denial> {

@@ -6,7 +6,12 @@
 
 mod address;
 mod answer;
+mod body;
 mod connections;
+mod freshness;
+mod hooks;
+mod limits;
+mod listen;
 mod lobby;
 mod places;
 mod problem;
@@ -23,7 +28,7 @@ use axum::Router;
 use axum::extract::FromRef;
 use axum::http::header::{CACHE_CONTROL, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::{get, post};
 use jiff::Timestamp;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -31,7 +36,11 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use address::Trust;
 use connections::Connections;
+use freshness::Freshness;
+pub use freshness::LONGEST_SILENCE;
+use limits::Limits;
 pub use lobby::Lobby;
 pub use serve::{ServeError, Settings, serve};
 pub use signalling::{Upstream, UpstreamError};
@@ -53,8 +62,23 @@ pub struct Door {
     upstream: Upstream,
     clock: fn() -> Timestamp,
     metrics: Metrics,
+    limits: Arc<Limits>,
+    freshness: Freshness,
+    trust: Trust,
     /// The gateway's address as people reach it, where it was told.
     gateway_url: Option<Arc<str>>,
+}
+
+impl FromRef<Door> for Arc<Limits> {
+    fn from_ref(door: &Door) -> Self {
+        door.limits.clone()
+    }
+}
+
+impl FromRef<Door> for Metrics {
+    fn from_ref(door: &Door) -> Self {
+        door.metrics.clone()
+    }
 }
 
 impl FromRef<Door> for Arc<Lobby> {
@@ -66,10 +90,14 @@ impl FromRef<Door> for Arc<Lobby> {
 /// The HTTP API. Every answer that is not a success is a problem of RFC 9457, whoever gave it.
 pub fn router(door: Door) -> Router {
     let signalling = signalling::PATHS.into_iter().fold(Router::new(), |router, path| router.route(path, get(signalling::pass)));
+    let hooks = Router::new().route("/v1/hooks/livekit", post(hooks::livekit)).layer(RequestBodyLimitLayer::new(hooks::LONGEST_HINT));
     signalling
         .route("/v1/room", get(routes::room))
         .route("/v1/join", post(routes::join))
         .layer(RequestBodyLimitLayer::new(LONGEST_BODY))
+        .merge(hooks)
+        .layer(from_fn_with_state(door.clone(), freshness::required))
+        .layer(from_fn_with_state(door.clone(), limits::by_address))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST_REQUEST))
         .layer(CatchPanicLayer::custom(problem::of_panic))
         .layer(map_response(problem::of_every_error))
