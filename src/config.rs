@@ -1,8 +1,10 @@
 //! Settings: flags, each with an environment variable of the same name.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use ipnet::IpNet;
 use kube::core::Duration;
 
 /// Declarative call rooms for Kubernetes.
@@ -74,6 +76,19 @@ pub struct GatewayArgs {
     #[arg(long, env = "ROOMKEEPER_GATEWAY_URL", value_parser = gateway_url)]
     pub gateway_url: Option<String>,
 
+    /// Networks of the proxies before the gateway, for example 10.0.0.0/8: their X-Forwarded-For and X-Forwarded-Proto are
+    /// believed, nobody else's.
+    #[arg(long, env = "ROOMKEEPER_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<IpNet>,
+
+    /// Origins that may show the page in a frame, for example https://portal.example.org; none of others, none by default.
+    #[arg(long, env = "ROOMKEEPER_FRAME_ANCESTORS", value_delimiter = ',', value_parser = origin)]
+    pub frame_ancestors: Vec<String>,
+
+    /// Requests a second from one address; ten times as many may come at once.
+    #[arg(long, env = "ROOMKEEPER_RATE_LIMIT_PER_ADDRESS", default_value = "200")]
+    pub rate_limit_per_address: NonZeroU32,
+
     /// Namespace that Roomkeeper runs in; holds the invite signing keys and the credentials of media servers.
     #[arg(long, env = "ROOMKEEPER_OPERATOR_NAMESPACE", default_value = "roomkeeper-system")]
     pub operator_namespace: String,
@@ -91,6 +106,13 @@ fn gateway_url(value: &str) -> Result<String, String> {
     Err("must be a URL such as https://meet.example.org, without query and fragment".into())
 }
 
+/// An origin: scheme, host, and perhaps a port. Anything else could change the meaning of the header that it goes into.
+fn origin(value: &str) -> Result<String, String> {
+    let host = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://")).unwrap_or_default();
+    let bare = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']'));
+    if bare { Ok(value.to_owned()) } else { Err("must be an origin such as https://portal.example.org".into()) }
+}
+
 fn resync(value: &str) -> Result<Duration, String> {
     let duration: Duration = value.parse().map_err(|error| format!("{error}"))?;
     let at_least = std::time::Duration::from_secs(10);
@@ -98,4 +120,20 @@ fn resync(value: &str) -> Result<Duration, String> {
         return Err("must be at least 10s".into());
     }
     Ok(duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_a_scheme_a_host_and_perhaps_a_port() {
+        for good in ["https://portal.example.org", "http://localhost:8080", "https://[2001:db8::1]:8443"] {
+            assert_eq!(origin(good), Ok(good.to_owned()));
+        }
+        let bad = ["", "portal.example.org", "https://", "https://a/", "https://a b", "https://a;script-src *", "https://*", "'self'"];
+        for bad in bad {
+            assert!(origin(bad).is_err(), "{bad}");
+        }
+    }
 }

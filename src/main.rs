@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use roomkeeper::config::{Cli, Command, ControllerArgs, GatewayArgs};
+use roomkeeper::config::{Cli, Command, ControllerArgs};
 use roomkeeper::metrics::Metrics;
 use roomkeeper::{api, cluster, controller, gateway, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
@@ -38,8 +38,17 @@ async fn run(command: Command) -> Result<(), Box<dyn Error>> {
             let work = controller::run(cluster::client().await?, settings, metrics.clone(), shutdown()?);
             beside_metrics(work, metrics, metrics_addr).await
         }
-        Command::Gateway(GatewayArgs { listen, gateway_url, operator_namespace, metrics_addr }) => {
-            let settings = gateway::Settings { listen, operator_namespace, gateway_url };
+        Command::Gateway(args) => {
+            let metrics_addr = args.metrics_addr;
+            let settings = gateway::Settings {
+                listen: args.listen,
+                operator_namespace: args.operator_namespace,
+                gateway_url: args.gateway_url,
+                trusted_proxies: args.trusted_proxies,
+                frame_ancestors: args.frame_ancestors,
+                rate_limit_per_address: args.rate_limit_per_address,
+                longest_silence: gateway::LONGEST_SILENCE,
+            };
             let metrics = Metrics::default();
             let work = gateway::serve(cluster::client().await?, settings, metrics.clone(), shutdown()?);
             beside_metrics(work, metrics, metrics_addr).await

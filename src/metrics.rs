@@ -29,6 +29,7 @@ pub struct Metrics {
     left_behind: Counter,
     end_lag: Histogram,
     orphans: Family<ClassLabels, Gauge>,
+    joins: Family<ResultLabels, Counter>,
     connections: Gauge,
     signalling_refusals: Family<FailureLabels, Counter>,
     revocations: Histogram,
@@ -37,6 +38,11 @@ pub struct Metrics {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FailureLabels {
     reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabels {
+    result: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -65,7 +71,9 @@ impl Default for Metrics {
             "Sessions on the media server that belong to no Room, as of the last sweep",
             orphans.clone(),
         );
+        let joins = Family::<ResultLabels, Counter>::default();
         let connections = Gauge::default();
+        registry.register("joins", "Joins by how they ended", joins.clone());
         let signalling_refusals = Family::<FailureLabels, Counter>::default();
         let revocations = Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0]);
         registry.register("proxied_connections", "Signalling connections that go through this gateway now", connections.clone());
@@ -87,6 +95,7 @@ impl Default for Metrics {
             left_behind,
             end_lag,
             orphans,
+            joins,
             connections,
             signalling_refusals,
             revocations,
@@ -97,7 +106,17 @@ impl Default for Metrics {
 impl Metrics {
     /// The process can do its work.
     pub fn ready(&self) {
-        self.ready.store(true, Ordering::Relaxed);
+        self.set_ready(true);
+    }
+
+    /// Whether the process can do its work.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Relaxed);
+    }
+
+    /// A join ended like this, one of a closed list.
+    pub fn join_ended(&self, result: &'static str) {
+        self.joins.get_or_create(&ResultLabels { result }).inc();
     }
 
     /// A pass was finished.

@@ -130,6 +130,10 @@ impl Backend for Memory {
         good.then(|| holder.clone())
     }
 
+    fn hint(&self, _: &str, _: &[u8], _: Timestamp) -> Option<String> {
+        None
+    }
+
     async fn set_role(&self, session: &str, identity: &str, role: Role, display_name: &str) -> Result<(), Failure> {
         self.call(|sessions| {
             if let Some(seat) = sessions.get_mut(session).and_then(|seats| seats.get_mut(identity)) {

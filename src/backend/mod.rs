@@ -101,6 +101,10 @@ pub trait Backend: Send + Sync {
     /// media server itself made for somebody in the call. Says nothing about whether that person is still allowed there.
     fn holder(&self, token: &str, now: Timestamp) -> Option<Holder>;
 
+    /// The session that something happened in, if `authorization` shows that the media server itself sent this `body`. A hint
+    /// to look there, and nothing more: hints get lost, come late, and come again.
+    fn hint(&self, authorization: &str, body: &[u8], now: Timestamp) -> Option<String>;
+
     /// Gives a joined person a role and a display name, without reconnecting. Fine when the person is not there.
     async fn set_role(&self, session: &str, identity: &str, role: Role, display_name: &str) -> Result<(), Failure>;
 

@@ -3,14 +3,35 @@
 use std::fmt::Debug;
 use std::future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use kube::core::DeserializeGuard;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::store::Writer;
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
+
+/// Longest pause before a watch that broke is tried again: whoever lives from it must soon know again what is true.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
+/// The growing pauses of kube, up to [`LONGEST_PAUSE`].
+struct Backoff(DefaultBackoff);
+
+impl Iterator for Backoff {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.0.next().map(|pause| pause.min(LONGEST_PAUSE))
+    }
+}
+
+impl kube::runtime::utils::Backoff for Backoff {
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+}
 
 /// A watch as stream.
 pub type WatchStream<K> = Pin<Box<dyn Stream<Item = Result<Event<K>, watcher::Error>> + Send>>;
@@ -23,7 +44,7 @@ where
     K: Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
 {
     watcher(api, watcher::Config::default())
-        .default_backoff()
+        .backoff(Backoff(DefaultBackoff::default()))
         .filter_map(|event| future::ready(event.map(readable).transpose()))
         // Nobody here reads managed fields, and they are the larger half of a Room in memory.
         .modify(|object: &mut K| object.managed_fields_mut().clear())

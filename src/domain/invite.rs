@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 
 /// Keeps tokens that the same keys might sign for another purpose from passing as invites.
 const PURPOSE: &[u8] = b"roomkeeper.io/invite/v1";
+/// Keeps the decoy from passing as an invite, and its length, which is that of an ordinary one.
+const DECOY_PURPOSE: &[u8] = b"roomkeeper.io/decoy/v1";
+const DECOY_LENGTH: usize = 160;
 /// Longest invite that is looked at, in bytes: names and key id at their longest take less than 1 KiB.
 const MAX_LENGTH: usize = 2048;
 /// What entries of the Secret with the signing keys end in.
@@ -66,6 +69,8 @@ pub struct KeyRing {
     older: BTreeMap<String, Key>,
     newest_id: String,
     newest: Key,
+    /// A token that no key takes for an invite, verified in place of what is no token at all.
+    decoy: UntrustedToken<Public, V4>,
 }
 
 struct Key {
@@ -83,7 +88,9 @@ impl KeyRing {
             keys.insert(id.to_owned(), key);
         }
         let (newest_id, newest) = keys.pop_last().ok_or(KeyError::NoKeys)?;
-        Ok(Self { older: keys, newest_id, newest })
+        let decoy = PublicToken::sign(&newest.secret, &[0; DECOY_LENGTH], None, Some(DECOY_PURPOSE)).ok();
+        let decoy = decoy.and_then(|decoy| UntrustedToken::try_from(decoy.as_str()).ok()).ok_or(KeyError::Signing)?;
+        Ok(Self { older: keys, newest_id, newest, decoy })
     }
 
     /// Whether two rings hold the same keys under the same ids.
@@ -110,19 +117,24 @@ impl KeyRing {
     }
 
     /// Who the token is for, if one of the keys signed it.
+    ///
+    /// Whatever is wrong with a token, telling so costs the time of one signature, so that time tells nothing.
     pub fn verify(&self, token: &str) -> Result<Invite, InvalidInvite> {
-        if token.len() > MAX_LENGTH {
-            return Err(InvalidInvite);
-        }
-        let token = UntrustedToken::<Public, V4>::try_from(token).map_err(|_| InvalidInvite)?;
-        let footer: Footer = serde_json::from_slice(token.untrusted_footer()).map_err(|_| InvalidInvite)?;
-        let known = if footer.kid == self.newest_id { Some(&self.newest) } else { self.older.get(&footer.kid) };
-        // An unknown key id costs the same time as a wrong signature.
-        let verified = PublicToken::verify(&known.unwrap_or(&self.newest).public, &token, None, Some(PURPOSE));
+        let read = read(token);
+        let key = read.as_ref().and_then(|(_, id)| if *id == self.newest_id { Some(&self.newest) } else { self.older.get(id) });
+        let judged = read.as_ref().map_or(&self.decoy, |(token, _)| token);
+        let verified = PublicToken::verify(&key.unwrap_or(&self.newest).public, judged, None, Some(PURPOSE));
         let verified = verified.map_err(|_| InvalidInvite)?;
-        known.ok_or(InvalidInvite)?;
+        key.ok_or(InvalidInvite)?;
         serde_json::from_str(verified.payload()).map_err(|_| InvalidInvite)
     }
+}
+
+/// A token taken apart, with the id of the key that is said to have signed it.
+fn read(token: &str) -> Option<(UntrustedToken<Public, V4>, String)> {
+    let token = UntrustedToken::<Public, V4>::try_from(token).ok().filter(|_| token.len() <= MAX_LENGTH)?;
+    let footer: Footer = serde_json::from_slice(token.untrusted_footer()).ok()?;
+    Some((token, footer.kid))
 }
 
 impl Key {

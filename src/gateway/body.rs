@@ -31,6 +31,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Strict<T> {
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<Strict<T>, Problem> {
+    // A list would pass for an object whose fields come in order.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::bad_request("The body is not a JSON object.".into()));
+    }
     serde_json::from_slice(body).map(Strict).map_err(|error| Problem::bad_request(format!("The body cannot be read: {error}.")))
 }
 

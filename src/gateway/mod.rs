@@ -9,6 +9,10 @@ mod answer;
 mod body;
 mod clerk;
 mod connections;
+mod freshness;
+mod hooks;
+mod limits;
+mod listen;
 mod lobby;
 mod moderation;
 mod page;
@@ -25,10 +29,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::FromRef;
 use axum::http::header::{CACHE_CONTROL, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::{get, post};
 use jiff::Timestamp;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -36,8 +39,12 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use address::Trust;
 pub use clerk::{ApiClerk, Clerk};
 use connections::Connections;
+use freshness::Freshness;
+pub use freshness::LONGEST_SILENCE;
+use limits::Limits;
 pub use lobby::Lobby;
 pub use serve::{ServeError, Settings, serve};
 pub use signalling::{Upstream, UpstreamError};
@@ -59,21 +66,20 @@ pub struct Door {
     upstream: Upstream,
     clock: fn() -> Timestamp,
     metrics: Metrics,
+    limits: Arc<Limits>,
+    freshness: Freshness,
+    trust: Trust,
     /// The gateway's address as people reach it, where it was told.
     gateway_url: Option<Arc<str>>,
 }
 
-impl FromRef<Door> for Arc<Lobby> {
-    fn from_ref(door: &Door) -> Self {
-        door.lobby.clone()
-    }
-}
-
-/// The HTTP API. Every answer that is not a success is a problem of RFC 9457, whoever gave it.
-pub fn router(door: Door) -> Router {
+/// The HTTP API and the page, which these origins may show in a frame. Every answer that is not a success is a problem of RFC 9457, whoever gave it.
+pub fn router(door: &Door, frame_ancestors: &[String]) -> Router {
     let signalling = signalling::PATHS.into_iter().fold(Router::new(), |router, path| router.route(path, get(signalling::pass)));
     let classes = door.lobby.clone();
-    let page = page::routes("'none'", Arc::new(move || page::media_servers(classes.classes().iter().map(AsRef::as_ref))));
+    let framed_by = if frame_ancestors.is_empty() { "'none'".to_owned() } else { frame_ancestors.join(" ") };
+    let page = page::routes(&framed_by, Arc::new(move || page::media_servers(classes.classes().iter().map(AsRef::as_ref))));
+    let hooks = Router::new().route("/v1/hooks/livekit", post(hooks::livekit)).layer(RequestBodyLimitLayer::new(hooks::LONGEST_HINT));
     signalling
         .route("/v1/room", get(routes::room))
         .route("/v1/join", post(routes::join))
@@ -81,9 +87,12 @@ pub fn router(door: Door) -> Router {
         .route("/v1/participants/{identity}/remove", post(routes::remove))
         .route("/v1/end", post(routes::end))
         .route("/v1/guests", post(routes::add_guest))
-        .with_state(door)
-        .merge(page)
         .layer(RequestBodyLimitLayer::new(LONGEST_BODY))
+        .merge(hooks)
+        .with_state(door.clone())
+        .merge(page)
+        .layer(from_fn_with_state(door.clone(), freshness::required))
+        .layer(from_fn_with_state(door.clone(), limits::by_address))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST_REQUEST))
         .layer(CatchPanicLayer::custom(problem::of_panic))
         .layer(map_response(problem::of_every_error))

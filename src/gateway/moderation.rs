@@ -61,7 +61,7 @@ impl Lobby {
 
     /// Adds a person to the Room, who can join as soon as this returns.
     pub async fn add_guest(&self, invite: &Invite, display_name: Option<&str>, role: Role) -> Result<Added, Denial> {
-        let standing = self.presenter(invite, |permissions| permissions.add_people)?;
+        let standing = self.may_add_people(invite)?;
         match standing.ticket(0) {
             Ok(_) | Err(Refusal::TooEarly { .. }) => {}
             Err(refusal) => return Err(refusal.into()),
@@ -85,6 +85,11 @@ impl Lobby {
         }
         let invite = Invite { participant: identity.clone(), generation: 0, ..invite.clone() };
         Ok(Added { identity, display_name, role, invite: self.sign(&invite)? })
+    }
+
+    /// The holder of the invite, if the role allows to add people.
+    pub fn may_add_people(&self, invite: &Invite) -> Result<Standing, Denial> {
+        self.presenter(invite, |permissions| permissions.add_people)
     }
 
     fn guest(&self, standing: &Standing, display_name: String, role: Role) -> Result<RoomGuest, Denial> {

@@ -41,6 +41,13 @@ impl Problem {
     /// It cannot be done at this moment.
     pub const UNAVAILABLE: Self =
         Self::new("unavailable", StatusCode::SERVICE_UNAVAILABLE, "The call cannot be reached", "Try again in a moment.");
+    /// Somebody asks too often.
+    pub const TOO_MANY_REQUESTS: Self = Self::new(
+        "too-many-requests",
+        StatusCode::TOO_MANY_REQUESTS,
+        "This is too much at once",
+        "Wait as long as the header Retry-After says, and try again.",
+    );
     const INTERNAL: Self =
         Self::new("internal", StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here", "The fault is on the side of the server.");
 
@@ -66,9 +73,13 @@ impl Problem {
                 Self::new("method-not-allowed", status, "This method is not allowed", "The header Allow names the methods that are.")
             }
             StatusCode::PAYLOAD_TOO_LARGE => Self::new("too-large", status, "The request is too large", "A body has at most 4096 bytes."),
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-                Self::new("unsupported-media-type", status, "This type of body is not understood", "A body is application/json.")
-            }
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::new(
+                "unsupported-media-type",
+                status,
+                "This type of body is not read",
+                "A body is JSON, and says so: application/json.",
+            ),
+            StatusCode::TOO_MANY_REQUESTS => Self::TOO_MANY_REQUESTS,
             StatusCode::SERVICE_UNAVAILABLE => Self::UNAVAILABLE,
             status if status.is_client_error() => {
                 Self::new("bad-request", status, "The request cannot be understood", "Something about its form is wrong.")
@@ -132,7 +143,7 @@ impl IntoResponse for Problem {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response

@@ -1,24 +1,23 @@
 //! The resources of the API.
 
-use std::sync::Arc;
-
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
+use super::Door;
 use super::address::OwnAddress;
 use super::answer::GuestAnswer;
 use super::body::Strict;
-use super::lobby::{Denial, Joined, Lobby, View};
+use super::lobby::{Denial, Joined, View};
 use super::problem::Problem;
 use crate::api::Role;
 use crate::domain::Invite;
 use crate::telemetry::AUDIT;
 
 /// `GET /v1/room`: what the holder of an invite is told about the call.
-pub async fn room(State(lobby): State<Arc<Lobby>>, headers: HeaderMap) -> Result<View, Problem> {
-    let invite = lobby.invite(&headers)?;
-    let view = lobby.view(&invite).await;
+pub async fn room(State(door): State<Door>, headers: HeaderMap) -> Result<View, Problem> {
+    let invite = invite(&door, &headers)?;
+    let view = door.lobby.view(&invite).await;
     if let Err(Denial::Unavailable(cause)) = &view {
         tracing::info!(namespace = invite.namespace, room = invite.room, participant = invite.participant, cause, "view unavailable");
     }
@@ -35,37 +34,45 @@ pub struct JoinRequest {
 
 /// `POST /v1/join`: the way in.
 pub async fn join(
-    State(lobby): State<Arc<Lobby>>,
+    State(door): State<Door>,
     OwnAddress(address): OwnAddress,
     headers: HeaderMap,
     body: Result<Strict<JoinRequest>, Problem>,
 ) -> Result<Joined, Problem> {
-    let invite = lobby.invite(&headers).inspect_err(|denial| record("join", None, None, Some(denial)))?;
-    let Strict(JoinRequest { display_name }) = body?;
-    let joined = lobby.join(&invite, display_name.as_deref()).await;
-    let identity = joined.as_ref().ok().map(|joined| joined.identity.as_str());
-    record("join", Some(&invite), identity, joined.as_ref().err());
+    let joined = try_join(&door, &headers, body).await;
+    door.metrics.join_ended(joined.as_ref().err().map_or("joined", Problem::name));
     let mut joined = joined?;
     joined.admission.url.get_or_insert(address);
     Ok(joined)
 }
 
+async fn try_join(door: &Door, headers: &HeaderMap, body: Result<Strict<JoinRequest>, Problem>) -> Result<Joined, Problem> {
+    let invite = invite(door, headers).inspect_err(|problem| refused("join", None, problem, None))?;
+    let Strict(JoinRequest { display_name }) = body.inspect_err(|problem| refused("join", Some(&invite), problem, None))?;
+    let joined = door.lobby.join(&invite, display_name.as_deref()).await;
+    if let Ok(Joined { identity, .. }) = &joined {
+        let Invite { namespace, room, .. } = &invite;
+        tracing::info!(target: AUDIT, event = "join", namespace, room, participant = identity, result = "joined");
+    }
+    told("join", &invite, joined)
+}
+
 /// `POST /v1/participants/{identity}/mute`, for Presenters.
-pub async fn mute(State(lobby): State<Arc<Lobby>>, Path(identity): Path<String>, headers: HeaderMap) -> Result<StatusCode, Problem> {
-    let invite = lobby.invite(&headers)?;
-    done("mute", &invite, lobby.mute(&invite, &identity).await)
+pub async fn mute(State(door): State<Door>, Path(identity): Path<String>, headers: HeaderMap) -> Result<StatusCode, Problem> {
+    let invite = invite(&door, &headers)?;
+    told("mute", &invite, door.lobby.mute(&invite, &identity).await).map(|()| StatusCode::NO_CONTENT)
 }
 
 /// `POST /v1/participants/{identity}/remove`, for Presenters.
-pub async fn remove(State(lobby): State<Arc<Lobby>>, Path(identity): Path<String>, headers: HeaderMap) -> Result<StatusCode, Problem> {
-    let invite = lobby.invite(&headers)?;
-    done("remove", &invite, lobby.remove(&invite, &identity).await)
+pub async fn remove(State(door): State<Door>, Path(identity): Path<String>, headers: HeaderMap) -> Result<StatusCode, Problem> {
+    let invite = invite(&door, &headers)?;
+    told("remove", &invite, door.lobby.remove(&invite, &identity).await).map(|()| StatusCode::NO_CONTENT)
 }
 
 /// `POST /v1/end`, for Presenters.
-pub async fn end(State(lobby): State<Arc<Lobby>>, headers: HeaderMap) -> Result<StatusCode, Problem> {
-    let invite = lobby.invite(&headers)?;
-    done("end", &invite, lobby.end(&invite).await)
+pub async fn end(State(door): State<Door>, headers: HeaderMap) -> Result<StatusCode, Problem> {
+    let invite = invite(&door, &headers)?;
+    told("end", &invite, door.lobby.end(&invite).await).map(|()| StatusCode::NO_CONTENT)
 }
 
 /// Body of `POST /v1/guests`.
@@ -81,38 +88,41 @@ pub struct GuestRequest {
 
 /// `POST /v1/guests`, for Presenters: adds a person, and answers with the join link.
 pub async fn add_guest(
-    State(lobby): State<Arc<Lobby>>,
+    State(door): State<Door>,
     OwnAddress(address): OwnAddress,
     headers: HeaderMap,
     body: Result<Strict<GuestRequest>, Problem>,
 ) -> Result<GuestAnswer, Problem> {
-    let invite = lobby.invite(&headers)?;
+    let invite = invite(&door, &headers)?;
     let added = match body {
-        Ok(Strict(GuestRequest { display_name, role })) => lobby.add_guest(&invite, display_name.as_deref(), role).await,
-        Err(problem) => Err(Denial::Malformed(problem)),
+        Ok(Strict(GuestRequest { display_name, role })) => door.lobby.add_guest(&invite, display_name.as_deref(), role).await,
+        // Whoever may not add people is told that, whatever they sent.
+        Err(problem) => Err(door.lobby.may_add_people(&invite).err().unwrap_or(Denial::Malformed(problem))),
     };
-    if let Err(denial) = &added {
-        record("add guest", Some(&invite), None, Some(denial));
-    }
-    Ok(GuestAnswer::new(added?, &address.replacen("ws", "http", 1)))
+    Ok(GuestAnswer::new(told("add guest", &invite, added)?, &address.replacen("ws", "http", 1)))
 }
 
-/// The answer to a verb that gives nothing back. A refusal is recorded; what was done has been already.
-fn done(verb: &str, invite: &Invite, outcome: Result<(), Denial>) -> Result<StatusCode, Problem> {
-    if let Err(denial) = &outcome {
-        record(verb, Some(invite), None, Some(denial));
-    }
-    outcome?;
-    Ok(StatusCode::NO_CONTENT)
+/// The invite of a request: genuine, and not used too often.
+fn invite(door: &Door, headers: &HeaderMap) -> Result<Invite, Problem> {
+    let invite = door.lobby.invite(headers)?;
+    door.limits.count(&invite)?;
+    Ok(invite)
 }
 
-/// Writes down how a request ended. Names come from signed invites only; invite and media token never get here.
-fn record(event: &str, invite: Option<&Invite>, identity: Option<&str>, denial: Option<&Denial>) {
+/// What came of a request; a refusal is written down.
+fn told<T>(event: &str, invite: &Invite, outcome: Result<T, Denial>) -> Result<T, Problem> {
+    outcome.map_err(|denial| {
+        let problem = Problem::from(&denial);
+        let cause = if let Denial::Unavailable(cause) = &denial { Some(cause.as_str()) } else { None };
+        refused(event, Some(invite), &problem, cause);
+        problem
+    })
+}
+
+/// Writes down a refusal. Names come from signed invites only; invite and media token never get here.
+fn refused(event: &str, invite: Option<&Invite>, problem: &Problem, cause: Option<&str>) {
     let namespace = invite.map(|invite| invite.namespace.as_str());
     let room = invite.map(|invite| invite.room.as_str());
-    let participant = identity.or_else(|| invite.map(|invite| invite.participant.as_str()));
-    let problem = denial.map(Problem::from);
-    let result = problem.as_ref().map_or("joined", Problem::name);
-    let cause = if let Some(Denial::Unavailable(cause)) = denial { Some(cause.as_str()) } else { None };
-    tracing::info!(target: AUDIT, event, namespace, room, participant, result, cause);
+    let participant = invite.map(|invite| invite.participant.as_str());
+    tracing::info!(target: AUDIT, event, namespace, room, participant, result = problem.name(), cause);
 }

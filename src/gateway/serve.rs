@@ -3,9 +3,13 @@
 use std::collections::HashMap;
 use std::future::{Future, ready};
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt, stream};
+use ipnet::IpNet;
+use kube::api::ListParams;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::Event;
 use kube::{Api, Client};
@@ -13,7 +17,11 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::address::Trust;
 use super::connections::Connections;
+use super::freshness::Freshness;
+use super::limits::Limits;
+use super::listen::listen;
 use super::{ApiClerk, Door, Lobby, Upstream, UpstreamError, router};
 use crate::api::{Room, RoomClass, RoomGuest};
 use crate::backend::Registry;
@@ -30,6 +38,14 @@ pub struct Settings {
     pub operator_namespace: String,
     /// Address of the gateway as people reach it; where requests say that they came to, if not set.
     pub gateway_url: Option<String>,
+    /// Networks of proxies that say truly where requests come from.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Origins that may show the page in a frame.
+    pub frame_ancestors: Vec<String>,
+    /// Requests a second from one address.
+    pub rate_limit_per_address: NonZeroU32,
+    /// How long the gateway goes by what it knew when the API server does not answer.
+    pub longest_silence: Duration,
 }
 
 /// Why the gateway could not start.
@@ -49,9 +65,6 @@ pub enum ServeError {
     /// Media servers cannot be reached.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
-    /// The server ended.
-    #[error("the server ended: {0}")]
-    Serve(std::io::Error),
 }
 
 /// Serves until `shutdown`, then lets the requests under way finish.
@@ -64,7 +77,15 @@ pub async fn serve(
     metrics: Metrics,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let Settings { listen: address, operator_namespace, gateway_url } = settings;
+    let Settings {
+        listen: address,
+        operator_namespace,
+        gateway_url,
+        trusted_proxies,
+        rate_limit_per_address,
+        frame_ancestors,
+        longest_silence,
+    } = settings;
     let backends = Arc::new(Registry::default());
     let mut watches = JoinSet::new();
     let (rooms, room_writer) = reflector::store::<Room>();
@@ -74,33 +95,53 @@ pub async fn serve(
     let (secrets, secret_changes) = watch_own_secrets(client.clone(), &operator_namespace);
     let room_changes = cluster::watch(Api::all(client.clone()), room_writer);
     let guest_changes = cluster::watch(Api::all(client.clone()), guest_writer);
-    let class_changes = cluster::watch(Api::all(client), class_writer).map(|_| ());
+    let class_changes = cluster::watch(Api::all(client.clone()), class_writer).map(|_| ());
     let connections = Arc::new(Connections::new(clock::now, metrics.clone()));
-    let (changed, change) = mpsc::unbounded_channel();
-    let class_changed = changed.clone();
+    let (sender, news) = mpsc::unbounded_channel();
+    let class_news = sender.clone();
     let changes_of_calls = stream::select(
         room_changes.filter_map(|event| ready(event.ok().and_then(|event| Change::of(event, ObjectRef::from_obj)))),
         guest_changes.filter_map(|event| ready(event.ok().and_then(|event| Change::of(event, room_of)))),
     );
     watches.spawn(changes_of_calls.for_each(move |change| {
         // Nobody listens until the lobby is open, and nobody is connected before that either.
-        let _ = changed.send(change);
+        let _ = sender.send(change);
         ready(())
     }));
-    let changes = stream::select(class_changes, secret_changes);
-    watches.spawn(keep(changes, backends.clone(), classes.clone(), secrets.clone(), class_changed));
+    let recipe_changes = stream::select(class_changes, secret_changes);
+    watches.spawn(keep(recipe_changes, backends.clone(), classes.clone(), secrets.clone(), class_news));
     secrets.ready().await?;
     let lobby = Arc::new(Lobby::open(rooms, guests, classes, secrets.keys.clone(), backends.clone(), clerk, clock::now).await?);
-    watches.spawn(guard(change, connections.clone(), lobby.clone()));
+    watches.spawn(guard(news, connections.clone(), lobby.clone()));
     watches.spawn(connections.clone().keep_time(lobby.clone()));
     let upstream = Upstream::new()?;
-    let gateway_url = gateway_url.map(Into::into);
-    let door = Door { lobby, backends, connections, upstream, clock: clock::now, metrics: metrics.clone(), gateway_url };
+    let freshness = Freshness::default();
+    let probes = metrics.clone();
+    let asking = move || answers(client.clone());
+    watches.spawn(freshness.clone().keep(longest_silence, asking, move |stale| probes.set_ready(!stale)));
+    let door = Door {
+        lobby,
+        backends,
+        connections,
+        upstream,
+        clock: clock::now,
+        metrics: metrics.clone(),
+        limits: Arc::new(Limits::new(rate_limit_per_address)),
+        freshness,
+        trust: Trust::new(&trusted_proxies),
+        gateway_url: gateway_url.map(Into::into),
+    };
     let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
     metrics.ready();
     tracing::info!(%address, "the gateway has started");
-    let served = axum::serve(listener, router(door)).with_graceful_shutdown(shutdown);
-    served.await.map_err(ServeError::Serve)
+    let trust = door.trust.clone();
+    listen(listener, router(&door, &frame_ancestors), trust, shutdown).await;
+    Ok(())
+}
+
+/// Whether the API server answers a small question, one that the account may ask.
+async fn answers(client: Client) -> bool {
+    Api::<RoomClass>::all(client).list(&ListParams::default().limit(1)).await.is_ok()
 }
 
 /// What may have put somebody out.
@@ -143,13 +184,13 @@ async fn keep(
     backends: Arc<Registry>,
     classes: Store<RoomClass>,
     secrets: OwnSecrets,
-    changed: mpsc::UnboundedSender<Change>,
+    news: mpsc::UnboundedSender<Change>,
 ) {
     let mut known = HashMap::new();
     let mut changes = std::pin::pin!(changes);
     while changes.next().await.is_some() {
         keep_backends(&backends, &classes, &secrets, &mut known);
         // Nobody listens when the gateway ends.
-        let _ = changed.send(Change::Everything);
+        let _ = news.send(Change::Everything);
     }
 }

@@ -83,6 +83,14 @@ impl Lobby {
         self.stand_in(&room, |guests| recognize(&room, guests, &holder.identity, holder.generation))
     }
 
+    /// The Room whose session this is, or may be, and the name of its class.
+    pub fn room_of(&self, session: &str) -> Option<(ObjectRef<Room>, String)> {
+        let room = self.rooms.find(|room| is_session_of(room, session))?;
+        let guests = guests_of(&room, self.guests.state());
+        let class = self.accepted(&room, &guests).ok()?.class;
+        Some((ObjectRef::from_obj(room.as_ref()), class))
+    }
+
     /// Who of the people in a Room's call may not stay there as things stand, and when the call ends for all of them.
     ///
     /// While the Room is not accepted nobody is put out: only the end of the window last in force comes all the same.
@@ -140,10 +148,12 @@ fn names(recorded: Option<&SessionStatus>) -> Vec<String> {
     recorded.into_iter().flat_map(|session| [Some(session.id.clone()), next(session)]).flatten().collect()
 }
 
-/// Whether a session is, or may be, that of a Room. Cheap for all other Rooms, because their UIDs are not in its name.
+/// Whether a session is, or may be, that of a Room.
 fn is_session_of(room: &Room, session: &str) -> bool {
-    let named = room.metadata.uid.as_deref().is_some_and(|uid| session.contains(uid));
-    named && names(room.status.as_ref().and_then(RoomStatus::live_session)).iter().any(|name| name == session)
+    let Some(recorded) = room.status.as_ref().and_then(RoomStatus::live_session) else { return false };
+    // For nearly all Rooms this says no, at no cost: their names differ before the epoch.
+    let stem = recorded.id.trim_end_matches(|character: char| character.is_ascii_digit());
+    session.starts_with(stem) && names(Some(recorded)).iter().any(|name| name == session)
 }
 
 /// Whether the window that was last in force is over.

@@ -112,7 +112,6 @@ fn only_a_token_for_joining_a_room_and_nothing_else_has_a_holder() {
     assert_eq!(holder(joins.clone()), Some(expected));
     for refused in [
         VideoGrants { room_join: false, ..joins.clone() },
-        VideoGrants { room: String::new(), ..joins.clone() },
         VideoGrants { room_admin: true, ..joins.clone() },
         VideoGrants { room_create: true, ..joins.clone() },
         VideoGrants { room_list: true, ..joins.clone() },

@@ -7,6 +7,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bad_input;
+mod hooks;
+mod limits;
+mod outage;
 mod revocation;
 mod signalling;
 mod wire;

@@ -46,7 +46,7 @@ pub struct Cluster {
     admin_kubeconfig: PathBuf,
     // In the order in which they end.
     _controllers: Leashed,
-    _api_server: Leashed,
+    api_server: Leashed,
     _etcd: Leashed,
 }
 
@@ -63,8 +63,7 @@ impl Cluster {
         let (api_server, url) = start_api_server(&directory, &etcd_url, &admin_token).await;
         let kubeconfig = write_kubeconfig(&directory, &url, "admin", &admin_token);
         let controllers = start_controllers(&directory, &kubeconfig);
-        let cluster =
-            Self { directory, url, admin_kubeconfig: kubeconfig, _controllers: controllers, _api_server: api_server, _etcd: etcd };
+        let cluster = Self { directory, url, admin_kubeconfig: kubeconfig, _controllers: controllers, api_server, _etcd: etcd };
         install(&cluster.admin().await, &cluster.admin_kubeconfig()).await;
         cluster
     }
@@ -96,6 +95,11 @@ impl Cluster {
     pub async fn account_kubeconfig(&self, account: &str) -> PathBuf {
         let token = account_token(&self.admin().await, account).await;
         write_kubeconfig(&self.directory, &self.url, account, &token)
+    }
+
+    /// Sends the API server a signal, such as `STOP`.
+    pub fn signal_api_server(&mut self, signal: &str) {
+        self.api_server.signal(signal);
     }
 
     /// Runs kubectl with all rights, with `input` as its standard input.

@@ -31,6 +31,8 @@ pub struct Options {
     pub api_key: String,
     /// The API secret.
     pub api_secret: String,
+    /// Where it sends its webhooks.
+    pub webhook: Option<String>,
 }
 
 impl Default for Options {
@@ -40,6 +42,7 @@ impl Default for Options {
             port: None,
             api_key: "roomkeeper-tests".to_owned(),
             api_secret: "a secret that only tests know, of 32 characters".to_owned(),
+            webhook: None,
         }
     }
 }
@@ -105,6 +108,7 @@ async fn launch(options: &Options, port: u16) -> Result<Leashed, String> {
         },
         "keys": { &options.api_key: options.api_secret },
         "room": { "auto_create": options.auto_create },
+        "webhook": { "api_key": &options.api_key, "urls": options.webhook.iter().collect::<Vec<_>>() },
     });
     let mut command = Command::new(tool("livekit-server"));
     // JSON is YAML too.

@@ -30,7 +30,13 @@ impl Role {
 
     /// Starts a gateway and waits until it is ready.
     pub async fn gateway(kubeconfig: &Path, port: u16) -> Self {
-        Self::start("gateway", kubeconfig, &["--listen", &format!("127.0.0.1:{port}")], port).await
+        Self::gateway_with(kubeconfig, port, &[]).await
+    }
+
+    /// The same with more flags.
+    pub async fn gateway_with(kubeconfig: &Path, port: u16, flags: &[&str]) -> Self {
+        let listen = format!("127.0.0.1:{port}");
+        Self::start("gateway", kubeconfig, &[&["--listen", listen.as_str()], flags].concat(), port).await
     }
 
     async fn start(role: &str, kubeconfig: &Path, arguments: &[&str], port: u16) -> Self {

@@ -4,6 +4,7 @@ mod failures;
 mod permissions;
 mod probe;
 mod token;
+mod webhook;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -151,6 +152,10 @@ impl Backend for LiveKit {
 
     fn holder(&self, token: &str, now: Timestamp) -> Option<Holder> {
         self.signer.holder(token, now)
+    }
+
+    fn hint(&self, authorization: &str, body: &[u8], now: Timestamp) -> Option<String> {
+        self.signer.signed(authorization, body, now).then(|| webhook::room(body))?
     }
 
     async fn set_role(&self, session: &str, identity: &str, role: Role, display_name: &str) -> Result<(), Failure> {

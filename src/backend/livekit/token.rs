@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
 use jiff::{SignedDuration, Timestamp};
 use livekit_protocol::TrackSource;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 use super::{GENERATION, Holder, permissions};
 use crate::api::Reason;
@@ -42,12 +42,15 @@ struct Header {
 #[derive(Deserialize)]
 struct Claims {
     iss: String,
+    #[serde(default)]
     sub: String,
     nbf: Option<i64>,
     exp: i64,
     #[serde(default)]
     attributes: HashMap<String, String>,
-    video: Grants,
+    video: Option<Grants>,
+    #[serde(default)]
+    sha256: String,
 }
 
 #[derive(Deserialize)]
@@ -76,16 +79,28 @@ impl Signer {
     /// Who holds a token that was signed with these credentials, here or by LiveKit, if it is good at `now` for joining a
     /// room and for nothing else.
     pub(super) fn holder(&self, token: &str, now: Timestamp) -> Option<Holder> {
-        let Claims { iss, sub, nbf, exp, attributes, video } = serde_json::from_slice(&self.verified(token)?).ok()?;
-        let Grants { room_join, room, others } = video;
-        let good = now >= Timestamp::from_second(nbf.unwrap_or_default()).ok()?.checked_sub(LEEWAY).ok()?
-            && now < Timestamp::from_second(exp).ok()?.checked_add(LEEWAY).ok()?;
+        let Claims { sub, attributes, video, .. } = self.claims_of(token, now)?;
+        let Grants { room_join, room, others } = video?;
         let joins_only = room_join && others.iter().all(|(grant, value)| ORDINARY.contains(&grant.as_str()) || *value != Value::Bool(true));
-        if iss != self.api_key || sub.is_empty() || room.is_empty() || !good || !joins_only {
+        if sub.is_empty() || room.is_empty() || !joins_only {
             return None;
         }
         let generation = attributes.get(GENERATION).and_then(|generation| generation.parse().ok());
         Some(Holder { session: room, identity: sub, generation })
+    }
+
+    /// Whether `authorization` is a token that is good at `now` and names the digest of `body`.
+    pub(super) fn signed(&self, authorization: &str, body: &[u8], now: Timestamp) -> bool {
+        let named = self.claims_of(authorization, now).and_then(|claims| STANDARD.decode(claims.sha256).ok());
+        named.is_some_and(|named| named == Sha256::digest(body).as_slice())
+    }
+
+    /// The claims of a token that was signed with these credentials and is good at `now`.
+    fn claims_of(&self, token: &str, now: Timestamp) -> Option<Claims> {
+        let claims: Claims = serde_json::from_slice(&self.verified(token)?).ok()?;
+        let good = now >= Timestamp::from_second(claims.nbf.unwrap_or_default()).ok()?.checked_sub(LEEWAY).ok()?
+            && now < Timestamp::from_second(claims.exp).ok()?.checked_add(LEEWAY).ok()?;
+        (good && claims.iss == self.api_key).then_some(claims)
     }
 
     /// The claims of a token, if its signature is right.

@@ -55,10 +55,11 @@ async fn a_body_of_more_than_4096_bytes_is_refused_whether_its_length_is_announc
     let world = World::new().await;
     let authorization = format!("Bearer {}", world.sign(&invite("att")));
     for (length, expected) in [(4096, 200), (4097, 413)] {
-        let body = format!("{:length$}", "{}").into_bytes();
-        let announced = Request::post("/v1/join").header("content-length", length).body(Body::from(body.clone()));
-        let chunks = stream::iter(body.chunks(100).map(|chunk| Ok::<_, std::io::Error>(Chunk::copy_from_slice(chunk))).collect::<Vec<_>>());
-        let chunked = Request::post("/v1/join").body(Body::from_stream(chunks));
+        let body = [vec![b' '; length - 2], b"{}".to_vec()].concat();
+        let chunks: Vec<_> = body.chunks(100).map(|chunk| Ok::<_, std::io::Error>(Chunk::copy_from_slice(chunk))).collect();
+        let request = || Request::post("/v1/join").header("content-type", "application/json; charset=utf-8");
+        let announced = request().header("content-length", length).body(Body::from(body));
+        let chunked = request().body(Body::from_stream(stream::iter(chunks)));
         for mut request in [announced.unwrap(), chunked.unwrap()] {
             request.headers_mut().insert(AUTHORIZATION, authorization.parse().unwrap());
             request.headers_mut().insert("content-type", "application/json".parse().unwrap());
@@ -88,4 +89,52 @@ async fn a_panic_costs_one_request_and_tells_nothing() {
     assert_eq!(answer.problem(), problem(500, "internal"));
     assert!(!String::from_utf8_lossy(&answer.body).contains(MEDIA_TOKEN));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
+}
+
+#[tokio::test]
+async fn a_body_is_json_with_known_fields_and_says_so_or_is_refused() {
+    let world = World::new().await;
+    let authorization = format!("Bearer {}", world.sign(&invite("att")));
+    let json = Some("application/json");
+    for (content_type, body, expected) in [
+        (None, "", 200),
+        (json, "", 200),
+        (json, "{}", 200),
+        (Some("Application/JSON;charset=utf-8"), " {} ", 200),
+        (json, "{", 400),
+        (json, "[]", 400),
+        (json, "\"text\"", 400),
+        (json, "{\"unknown\": 1}", 400),
+        (json, "{} {}", 400),
+        (json, "\u{feff}{}", 400),
+        (None, "{}", 415),
+        (Some("text/plain"), "{}", 415),
+        (Some("application/x-www-form-urlencoded"), "a=b", 415),
+        (Some("application/json-seq"), "{}", 415),
+    ] {
+        let mut request = Request::post("/v1/join").header(AUTHORIZATION, &authorization);
+        if let Some(content_type) = content_type {
+            request = request.header("content-type", content_type);
+        }
+        let answer = received(world.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap()).await;
+        assert_eq!(answer.status, expected, "{content_type:?} {body}");
+        match expected {
+            400 => assert_eq!(answer.problem(), problem(400, "bad-request")),
+            415 => assert_eq!(answer.problem(), problem(415, "unsupported-media-type")),
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_asks_too_often_by_one_invite_is_told_to_wait_and_nobody_else_is() {
+    let world = World::new().await;
+    let mut answers = Vec::new();
+    for _ in 0..61 {
+        answers.push(world.view("att").await);
+    }
+    let refused = answers.iter().find(|answer| answer.status == 429).expect("one too many");
+    assert_eq!(refused.problem(), problem(429, "too-many-requests"));
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(world.view("col").await.status, 200);
 }

@@ -101,6 +101,16 @@ async fn neither_invites_nor_media_tokens_are_ever_logged_however_much_is_logged
         }
     }
     set_clock(NOON);
+    for path in ["/rtc", "/rtc/v1", "/rtc/validate", "/rtc/v1/validate"] {
+        let (address, served) = signalling::quoting_server(401).await;
+        *world.stage.upstream.lock().unwrap() = Some(address);
+        for holder in ["mallory", "att"] {
+            let query = format!("access_token={MEDIA_TOKEN}/{SESSION}/{holder}&sdk=js");
+            assert!(signalling::connect(&world, path, &query).await.status.is_client_error());
+        }
+        assert!(served.await.unwrap().contains(MEDIA_TOKEN), "the server saw the token");
+    }
+    *world.stage.upstream.lock().unwrap() = None;
     for mood in [Mood::Failing, Mood::Unable, Mood::Panicking] {
         world.stage.set_mood(mood);
         assert!(world.join("att").await.status.is_server_error());

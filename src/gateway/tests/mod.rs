@@ -10,6 +10,7 @@ mod moderating;
 mod on_demand;
 mod page;
 mod refusals;
+mod signalling;
 mod viewing;
 
 use std::cell::Cell;
@@ -28,7 +29,10 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
+use super::address::Trust;
 use super::connections::Connections;
+use super::freshness::Freshness;
+use super::limits::{self, Limits};
 use super::{Clerk, Door, Lobby, Upstream, router};
 use crate::api::{Reason, Role, Room, RoomClass, RoomGuest};
 use crate::backend::{Admission, Backend, Capabilities, Holder, Registry, Sighting, Signalling};
@@ -179,9 +183,12 @@ impl World {
             upstream: Upstream::new().unwrap(),
             clock: || NOW.get(),
             metrics,
+            limits: Arc::new(Limits::new(limits::PER_ADDRESS)),
+            freshness: Freshness::default(),
+            trust: Trust::default(),
             gateway_url: Some("https://meet.test".into()),
         };
-        Self { rooms, classes, keys, stage, backends, clerk, router: router(door) }
+        Self { rooms, classes, keys, stage, backends, clerk, router: router(&door, &[]) }
     }
 
     fn apply(&mut self, room: Value) {
@@ -264,6 +271,8 @@ struct Stage {
     mood: Mutex<Mood>,
     /// What it was told to do to people and sessions.
     deeds: Mutex<Vec<String>>,
+    /// Where its signalling is passed on to, if it is.
+    upstream: Mutex<Option<String>>,
 }
 
 #[derive(Default)]
@@ -354,14 +363,23 @@ impl Backend for Stage {
             return Err(failure());
         }
         let token = format!("{MEDIA_TOKEN}/{session}/{}/{:?}/{}/{}", ticket.identity, ticket.role, ticket.not_before, ticket.expires_at);
-        Ok(Admission { url: Some("wss://media.test".into()), token })
+        let url = self.upstream.lock().unwrap().is_none().then(|| "wss://media.test".to_owned());
+        Ok(Admission { url, token })
     }
 
     fn signalling(&self) -> Signalling {
-        Signalling::Direct
+        let upstream = self.upstream.lock().unwrap().clone();
+        upstream.map_or(Signalling::Direct, |upstream| Signalling::Proxied { upstream })
     }
 
-    fn holder(&self, _: &str, _: Timestamp) -> Option<Holder> {
+    /// Takes what it has minted itself.
+    fn holder(&self, token: &str, _: Timestamp) -> Option<Holder> {
+        let mut parts = token.strip_prefix(MEDIA_TOKEN)?.strip_prefix('/')?.split('/');
+        let (session, identity) = (parts.next()?.to_owned(), parts.next()?.to_owned());
+        Some(Holder { session, identity, generation: Some(0) })
+    }
+
+    fn hint(&self, _: &str, _: &[u8], _: Timestamp) -> Option<String> {
         None
     }
 

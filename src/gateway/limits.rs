@@ -1,0 +1,135 @@
+//! How often somebody may ask: by address, before anything else is looked at, and by invite, once it is known to be genuine.
+
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use super::Door;
+use super::address::{ClientAddress, network};
+use super::problem::Problem;
+use crate::api::LINK_SUBJECT;
+use crate::domain::Invite;
+
+/// Requests a second from one address, unless told otherwise: behind one may be an office of 350 people who all join at nine.
+#[cfg(test)]
+pub const PER_ADDRESS: NonZeroU32 = NonZeroU32::new(200).unwrap();
+/// How many seconds' worth of requests may come at once.
+const BURST_SECONDS: u32 = 10;
+/// Requests a second with one invite, and how many may come at once. The page asks every ten seconds; somebody may have it
+/// open on several devices, or reload it in despair.
+const PER_INVITE: NonZeroU32 = NonZeroU32::new(2).unwrap();
+const INVITE_BURST: NonZeroU32 = NonZeroU32::new(60).unwrap();
+/// The same for a shared link, which everybody in a call may have.
+const PER_LINK: NonZeroU32 = NonZeroU32::new(100).unwrap();
+const LINK_BURST: NonZeroU32 = NonZeroU32::new(1000).unwrap();
+/// Most addresses, and most invites, that are remembered. Whoever comes when there are more shares one limit.
+const MOST_KEYS: usize = 50_000;
+
+/// The limits of the door.
+pub struct Limits {
+    addresses: Bounded<IpAddr>,
+    invites: Bounded<Option<(String, String, String)>>,
+    links: Bounded<Option<(String, String)>>,
+}
+
+impl Limits {
+    /// Limits with this many requests a second from one address.
+    pub fn new(per_address: NonZeroU32) -> Self {
+        let burst = per_address.saturating_mul(NonZeroU32::new(BURST_SECONDS).unwrap_or(NonZeroU32::MIN));
+        Self {
+            addresses: Bounded::new(Quota::per_second(per_address).allow_burst(burst), IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
+            invites: Bounded::new(Quota::per_second(PER_INVITE).allow_burst(INVITE_BURST), None),
+            links: Bounded::new(Quota::per_second(PER_LINK).allow_burst(LINK_BURST), None),
+        }
+    }
+
+    /// Counts one use of a genuine invite.
+    pub fn count(&self, invite: &Invite) -> Result<(), Problem> {
+        let Invite { namespace, room, participant, .. } = invite;
+        if participant == LINK_SUBJECT {
+            return self.links.count(&Some((namespace.clone(), room.clone())));
+        }
+        self.invites.count(&Some((namespace.clone(), room.clone(), participant.clone())))
+    }
+}
+
+/// A limit per key, in bounded memory.
+struct Bounded<K: Hash + Eq + Clone> {
+    limiter: DefaultKeyedRateLimiter<K>,
+    /// Whose limit is shared by all who come when too many are remembered.
+    others: K,
+}
+
+impl<K: Hash + Eq + Clone> Bounded<K> {
+    fn new(quota: Quota, others: K) -> Self {
+        Self { limiter: RateLimiter::hashmap(quota), others }
+    }
+
+    fn count(&self, key: &K) -> Result<(), Problem> {
+        if self.limiter.len() >= MOST_KEYS {
+            self.limiter.retain_recent();
+            self.limiter.shrink_to_fit();
+        }
+        let key = if self.limiter.len() >= MOST_KEYS { &self.others } else { key };
+        self.limiter.check_key(key).map_err(|_| Problem::TOO_MANY_REQUESTS)
+    }
+}
+
+/// Refuses who asks too often from one address. The page itself costs nothing and is not counted.
+pub async fn by_address(State(door): State<Door>, ClientAddress(address): ClientAddress, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let counts = path.starts_with("/v1/") || path.starts_with("/rtc");
+    match if counts { door.limits.addresses.count(&network(address)) } else { Ok(()) } {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn invite(participant: usize) -> Invite {
+        let name = participant.to_string();
+        Invite { namespace: "team".into(), room: "standup".into(), id: "id".into(), participant: name, generation: 0 }
+    }
+
+    #[test]
+    fn an_invite_may_be_used_sixty_times_at_once_and_no_other_pays_for_it() {
+        let limits = Limits::new(PER_ADDRESS);
+        assert!((0..60).all(|_| limits.count(&invite(1)).is_ok()));
+        assert_eq!(limits.count(&invite(1)), Err(Problem::TOO_MANY_REQUESTS));
+        assert_eq!(limits.count(&invite(2)), Ok(()));
+    }
+
+    #[test]
+    fn a_shared_link_may_be_used_by_everybody_in_a_call_and_has_a_limit_too() {
+        let limits = Limits::new(PER_ADDRESS);
+        let link = Invite { participant: LINK_SUBJECT.to_owned(), ..invite(1) };
+        assert!((0..1000).all(|_| limits.count(&link).is_ok()));
+        assert!((0..100).any(|_| limits.count(&link).is_err()));
+    }
+
+    #[test]
+    fn an_office_may_join_at_once_and_no_other_address_pays_for_it() {
+        let limits = Limits::new(PER_ADDRESS);
+        let count = |address: &str| limits.addresses.count(&address.parse().unwrap());
+        assert!((0..2000).all(|_| count("198.51.100.1").is_ok()));
+        assert!((0..100).any(|_| count("198.51.100.1").is_err()));
+        assert_eq!(count("198.51.100.2"), Ok(()));
+    }
+
+    #[test]
+    fn memory_stays_bounded_however_many_come() {
+        let limits = Limits::new(PER_ADDRESS);
+        for number in 0..MOST_KEYS * 2 {
+            let _ = limits.count(&invite(number));
+        }
+        assert!(limits.invites.limiter.len() <= MOST_KEYS + 1);
+    }
+}

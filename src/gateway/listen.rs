@@ -1,0 +1,172 @@
+//! The listener: as many connections as the machine and fairness allow, and no patience with slow senders.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::address::{Trust, network};
+
+/// How long a client may take for the head of a request, and how long a connection may wait for its next one.
+const SLOWEST_HEAD: Duration = Duration::from_secs(10);
+/// Longest head of a request, in bytes: an invite or a media token takes up to 4 KiB, LiveKit's description of a client, which
+/// comes in the query, a few more.
+const LONGEST_HEAD: usize = 32 * 1024;
+/// Most headers of a request.
+const MOST_HEADERS: usize = 64;
+/// Most connections from one address: an office of 350 people behind one address, each with a signalling connection and four
+/// that their browser keeps open for the page.
+const MOST_PER_ADDRESS: usize = 350 * 5;
+/// File descriptors that are left for everything that is no client: the API server, files, the probes.
+const RESERVED: u64 = 128;
+/// Pause when the system has nothing left to accept a connection with.
+const EXHAUSTED: Duration = Duration::from_millis(100);
+/// How long requests under way may take at the end.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Where a request came from. As long as this lives, its connection counts.
+#[derive(Clone)]
+pub struct Peer {
+    /// The address at the other end of the connection.
+    pub address: IpAddr,
+    _count: Arc<Count>,
+}
+
+/// Connections by address.
+#[derive(Default)]
+struct PerAddress(Mutex<HashMap<IpAddr, usize>>);
+
+/// One connection that counts.
+struct Count {
+    network: Option<IpAddr>,
+    counted: Arc<PerAddress>,
+    _total: OwnedSemaphorePermit,
+}
+
+impl PerAddress {
+    /// Counts one more connection, unless there are `most` already.
+    fn add(&self, network: IpAddr, most: usize) -> bool {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(network).or_default();
+        let free = *count < most;
+        *count += usize::from(free);
+        free
+    }
+
+    fn remove(&self, network: IpAddr) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&network) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&network);
+            }
+        }
+    }
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        if let Some(network) = self.network {
+            self.counted.remove(network);
+        }
+    }
+}
+
+/// Serves until `shutdown`, then lets the requests under way finish. Signalling connections end with the process: their
+/// clients come back to another gateway by themselves.
+pub async fn listen(listener: TcpListener, router: Router, trust: Trust, shutdown: impl Future<Output = ()>) {
+    let most = most_connections();
+    let total = Arc::new(Semaphore::new(most));
+    // One address must not take everything.
+    let per_address = MOST_PER_ADDRESS.min(most / 2);
+    let counted = Arc::new(PerAddress::default());
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let accepting = async {
+        loop {
+            let Ok(permit) = total.clone().acquire_owned().await else { return };
+            let Some((stream, address)) = accepted(&listener).await else { continue };
+            let network = (!trust.is_proxy(address.ip())).then(|| network(address.ip()));
+            if network.is_some_and(|network| !counted.add(network, per_address)) {
+                continue;
+            }
+            let count = Arc::new(Count { network, counted: counted.clone(), _total: permit });
+            let peer = Peer { address: address.ip().to_canonical(), _count: count };
+            tasks.spawn(serve(stream, peer, router.clone(), stop.clone()));
+        }
+    };
+    tokio::select! {
+        () = accepting => {}
+        () = shutdown => {}
+    }
+    drop(listener);
+    stop.cancel();
+    tasks.close();
+    let _ = timeout(FAREWELL, tasks.wait()).await;
+}
+
+/// The next connection, unless it is gone already.
+async fn accepted(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
+    match listener.accept().await {
+        Ok(accepted) => Some(accepted),
+        Err(error) if is_of_one_connection(&error) => None,
+        Err(error) => {
+            tracing::warn!(%error, "no connection can be accepted at the moment");
+            sleep(EXHAUSTED).await;
+            None
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+async fn serve(stream: TcpStream, peer: Peer, router: Router, stop: CancellationToken) {
+    // Small messages that somebody waits for.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(peer.clone());
+        TowerToHyperService::new(router.clone()).call(request.map(Body::new))
+    });
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(SLOWEST_HEAD).max_headers(MOST_HEADERS).max_buf_size(LONGEST_HEAD);
+    let mut connection = pin!(server.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        // Says what was wrong with the form, never what was sent.
+        tracing::debug!(%error, "a connection ended with an error");
+    }
+}
+
+/// How many connections the system lets this process have. Each may become a tunnel, with a second one to the media server.
+fn most_connections() -> usize {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    // The lower limit is for programs that use select(2).
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok();
+    let descriptors = if raised { maximum } else { current }.unwrap_or(u64::MAX);
+    let most = (descriptors.saturating_sub(RESERVED) / 2).max(16);
+    usize::try_from(most).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS)
+}

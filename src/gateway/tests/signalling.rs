@@ -1,0 +1,104 @@
+//! Signalling that is passed on, and what must not get out on the way. The rest needs a real server: `tests/door`.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::*;
+
+/// A media server that refuses everything with this status, and quotes what it was sent, as LiveKit quotes tokens. Returns its
+/// address and, at its end, what it was sent.
+pub async fn quoting_server(status: u16) -> (String, tokio::task::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let served = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = vec![0; 16 * 1024];
+        let length = stream.read(&mut request).await.unwrap();
+        let request = String::from_utf8(request[..length].to_vec()).unwrap();
+        let answer = format!("HTTP/1.1 {status} No\r\ncontent-length: {}\r\nx-quote: {MEDIA_TOKEN}\r\n\r\n{request}", request.len());
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        request
+    });
+    (address, served)
+}
+
+fn token(identity: &str) -> String {
+    format!("{MEDIA_TOKEN}/{SESSION}/{identity}")
+}
+
+/// Asks for a WebSocket with this query.
+pub async fn connect(world: &World, path: &str, query: &str) -> Answer {
+    let request = Request::get(format!("{path}?{query}"))
+        .header("connection", "keep-alive, Upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-version", "13")
+        .header("sec-websocket-key", "key");
+    received(world.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()).await
+}
+
+#[tokio::test]
+async fn what_the_media_server_says_of_a_token_is_not_repeated_and_the_token_goes_to_it_in_a_header_alone() {
+    for (status, expected) in [(401, "bad-request"), (404, "not-found"), (500, "unavailable"), (302, "unavailable")] {
+        for path in ["/rtc", "/rtc/v1", "/rtc/validate"] {
+            let world = World::new().await;
+            let (address, served) = quoting_server(status).await;
+            *world.stage.upstream.lock().unwrap() = Some(address);
+            let answer = connect(&world, path, &format!("access_token={}&auto_subscribe=1&sdk=js", token("att"))).await;
+            assert_eq!(answer.problem().1, expected, "{path} {status}");
+            assert!(!String::from_utf8_lossy(&answer.body).contains(MEDIA_TOKEN) && answer.header("x-quote").is_none());
+            let sent = served.await.unwrap();
+            assert!(sent.starts_with(&format!("GET {path}?auto_subscribe=1&sdk=js HTTP/1.1\r\n")), "{sent}");
+            assert!(sent.contains(&format!("authorization: Bearer {}\r\n", token("att"))), "{sent}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_room_is_asked_on_every_connect() {
+    let mut world = World::new().await;
+    *world.stage.upstream.lock().unwrap() = Some("http://127.0.0.1:1".into());
+    let query = format!("access_token={}", token("att"));
+    let unreachable = problem(503, "unavailable");
+    assert_eq!(connect(&world, "/rtc", &query).await.problem(), unreachable, "let through, to nobody");
+    for (change, expected) in [
+        (room_with("/spec/participants", json!([])), problem(401, "invalid-invite")),
+        (room_with("/spec/participants", json!([{"name": "att", "suspended": true}])), problem(401, "invalid-invite")),
+        (room_with("/spec/participants", json!([{"name": "att", "inviteGeneration": 1}])), problem(401, "invalid-invite")),
+        (room_with("/status/session", json!({"id": "rk-test-room-2", "epoch": 2})), problem(401, "invalid-invite")),
+        (room_with("/spec/suspend", json!(true)), problem(403, "suspended")),
+        (room_with("/metadata/deletionTimestamp", json!(NOON)), problem(403, "over")),
+        (room_with("/spec/validUntil", json!(NOON)), problem(403, "over")),
+        (room_with("/spec/roomClassName", json!("vanished")), problem(503, "unavailable")),
+        (room(), unreachable.clone()),
+    ] {
+        world.apply(change);
+        for path in ["/rtc", "/rtc/v1", "/rtc/validate", "/rtc/v1/validate"] {
+            assert_eq!(connect(&world, path, &query).await.problem(), expected, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn somebody_who_comes_back_to_a_full_call_is_refused_and_somebody_in_it_is_not() {
+    let world = World::with(room_with("/spec/maxParticipants", json!(2))).await;
+    *world.stage.upstream.lock().unwrap() = Some("http://127.0.0.1:1".into());
+    world.stage.seat(&["pia", "col"]);
+    let query = |who: &str| format!("access_token={}", token(who));
+    assert_eq!(connect(&world, "/rtc", &query("att")).await.problem(), problem(403, "full"));
+    assert_eq!(connect(&world, "/rtc", &query("col")).await.problem(), problem(503, "unavailable"), "let through, to nobody");
+}
+
+#[tokio::test]
+async fn the_signalling_of_a_server_in_direct_mode_is_not_passed_on() {
+    let world = World::new().await;
+    let answer = connect(&world, "/rtc", &format!("access_token={}", token("att"))).await;
+    assert_eq!(answer.problem(), problem(401, "invalid-invite"));
+}
+
+#[tokio::test]
+async fn clients_are_told_the_gateways_own_address_only_when_the_server_names_none() {
+    let world = World::new().await;
+    assert_eq!(world.join("att").await.json()["url"], "wss://media.test");
+    *world.stage.upstream.lock().unwrap() = Some("http://127.0.0.1:1".into());
+    assert_eq!(world.join("att").await.json()["url"], "wss://meet.test");
+}
