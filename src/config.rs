@@ -69,6 +69,11 @@ pub struct GatewayArgs {
     #[arg(long, env = "ROOMKEEPER_LISTEN", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,
 
+    /// Address of the gateway as people reach it, for example https://meet.example.org: where clients find the signalling
+    /// that goes through it. Without it, the host that each request names.
+    #[arg(long, env = "ROOMKEEPER_GATEWAY_URL", value_parser = gateway_url)]
+    pub gateway_url: Option<String>,
+
     /// Namespace that Roomkeeper runs in; holds the invite signing keys and the credentials of media servers.
     #[arg(long, env = "ROOMKEEPER_OPERATOR_NAMESPACE", default_value = "roomkeeper-system")]
     pub operator_namespace: String,

@@ -12,3 +12,4 @@ pub mod domain;
 pub mod gateway;
 pub mod metrics;
 pub mod telemetry;
+pub mod tls;

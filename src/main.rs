@@ -38,8 +38,8 @@ async fn run(command: Command) -> Result<(), Box<dyn Error>> {
             let work = controller::run(cluster::client().await?, settings, metrics.clone(), shutdown()?);
             beside_metrics(work, metrics, metrics_addr).await
         }
-        Command::Gateway(GatewayArgs { listen, operator_namespace, metrics_addr }) => {
-            let settings = gateway::Settings { listen, operator_namespace };
+        Command::Gateway(GatewayArgs { listen, gateway_url, operator_namespace, metrics_addr }) => {
+            let settings = gateway::Settings { listen, operator_namespace, gateway_url };
             let metrics = Metrics::default();
             let work = gateway::serve(cluster::client().await?, settings, metrics.clone(), shutdown()?);
             beside_metrics(work, metrics, metrics_addr).await

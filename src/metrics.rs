@@ -27,7 +27,11 @@ pub struct Metrics {
     reconciles: Histogram,
     failures: Family<FailureLabels, Counter>,
     left_behind: Counter,
+    end_lag: Histogram,
     orphans: Family<ClassLabels, Gauge>,
+    connections: Gauge,
+    signalling_refusals: Family<FailureLabels, Counter>,
+    revocations: Histogram,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -46,6 +50,7 @@ impl Default for Metrics {
         let reconciles = Histogram::new([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]);
         let failures = Family::<FailureLabels, Counter>::default();
         let left_behind = Counter::default();
+        let end_lag = Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0]);
         let orphans = Family::<ClassLabels, Gauge>::default();
         registry.register("reconcile_duration_seconds", "Duration of passes over a Room that were finished", reconciles.clone());
         registry.register(
@@ -54,12 +59,38 @@ impl Default for Metrics {
             failures.clone(),
         );
         registry.register("sessions_left_behind", "Rooms that were deleted although their cleanup did not finish", left_behind.clone());
+        registry.register("end_lag_seconds", "Time from the end of a window to the end of its session", end_lag.clone());
         registry.register(
             "orphaned_sessions",
             "Sessions on the media server that belong to no Room, as of the last sweep",
             orphans.clone(),
         );
-        Self { registry: Arc::new(registry), ready: Arc::default(), reconciles, failures, left_behind, orphans }
+        let connections = Gauge::default();
+        let signalling_refusals = Family::<FailureLabels, Counter>::default();
+        let revocations = Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0]);
+        registry.register("proxied_connections", "Signalling connections that go through this gateway now", connections.clone());
+        registry.register(
+            "signalling_refusals",
+            "Signalling requests that were refused, by the name of the problem",
+            signalling_refusals.clone(),
+        );
+        registry.register(
+            "revocation_lag_seconds",
+            "From the moment the gateway knew that somebody may not stay to the end of their signalling connection",
+            revocations.clone(),
+        );
+        Self {
+            registry: Arc::new(registry),
+            ready: Arc::default(),
+            reconciles,
+            failures,
+            left_behind,
+            end_lag,
+            orphans,
+            connections,
+            signalling_refusals,
+            revocations,
+        }
     }
 }
 
@@ -84,9 +115,34 @@ impl Metrics {
         self.left_behind.inc();
     }
 
+    /// A session was closed this long after the end of its window.
+    pub fn ended(&self, lag: SignedDuration) {
+        self.end_lag.observe(lag.as_secs_f64());
+    }
+
     /// A sweep found this many orphans.
     pub fn orphans(&self, class: &str, number: usize) {
         self.orphans.get_or_create(&ClassLabels { class: class.to_owned() }).set(i64::try_from(number).unwrap_or(i64::MAX));
+    }
+
+    /// A signalling connection was made.
+    pub fn connection_opened(&self) {
+        self.connections.inc();
+    }
+
+    /// A signalling connection has ended.
+    pub fn connection_closed(&self) {
+        self.connections.dec();
+    }
+
+    /// A signalling request was refused with this problem, one of a closed list.
+    pub fn signalling_refused(&self, problem: &'static str) {
+        self.signalling_refusals.get_or_create(&FailureLabels { reason: problem.to_owned() }).inc();
+    }
+
+    /// Somebody who may not stay is out, this long after that was known.
+    pub fn revoked(&self, lag: SignedDuration) {
+        self.revocations.observe(lag.as_secs_f64());
     }
 
     /// Serves `/metrics`, `/healthz` and `/readyz`.

@@ -12,6 +12,8 @@ mod support;
 mod fields;
 #[path = "api/invite_template.rs"]
 mod invite_template;
+#[path = "api/joining.rs"]
+mod joining;
 #[path = "api/kubectl.rs"]
 mod kubectl;
 #[path = "api/objects.rs"]

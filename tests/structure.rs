@@ -13,14 +13,15 @@ use std::process::Command;
 const KNOWS: &[(&str, &[&str])] = &[
     ("api", &[]),
     ("domain", &["api"]),
-    ("backend", &["api", "domain"]),
+    ("backend", &["api", "domain", "tls"]),
     ("cluster", &["api", "domain", "backend"]),
-    ("controller", &["api", "domain", "backend", "cluster", "clock", "metrics"]),
-    ("gateway", &["api", "domain", "backend", "cluster", "clock", "metrics"]),
+    ("controller", &["api", "domain", "backend", "cluster", "clock", "metrics", "telemetry"]),
+    ("gateway", &["api", "domain", "backend", "cluster", "clock", "metrics", "telemetry", "tls"]),
     ("clock", &[]),
     ("config", &[]),
     ("metrics", &["api"]),
     ("telemetry", &["config"]),
+    ("tls", &[]),
     ("lib", &[]),
     ("main", &[]),
 ];
@@ -33,7 +34,7 @@ const MUST_NOT_KNOW: &[(&str, &[&str])] = &[
     ("backend", &["kube", "k8s_openapi", "axum"]),
     ("cluster", &["axum", "reqwest", "livekit_api", "livekit_protocol"]),
     ("controller", &["crate::backend::LiveKit", "crate::backend::Memory", "axum", "reqwest", "livekit_api", "livekit_protocol"]),
-    ("gateway", &["crate::backend::LiveKit", "crate::backend::Memory", "reqwest", "livekit_api", "livekit_protocol"]),
+    ("gateway", &["crate::backend::LiveKit", "crate::backend::Memory", "livekit_api", "livekit_protocol"]),
     ("main", &["roomkeeper::domain", "roomkeeper::backend"]),
 ];
 

@@ -54,6 +54,10 @@ pub enum Reason {
     Provisioned,
     /// SessionReady: none is wanted at this moment.
     NotNeeded,
+    /// SessionReady: it is made when the first person joins.
+    OnFirstJoin,
+    /// A guest's Room does not exist.
+    RoomNotFound,
     /// The media server cannot be reached or answers with an error; it is tried again.
     Unreachable,
     /// The media server refuses the credentials of the class.
@@ -86,8 +90,16 @@ pub enum Reason {
     Opened,
     /// Event: a session that the media server had lost was made anew.
     SessionRestored,
+    /// Event: a session in which nobody was any more was closed, until somebody joins again.
+    SessionIdle,
     /// Event: a person was put out of the call.
     ParticipantRemoved,
+    /// Event: a Presenter muted a person.
+    ParticipantMuted,
+    /// Event: a Presenter ended the call for all.
+    CallEnded,
+    /// Event: a Presenter added a person.
+    GuestAdded,
     /// Event: the Room was deleted without its session being known as closed.
     SessionLeftBehind,
 }

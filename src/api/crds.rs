@@ -6,10 +6,12 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt;
 use serde_json::json;
 
-use super::{Room, RoomClass};
+use super::{Room, RoomClass, RoomGuest};
 
 /// Longest name of a Room: invite Secrets carry it as the value of a label.
 const MAX_ROOM_NAME: i64 = 63;
+/// Longest name of a RoomGuest: with "guest-" before it, it is a label's value too.
+const MAX_GUEST_NAME: i64 = 57;
 
 /// The CRDs with the names of the files that `crds/` keeps them in.
 pub struct Crds(Vec<(&'static str, CustomResourceDefinition)>);
@@ -19,7 +21,8 @@ pub struct Crds(Vec<(&'static str, CustomResourceDefinition)>);
 pub fn crds() -> Crds {
     let mut room = Room::crd();
     let mut class = RoomClass::crd();
-    for crd in [&mut room, &mut class] {
+    let mut guest = RoomGuest::crd();
+    for crd in [&mut room, &mut class, &mut guest] {
         root_schemas(crd).for_each(tidy);
         for schema in status_schemas(crd) {
             // One manager writes status. As one atomic value it has one managed-fields entry instead of one per field and
@@ -28,21 +31,8 @@ pub fn crds() -> Crds {
             atomic_lists(schema);
         }
     }
-    for schema in root_schemas(&mut room) {
-        let name = JSONSchemaProps {
-            description: Some("Name of the Room, at most 63 characters: its invite Secrets carry it as the value of a label.".into()),
-            type_: Some("string".into()),
-            max_length: Some(MAX_ROOM_NAME),
-            ..JSONSchemaProps::default()
-        };
-        // The API server allows rules for names here, and nothing else, not even a description.
-        let metadata = JSONSchemaProps {
-            type_: Some("object".into()),
-            properties: Some([("name".to_owned(), name)].into()),
-            ..JSONSchemaProps::default()
-        };
-        schema.properties.get_or_insert_default().insert("metadata".into(), metadata);
-    }
+    name_schema(&mut room, MAX_ROOM_NAME, None);
+    name_schema(&mut guest, MAX_GUEST_NAME, Some("^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"));
     for schema in status_schemas(&mut room) {
         // Shows Pending, and keeps kstatus from counting a Room as ready, before the controller has seen it; costs no write.
         schema.default = Some(JSON(json!({
@@ -53,7 +43,27 @@ pub fn crds() -> Crds {
             }],
         })));
     }
-    Crds(vec![("roomkeeper.io_rooms.yaml", room), ("roomkeeper.io_roomclasses.yaml", class)])
+    Crds(vec![("roomkeeper.io_rooms.yaml", room), ("roomkeeper.io_roomclasses.yaml", class), ("roomkeeper.io_roomguests.yaml", guest)])
+}
+
+/// Bounds the names of objects, which become values of labels on invite Secrets.
+fn name_schema(crd: &mut CustomResourceDefinition, longest: i64, pattern: Option<&str>) {
+    for schema in root_schemas(crd) {
+        let name = JSONSchemaProps {
+            description: Some(format!("At most {longest} characters: invite Secrets carry it as the value of a label.")),
+            type_: Some("string".into()),
+            max_length: Some(longest),
+            pattern: pattern.map(str::to_owned),
+            ..JSONSchemaProps::default()
+        };
+        // The API server allows rules for names here, and nothing else, not even a description.
+        let metadata = JSONSchemaProps {
+            type_: Some("object".into()),
+            properties: Some([("name".to_owned(), name)].into()),
+            ..JSONSchemaProps::default()
+        };
+        schema.properties.get_or_insert_default().insert("metadata".into(), metadata);
+    }
 }
 
 impl Crds {

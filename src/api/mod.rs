@@ -8,20 +8,22 @@ mod crds;
 mod names;
 mod room;
 mod room_class;
+mod room_guest;
 mod schema;
 mod status;
 
 pub use conditions::{ConditionType, Reason};
 pub use crds::{Crds, crds};
 pub use names::{
-    COMPONENT, DEFAULT_CLASS_ANNOTATION, FINALIZER, INVITE_SECRET_TYPE, LABEL_PARTICIPANT, LABEL_ROOM, LABEL_ROOM_UID, MANAGER,
-    invite_secret_name,
+    COMPONENT, DEFAULT_CLASS_ANNOTATION, FINALIZER, GUEST_PREFIX, INVITE_SECRET_TYPE, LABEL_PARTICIPANT, LABEL_ROOM, LABEL_ROOM_UID,
+    LINK_SUBJECT, MANAGER, invite_secret_name,
 };
-pub use room::{InviteTemplate, InviteTemplateMetadata, Participant, Role, Room, RoomSpec};
+pub use room::{InviteTemplate, InviteTemplateMetadata, JoinPolicy, Link, Participant, Provision, Role, Room, RoomSession, RoomSpec};
 pub use room_class::{
     AllowedNamespaces, Backend, CredentialsSecretRef, DEFAULT_TTL_SECONDS, LiveKit, NamespacesFrom, RoomClass, RoomClassLimits,
-    RoomClassSpec, RoomClassStatus,
+    RoomClassSession, RoomClassSpec, RoomClassStatus, Signalling,
 };
+pub use room_guest::{RoomGuest, RoomGuestSpec, RoomGuestStatus};
 pub use status::{Counts, LedgerEntry, Phase, RoomStatus, SessionStatus};
 
 /// API group of all Roomkeeper resources.

@@ -17,8 +17,13 @@ pub const LABEL_PARTICIPANT: &str = "roomkeeper.io/participant";
 /// Set to `"true"` on the RoomClass that Rooms without `roomClassName` use.
 pub const DEFAULT_CLASS_ANNOTATION: &str = "roomclass.roomkeeper.io/is-default-class";
 
-/// Name of the Secret that holds a participant's invite.
+/// What the identities of guests begin with, before the name of the RoomGuest.
+pub const GUEST_PREFIX: &str = "guest-";
+/// Whom the invite in a shared link is for. No participant can have this name.
+pub const LINK_SUBJECT: &str = "*";
+
+/// Name of the Secret that holds the invite of a person, or of the shared link.
 #[must_use]
-pub fn invite_secret_name(room: &str, participant: &str) -> String {
-    format!("{room}-invite-{participant}")
+pub fn invite_secret_name(room: &str, identity: &str) -> String {
+    if identity == LINK_SUBJECT { format!("{room}-link") } else { format!("{room}-invite-{identity}") }
 }

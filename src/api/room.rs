@@ -55,7 +55,14 @@ use super::status::RoomStatus;
     validation = Rule::new("has(self.id) == has(oldSelf.id) && (!has(self.id) || self.id == oldSelf.id)")
         .message(Message::Expression("'spec.id: cannot change from %s to %s; it is immutable, because invites are bound to it'.format([has(oldSelf.id) ? oldSelf.id : 'unset', has(self.id) ? self.id : 'unset'])".into())),
     validation = Rule::new("has(self.roomClassName) == has(oldSelf.roomClassName) && (!has(self.roomClassName) || self.roomClassName == oldSelf.roomClassName)")
-        .message(Message::Expression("'spec.roomClassName: cannot change from %s to %s; it is immutable, because the session lives on the media server of that class'.format([has(oldSelf.roomClassName) ? oldSelf.roomClassName : 'unset', has(self.roomClassName) ? self.roomClassName : 'unset'])".into()))
+        .message(Message::Expression("'spec.roomClassName: cannot change from %s to %s; it is immutable, because the session lives on the media server of that class'.format([has(oldSelf.roomClassName) ? oldSelf.roomClassName : 'unset', has(self.roomClassName) ? self.roomClassName : 'unset'])".into())),
+    validation = Rule::new("(has(self.joinPolicy) ? self.joinPolicy : 'InviteOnly') == (has(oldSelf.joinPolicy) ? oldSelf.joinPolicy : 'InviteOnly')")
+        .message(Message::Expression("'spec.joinPolicy: cannot change from %s to %s; it is immutable, because people were invited under it'.format([has(oldSelf.joinPolicy) ? oldSelf.joinPolicy : 'InviteOnly', has(self.joinPolicy) ? self.joinPolicy : 'InviteOnly'])".into())),
+    validation = Rule::new("!has(self.link) || has(self.joinPolicy) && self.joinPolicy == 'AnyoneWithLink'")
+        .message(Message::Expression("'spec.link: may be set with spec.joinPolicy AnyoneWithLink only; it is %s'.format([has(self.joinPolicy) ? self.joinPolicy : 'InviteOnly'])".into())),
+    // Absent is generation 0, so that taking the block away must not bring older links back to life.
+    validation = Rule::new("!has(oldSelf.link) || !has(oldSelf.link.generation) || oldSelf.link.generation == 0 || has(self.link)")
+        .message("spec.link: cannot be taken away once its generation is more than 0, because older links would work again")
 )]
 pub struct RoomSpec {
     /// Title of the call, shown to the people who join. At most 128 characters. Default: the name of the Room.
@@ -99,6 +106,16 @@ pub struct RoomSpec {
     ))]
     pub duration: Option<Duration>,
 
+    /// Who may join. InviteOnly: the people on the list and guests (RoomGuest), each by an invite of their own.
+    /// AnyoneWithLink: also everybody who has the shared link, which is in the Secret <room>-link and is dead at the end
+    /// of the window or when link.generation is raised. Immutable. Default: InviteOnly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join_policy: Option<JoinPolicy>,
+
+    /// The shared link of a Room with joinPolicy: AnyoneWithLink.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Link>,
+
     /// Most people in the call at one time, 1 to 350. Default: the class's limits.maxParticipants. More people than this
     /// may be invited; who comes when the call is full is told so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -112,6 +129,10 @@ pub struct RoomSpec {
     #[schemars(length(max = 350))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub participants: Vec<Participant>,
+
+    /// When the call session is made and closed on the media server, within the window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<RoomSession>,
 
     /// Labels and annotations for the invite Secrets, for tools that pick Secrets up by them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -128,6 +149,68 @@ pub struct RoomSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub ttl_seconds_after_expired: Option<i32>,
+}
+
+/// Who may join a Room.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[schemars(inline, transform = schema::plain_enum)]
+pub enum JoinPolicy {
+    /// People with an invite of their own.
+    #[default]
+    InviteOnly,
+    /// Also everybody who has the shared link.
+    AnyoneWithLink,
+}
+
+/// The shared link of a Room.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(oldSelf.generation) || (has(self.generation) ? self.generation : 0) >= oldSelf.generation").message(
+        Message::Expression("'spec.link.generation: is %d and was %d; it never shrinks, because older links would work again'.format([has(self.generation) ? self.generation : 0, oldSelf.generation])".into())
+    )
+)]
+pub struct Link {
+    /// Role of everybody who comes by the link. Presenter: runs the call. Collaborator: microphone, camera, screen, chat.
+    /// Attendee: microphone, camera, chat. Consumer: only hears and sees. A change reaches joined people without reconnecting. Default: Attendee.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+
+    /// Generation of the link, 0 or more, which never shrinks. Raise it to replace the link: the old one is dead, whoever
+    /// came by it is put out, and the Secret holds a new one. Default: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub generation: Option<i64>,
+}
+
+/// When the call session of a Room lives on the media server.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomSession {
+    /// OnOpen: the session is made when the window opens. OnFirstJoin: it is made when the first person joins, which spares
+    /// the media server Rooms that stay empty for long. Default: the class's session.provision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provision: Option<Provision>,
+
+    /// Closes the session when nobody has been in it for this long, as Kubernetes duration such as 30m; the next person who
+    /// joins has it made anew. More than 0, at most 4320h. Default: it stays until the window ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", length(min = 1, max = 32))]
+    #[x_kube(validation = Rule::new(schema::DURATION_RULE).message(
+        Message::Expression("'spec.session.closeWhenEmptyAfter: \"%s\" must be a duration such as 90s or 30m, more than 0 and at most 4320h (180 days)'.format([self])".into())
+    ))]
+    pub close_when_empty_after: Option<Duration>,
+}
+
+/// When a call session is made.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[schemars(inline, transform = schema::plain_enum)]
+pub enum Provision {
+    /// When the window opens.
+    #[default]
+    OnOpen,
+    /// When the first person joins.
+    OnFirstJoin,
 }
 
 impl Room {

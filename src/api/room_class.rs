@@ -9,6 +9,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::room::Provision;
 use super::schema;
 
 /// `ttlSecondsAfterExpired` of a class that sets none: 24 hours.
@@ -53,6 +54,20 @@ pub struct RoomClassSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub ttl_seconds_after_expired: Option<i32>,
+
+    /// What Rooms of this class do with their session unless they say otherwise themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<RoomClassSession>,
+}
+
+/// What Rooms of a class do with their session.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomClassSession {
+    /// OnOpen: the session is made when the window of a Room opens. OnFirstJoin: it is made when the first person joins.
+    /// Default: OnOpen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provision: Option<Provision>,
 }
 
 /// The kinds of media server; exactly one is set.
@@ -74,14 +89,31 @@ pub struct LiveKit {
     #[schemars(length(max = 2048), regex(pattern = r"^https?://[^\s/?#@]+/?$"))]
     pub url: String,
 
-    /// Address of LiveKit's WebSocket as clients reach it, for example wss://livekit.example.org. Default: url with ws
-    /// in place of http.
+    /// How clients reach LiveKit's signalling. Proxied: through the gateway, which checks the live Room on every connect and
+    /// reconnect; only LiveKit's media ports need to be reachable for clients. Direct: at publicURL, where a client that was
+    /// put out can come back for some minutes by a token that LiveKit renewed, and is put out again. Default: Proxied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signalling: Option<Signalling>,
+
+    /// Address of LiveKit's WebSocket as clients reach it, for example wss://livekit.example.org. Used with signalling:
+    /// Direct only. Default: url with ws in place of http.
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "publicURL")]
     #[schemars(length(max = 2048), regex(pattern = r"^wss?://[^\s/?#@]+/?$"))]
     pub public_url: Option<String>,
 
     /// The Secret in Roomkeeper's own namespace whose keys apiKey and apiSecret hold LiveKit's API key and secret.
     pub credentials_secret_ref: CredentialsSecretRef,
+}
+
+/// How clients reach a media server's signalling.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[schemars(inline, transform = schema::plain_enum)]
+pub enum Signalling {
+    /// Through the gateway.
+    #[default]
+    Proxied,
+    /// At the media server's public address.
+    Direct,
 }
 
 /// Reference to a Secret in Roomkeeper's own namespace.

@@ -47,7 +47,7 @@ pub struct RoomStatus {
 
     /// The invites that are issued, one entry per person. Changes only when they do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 700))]
+    #[schemars(length(max = 1402))]
     pub participants: Vec<LedgerEntry>,
 
     /// Digest of what all invite Secrets of the Room share: signing key, address of the gateway, window and template.
@@ -110,7 +110,7 @@ pub struct SessionStatus {
     #[schemars(range(min = 1))]
     pub epoch: i64,
 
-    /// When the session was made.
+    /// When the session was made; absent while it waits for the first person to join.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Time>,
 
@@ -123,7 +123,7 @@ pub struct SessionStatus {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct LedgerEntry {
-    /// Name of the participant.
+    /// Identity that the invite is for: a participant's name, guest-<name> of a RoomGuest, or * for the shared link.
     pub name: String,
 
     /// Role that the invite Secret states.
@@ -145,7 +145,7 @@ pub struct LedgerEntry {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
-    /// People on the list who are not suspended.
+    /// People on the list who are not suspended, and guests.
     #[serde(default)]
     pub invited: i32,
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
 
-use super::{Admission, Backend, Capabilities, Sighting};
+use super::{Admission, Backend, Capabilities, Holder, Sighting, Signalling};
 use crate::api::{Reason, Role};
 use crate::domain::{Failure, Seat, Ticket};
 
@@ -20,7 +21,18 @@ struct State {
     sessions: BTreeMap<String, Session>,
     failure: Option<Failure>,
     calls: u64,
+    tokens: BTreeMap<String, Issued>,
 }
+
+/// A media token that was minted.
+struct Issued {
+    holder: Holder,
+    not_before: Timestamp,
+    ends: Timestamp,
+}
+
+/// How much earlier and later than it says a token is good, as on real servers.
+const LEEWAY: SignedDuration = SignedDuration::from_mins(1);
 
 /// The people of a session by identity.
 type Session = BTreeMap<String, Seat>;
@@ -99,7 +111,23 @@ impl Backend for Memory {
     }
 
     fn admit(&self, session: &str, ticket: &Ticket) -> Result<Admission, Failure> {
-        self.call(|_| Admission { url: "memory://localhost".to_owned(), token: format!("{session}/{}", ticket.identity) })
+        self.call(|_| ())?;
+        let Ticket { identity, generation, not_before, expires_at, .. } = ticket;
+        let token = format!("{session}/{identity}/{generation}/{expires_at}");
+        let holder = Holder { session: session.to_owned(), identity: identity.clone(), generation: Some(*generation) };
+        self.lock().tokens.insert(token.clone(), Issued { holder, not_before: *not_before, ends: *expires_at });
+        Ok(Admission { url: Some("memory://localhost".to_owned()), token })
+    }
+
+    fn signalling(&self) -> Signalling {
+        Signalling::Direct
+    }
+
+    fn holder(&self, token: &str, now: Timestamp) -> Option<Holder> {
+        let state = self.lock();
+        let Issued { holder, not_before, ends } = state.tokens.get(token)?;
+        let good = not_before.duration_since(now) <= LEEWAY && now.duration_since(*ends) < LEEWAY;
+        good.then(|| holder.clone())
     }
 
     async fn set_role(&self, session: &str, identity: &str, role: Role, display_name: &str) -> Result<(), Failure> {
@@ -109,6 +137,10 @@ impl Backend for Memory {
                 display_name.clone_into(&mut seat.display_name);
             }
         })
+    }
+
+    async fn mute(&self, _: &str, _: &str) -> Result<(), Failure> {
+        self.call(|_| ())
     }
 
     async fn remove(&self, session: &str, identity: &str) -> Result<(), Failure> {

@@ -10,6 +10,7 @@ mod registry;
 use std::fmt;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 pub use livekit::LiveKit;
 pub use memory::Memory;
@@ -38,10 +39,33 @@ pub struct Sighting {
     pub joined: u32,
 }
 
+/// How clients reach the signalling of a media server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signalling {
+    /// At the media server's public address.
+    Direct,
+    /// Through the gateway, which passes it on.
+    Proxied {
+        /// The media server's address as the gateway reaches it: scheme and host, nothing after it.
+        upstream: String,
+    },
+}
+
+/// Who holds a media token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The session that the token is for.
+    pub session: String,
+    /// Identity in the call.
+    pub identity: String,
+    /// Generation of the invite that it goes back to; `None` when it cannot be told.
+    pub generation: Option<i64>,
+}
+
 /// What a joining client needs.
 pub struct Admission {
-    /// Address of the media server's signalling, for clients.
-    pub url: String,
+    /// Address of the media server's signalling for clients; `None` when they reach it through the gateway.
+    pub url: Option<String>,
     /// Media token: a secret.
     pub token: String,
 }
@@ -70,8 +94,18 @@ pub trait Backend: Send + Sync {
     /// Mints the media token of a person for a session.
     fn admit(&self, session: &str, ticket: &Ticket) -> Result<Admission, Failure>;
 
+    /// How clients reach the signalling.
+    fn signalling(&self) -> Signalling;
+
+    /// Who holds this media token, if it lets somebody into a session at `now` and nothing more. It may be one that the
+    /// media server itself made for somebody in the call. Says nothing about whether that person is still allowed there.
+    fn holder(&self, token: &str, now: Timestamp) -> Option<Holder>;
+
     /// Gives a joined person a role and a display name, without reconnecting. Fine when the person is not there.
     async fn set_role(&self, session: &str, identity: &str, role: Role, display_name: &str) -> Result<(), Failure>;
+
+    /// Mutes the microphone of a person, who can unmute it again. Fine when the person is not there, or not heard.
+    async fn mute(&self, session: &str, identity: &str) -> Result<(), Failure>;
 
     /// Puts a person out. Fine when the person, or the session, is not there.
     async fn remove(&self, session: &str, identity: &str) -> Result<(), Failure>;

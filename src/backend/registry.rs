@@ -24,6 +24,12 @@ impl Registry {
         classes.get(class).cloned().unwrap_or_else(|| Err(unknown()))
     }
 
+    /// All backends that can be used, with the names of their classes.
+    pub fn usable(&self) -> Vec<(String, Arc<dyn Backend>)> {
+        let classes = self.classes.read().unwrap_or_else(PoisonError::into_inner);
+        classes.iter().filter_map(|(class, usable)| Some((class.clone(), usable.clone().ok()?))).collect()
+    }
+
     /// Sets the backend of a class, or why it cannot be used.
     pub fn set(&self, class: &str, usable: Usable) {
         self.classes.write().unwrap_or_else(PoisonError::into_inner).insert(class.to_owned(), usable);

@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use kube::runtime::reflector::Store;
 
 use super::OwnSecrets;
-use crate::api::{Backend as BackendSpec, LiveKit as LiveKitSpec, Reason, RoomClass};
+use crate::api::{Backend as BackendSpec, LiveKit as LiveKitSpec, Reason, RoomClass, Signalling};
 use crate::backend::{Backend, LiveKit, Registry};
 use crate::domain::Failure;
 
@@ -16,6 +16,7 @@ use crate::domain::Failure;
 pub struct Recipe {
     url: String,
     public_url: Option<String>,
+    signalling: Signalling,
     api_key: String,
     api_secret: String,
 }
@@ -25,7 +26,7 @@ impl Recipe {
     pub fn of(class: &RoomClass, secrets: &OwnSecrets) -> Result<Self, Failure> {
         let BackendSpec { live_kit } = &class.spec.backend;
         let misconfigured = |message: String| Failure::misconfigured(Reason::Misconfigured, message);
-        let LiveKitSpec { url, public_url, credentials_secret_ref } =
+        let LiveKitSpec { url, public_url, signalling, credentials_secret_ref } =
             live_kit.as_ref().ok_or_else(|| misconfigured("spec.backend: no backend is set".into()))?;
         let name = &credentials_secret_ref.name;
         let value = |key: &str| {
@@ -35,13 +36,18 @@ impl Recipe {
                 ))
             })
         };
-        Ok(Self { url: url.clone(), public_url: public_url.clone(), api_key: value("apiKey")?, api_secret: value("apiSecret")? })
+        let (url, public_url, signalling) = (url.clone(), public_url.clone(), signalling.unwrap_or_default());
+        Ok(Self { url, public_url, signalling, api_key: value("apiKey")?, api_secret: value("apiSecret")? })
     }
 
     /// The backend.
     pub fn make(&self) -> Result<Arc<dyn Backend>, Failure> {
-        let Self { url, public_url, api_key, api_secret } = self;
-        Ok(Arc::new(LiveKit::new(url, public_url.as_deref(), api_key, api_secret)?))
+        let Self { url, public_url, signalling, api_key, api_secret } = self;
+        let livekit = LiveKit::new(url, public_url.as_deref(), api_key, api_secret)?;
+        Ok(Arc::new(match signalling {
+            Signalling::Proxied => livekit.proxied(url),
+            Signalling::Direct => livekit,
+        }))
     }
 }
 

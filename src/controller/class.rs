@@ -47,7 +47,7 @@ impl ClassWatch {
     pub async fn look(&mut self, name: &str, secrets: &OwnSecrets, context: &Context) -> Option<Duration> {
         let Some(class) = context.classes.get(&ObjectRef::new(name)) else {
             context.backends.remove(name);
-            context.joined.remove(name);
+            context.attendance.remove(name);
             context.nudge(|room| uses(room, name));
             return None;
         };

@@ -1,7 +1,6 @@
 //! What every pass of the controller needs: the caches, the backends, and what must be remembered between passes.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
@@ -9,9 +8,11 @@ use kube::runtime::events::Recorder;
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::{mpsc, watch};
 
+use super::attendance::Attendance;
 use super::newest::Newest;
 use super::pace::Paces;
-use crate::api::{Room, RoomClass};
+use super::vigil::Vigils;
+use crate::api::{Room, RoomClass, RoomGuest};
 use crate::backend::Registry;
 use crate::domain::{Installation, KeyRing};
 use crate::metrics::Metrics;
@@ -22,6 +23,8 @@ pub struct Context {
     pub client: Client,
     /// All Rooms.
     pub rooms: Store<Room>,
+    /// All guests.
+    pub guests: Store<RoomGuest>,
     /// All RoomClasses.
     pub classes: Store<RoomClass>,
     /// All Namespaces, for their labels.
@@ -30,8 +33,10 @@ pub struct Context {
     pub keys: watch::Receiver<Option<Arc<KeyRing>>>,
     /// The backends by class.
     pub backends: Registry,
-    /// How many people are in each session, as of the last count.
-    pub joined: Joined,
+    /// Who was seen in the sessions.
+    pub attendance: Attendance,
+    /// Calls that are looked into at every sweep.
+    pub vigils: Vigils,
     /// The names of sessions.
     pub installation: Installation,
     /// Base of join links, without a slash at the end.
@@ -55,30 +60,5 @@ impl Context {
             // The receiver lives as long as the controller; when it is gone there is nothing left to look at.
             let _ = self.nudges.send(ObjectRef::from_obj(room.as_ref()));
         }
-    }
-}
-
-/// How many people are in each session, as of the last count of its class.
-#[derive(Default)]
-pub struct Joined(Mutex<HashMap<String, HashMap<String, i32>>>);
-
-impl Joined {
-    /// People in a session.
-    pub fn get(&self, class: &str, session: &str) -> i32 {
-        self.counts().get(class).and_then(|sessions| sessions.get(session)).copied().unwrap_or_default()
-    }
-
-    /// Replaces the counts of a class.
-    pub fn set(&self, class: &str, sessions: HashMap<String, i32>) {
-        self.counts().insert(class.to_owned(), sessions);
-    }
-
-    /// Forgets a class.
-    pub fn remove(&self, class: &str) {
-        self.counts().remove(class);
-    }
-
-    fn counts(&self) -> MutexGuard<'_, HashMap<String, HashMap<String, i32>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

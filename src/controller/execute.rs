@@ -9,9 +9,10 @@ use super::context::Context;
 use super::invites::{Invites, withdraw};
 use super::observe::Sight;
 use super::request::{failure_of, timed};
-use crate::api::{FINALIZER, LedgerEntry, MANAGER, Reason, Room};
+use crate::api::{FINALIZER, LedgerEntry, MANAGER, Reason, Role, Room};
 use crate::backend::Backend;
 use crate::domain::{Failure, Goal, Outcome, Plan, SessionView, Step};
+use crate::telemetry::AUDIT;
 
 /// Invite Secrets of one Room that are written at the same time.
 const INVITES_AT_ONCE: usize = 8;
@@ -39,6 +40,7 @@ pub async fn execute(plan: &Plan, sight: &Sight, context: &Context) -> Result<Ex
     if let (Goal::Open, SessionView::Unknown(failure)) = (&plan.goal, &sight.session) {
         done.outcome.session_failure = Some(failure.clone());
     }
+    done.outcome.session_found = matches!(sight.session, SessionView::Present(_));
     let is_invite = |step: &&Step| matches!(step, Step::IssueInvite { .. } | Step::WithdrawInvite { .. });
     let mut steps = plan.steps.iter().peekable();
     while let Some(step) = steps.peek().copied() {
@@ -59,6 +61,7 @@ async fn single(step: &Step, sight: &Sight, context: &Context, done: &mut Execut
         Step::RemovePerson { .. } | Step::SetRole { .. } | Step::CloseSession { .. } | Step::EnsureSession { .. } => {
             session(step, sight, &mut done.outcome).await;
         }
+        Step::ReserveSession { session, epoch } => done.outcome.session_reserved = Some((session.clone(), *epoch)),
         Step::DeleteRoom => delete_room(sight, context, done).await,
         Step::ReleaseFinalizer { give_up } => release(*give_up, sight, context, done).await,
         // Invites are written in batches.
@@ -81,13 +84,20 @@ async fn session_step(step: &Step, backend: &dyn Backend, sight: &Sight, outcome
     match step {
         Step::RemovePerson { session, identity } => {
             backend.remove(session, identity).await?;
+            audit(sight, "removed", Some(identity), None);
             outcome.removed.push(identity.clone());
         }
-        Step::SetRole { session, person } => backend.set_role(session, &person.name, person.role, &person.display_name).await?,
+        Step::SetRole { session, person } => {
+            backend.set_role(session, &person.name, person.role, &person.display_name).await?;
+            audit(sight, "role changed", Some(&person.name), Some(person.role));
+        }
         Step::CloseSession { session } => {
             backend.close(session).await?;
             let recorded = sight.room.status.as_ref().and_then(|status| status.session.as_ref());
-            outcome.session_closed |= recorded.is_some_and(|recorded| recorded.id == *session);
+            if recorded.is_some_and(|recorded| recorded.id == *session) {
+                audit(sight, "ended", None, None);
+                outcome.session_closed = true;
+            }
         }
         Step::EnsureSession { session, epoch } => {
             backend.ensure(session).await?;
@@ -96,6 +106,12 @@ async fn session_step(step: &Step, backend: &dyn Backend, sight: &Sight, outcome
         _ => {}
     }
     Ok(())
+}
+
+/// Writes down what was done to a call or to somebody in it.
+fn audit(sight: &Sight, event: &str, participant: Option<&str>, role: Option<Role>) {
+    let role = role.map(tracing::field::debug);
+    tracing::info!(target: AUDIT, event, namespace = sight.namespace(), room = sight.name(), participant, role);
 }
 
 /// What came of one step with an invite Secret.

@@ -93,25 +93,27 @@ impl Invites<'_> {
             generation: person.generation,
         };
         let invite = keys.sign(&claims).map_err(|error| Failure::transient(Reason::Misconfigured, error.to_string()))?;
-        let data = [
+        let mut data = vec![
             ("url", format!("{gateway_url}/#{invite}")),
             ("invite", invite),
             ("room", room.name.clone()),
             ("namespace", room.namespace.clone()),
-            ("participant", person.name.clone()),
             ("role", format!("{:?}", person.role)),
             ("validFrom", room.window.from.to_string()),
             ("validUntil", room.window.until.to_string()),
         ];
-        let own_labels = [
+        let mut own_labels = vec![
             ("app.kubernetes.io/managed-by", MANAGER),
             ("app.kubernetes.io/part-of", MANAGER),
             (LABEL_ROOM, &room.name),
-            (LABEL_ROOM_UID, &room.uid),
-            (LABEL_PARTICIPANT, &person.name),
+            (LABEL_ROOM_UID, room.uid.as_str()),
         ];
+        if !person.is_link() {
+            data.push(("participant", person.name.clone()));
+            own_labels.push((LABEL_PARTICIPANT, &person.name));
+        }
         let mut labels = room.invite_metadata.labels.clone();
-        labels.extend(own_labels.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        labels.extend(own_labels.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())));
         Ok(Secret {
             metadata: ObjectMeta {
                 name: Some(invite_secret_name(&room.name, &person.name)),
@@ -122,7 +124,7 @@ impl Invites<'_> {
                 ..ObjectMeta::default()
             },
             type_: Some(INVITE_SECRET_TYPE.to_owned()),
-            data: Some(data.map(|(key, value)| (key.to_owned(), ByteString(value.into_bytes()))).into_iter().collect::<BTreeMap<_, _>>()),
+            data: Some(data.into_iter().map(|(key, value)| (key.to_owned(), ByteString(value.into_bytes()))).collect::<BTreeMap<_, _>>()),
             ..Secret::default()
         })
     }

@@ -4,9 +4,11 @@
 //! pass is due (`triggers`), looks after the media servers (`class`, `sweep`), or remembers between passes (`newest`,
 //! `pace`). The wire formats of backends are not known here.
 
+mod attendance;
 mod class;
 mod context;
 mod execute;
+mod guests;
 mod invites;
 mod newest;
 mod observe;
@@ -16,6 +18,7 @@ mod report;
 mod request;
 mod sweep;
 mod triggers;
+mod vigil;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -89,11 +92,13 @@ pub async fn run(
     let keys = signing_keys(&client, &secrets, &settings.operator_namespace).await?;
     let context = Arc::new(Context {
         rooms: watches.rooms.clone(),
+        guests: watches.guests.clone(),
         classes: watches.classes.clone(),
         namespaces,
         keys,
         backends: Registry::default(),
-        joined: context::Joined::default(),
+        attendance: attendance::Attendance::default(),
+        vigils: vigil::Vigils::new(clock::now()),
         installation,
         gateway_url: settings.gateway_url.trim_end_matches('/').to_owned(),
         newest: newest::Newest::default(),

@@ -8,22 +8,27 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::context::Context;
 use super::invites::revision;
-use crate::api::Room;
+use crate::api::{Room, RoomGuest};
 use crate::backend::Backend;
 use crate::domain::{
-    Failure, KeyRing, Observed, Rejection, SessionView, ValidRoom, admits_namespace, choose_class, session_that_matters, validate,
+    Failure, KeyRing, Observed, Rejection, SessionView, ValidRoom, admits_namespace, choose_class, guests_of, session_that_matters,
+    validate,
 };
 
 /// What a pass knows of a Room.
 pub struct Sight {
     /// The newest known state of the Room.
     pub room: Arc<Room>,
+    /// Its guests.
+    pub guests: Vec<Arc<RoomGuest>>,
     /// The Room as judged by its class.
     pub valid: Result<ValidRoom, Rejection>,
     /// The backend that holds the Room's session, or why there is none.
     pub backend: Result<Arc<dyn Backend>, Failure>,
     /// The session that the status names.
     pub session: SessionView,
+    /// Since when nobody was seen in it.
+    pub empty_since: Option<Timestamp>,
     /// The keys that sign.
     pub keys: Arc<KeyRing>,
     /// Digest of what the Room's invite Secrets share.
@@ -49,8 +54,10 @@ impl Sight {
     pub fn observed<'a>(&'a self, context: &'a Context) -> Observed<'a> {
         Observed {
             room: &self.room,
+            guests: &self.guests,
             valid: self.valid.as_ref(),
             session: &self.session,
+            empty_since: self.empty_since,
             invites_revision: &self.invites_revision,
             recheck_invites: self.recheck_invites,
             installation: &context.installation,
@@ -61,7 +68,8 @@ impl Sight {
 /// Looks at a Room. `keys` are those of this pass.
 pub async fn observe(room: Arc<Room>, keys: Arc<KeyRing>, context: &Context, now: Timestamp) -> Sight {
     let room = context.newest.of(room);
-    let valid = judge(&room, context);
+    let guests = guests_of(&room, context.guests.state());
+    let valid = judge(&room, &guests, context);
     let class = class_of(&room, &valid);
     let backend = context.backends.get(&class);
     let session = match session_that_matters(&room, valid.as_ref(), now) {
@@ -71,17 +79,23 @@ pub async fn observe(room: Arc<Room>, keys: Arc<KeyRing>, context: &Context, now
     let invites_revision = valid.as_ref().map_or_else(|_| String::new(), |room| revision(room, &keys, &context.gateway_url));
     let recheck_invites = context.paces.recheck_due(room.metadata.uid.as_deref().unwrap_or_default(), now);
     let live = room.status.as_ref().and_then(|status| status.session.as_ref());
-    let joined = live.map_or(0, |session| context.joined.get(&class, &session.id));
-    Sight { room, valid, backend, session, keys, invites_revision, recheck_invites, joined }
+    let joined = live.map_or(0, |session| context.attendance.joined(&class, &session.id));
+    if let (Some(live), SessionView::Present(seats)) = (live, &session)
+        && !seats.is_empty()
+    {
+        context.attendance.is_used(&class, &live.id);
+    }
+    let empty_since = live.and_then(|session| context.attendance.empty_since(&class, &session.id));
+    Sight { room, guests, valid, backend, session, empty_since, keys, invites_revision, recheck_invites, joined }
 }
 
-fn judge(room: &Room, context: &Context) -> Result<ValidRoom, Rejection> {
+fn judge(room: &Room, guests: &[Arc<RoomGuest>], context: &Context) -> Result<ValidRoom, Rejection> {
     let classes = context.classes.state();
     let class = choose_class(room, classes.iter().map(AsRef::as_ref))?;
     let namespace = room.namespace().unwrap_or_default();
     let known = context.namespaces.get(&ObjectRef::new(&namespace));
     admits_namespace(class, &namespace, known.as_ref().and_then(|namespace| namespace.metadata.labels.as_ref()))?;
-    validate(room, class)
+    validate(room, guests, class)
 }
 
 /// The class that holds the Room's session, also when the spec is not accepted any more.

@@ -9,10 +9,12 @@ use kube::{Api, Resource};
 
 use super::context::Context;
 use super::execute::Executed;
+use super::guests;
 use super::observe::Sight;
 use super::request::{failure_of, timed};
 use crate::api::{MANAGER, Reason, Room, RoomStatus};
-use crate::domain::{Failure, Notice, Plan, notices, status};
+use crate::clock;
+use crate::domain::{Failure, Goal, Notice, Plan, notices, status};
 
 /// Shortest time until the next look: the clock that wakes and the clock that decides may differ by less.
 const SHORTEST_WAIT: Duration = Duration::from_millis(5);
@@ -24,20 +26,27 @@ pub async fn report(plan: &Plan, sight: &Sight, executed: Executed, context: &Co
     if let Some(failure) = left_behind {
         leave_behind(sight, &failure, context).await;
     }
+    if let (Goal::Expired, true, Some(window)) = (&plan.goal, outcome.session_closed, plan.window) {
+        context.metrics.ended(clock::now().duration_since(window.until));
+    }
     if gone {
         return Ok(context.paces.until_recheck(uid, now));
     }
     let room = written.map_or_else(|| sight.room.clone(), |room| context.newest.wrote(room));
     if room.metadata.deletion_timestamp.is_none() {
         let after = status(&room, sight.valid.as_ref(), plan, &outcome, &sight.invites_revision, sight.joined, now);
+        if room.status.as_ref().and_then(|status| status.observed_generation) != room.metadata.generation || !outcome.removed.is_empty() {
+            context.vigils.begin(uid, now);
+        }
         let told = notices(sight.room.status.as_ref(), &after, &outcome);
         if room.status.as_ref() != Some(&after) {
-            let answer = write(&room, after, context).await.map_err(|error| failure_of(&error))?;
+            let answer = write(&room, after.clone(), context).await.map_err(|error| failure_of(&error))?;
             context.newest.wrote(answer);
         }
         for notice in told {
             publish(&room, notice, context).await;
         }
+        guests::tend(sight, &after, context, now).await?;
     }
     let transition = plan.next_transition.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
     let wait = if let Some(failure) = outcome.failure() {

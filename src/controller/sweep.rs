@@ -1,10 +1,13 @@
 //! Holds the sessions on a media server against the Rooms: lost ones are restored, orphans are closed, people are counted.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::context::Context;
-use crate::api::Room;
-use crate::backend::Backend;
+use crate::api::{Room, RoomStatus};
+use crate::backend::{Backend, Signalling};
 use crate::clock;
 use crate::domain::{Failure, orphans, recorded_session};
 
@@ -30,15 +33,33 @@ pub async fn sweep(
         tracing::info!(class, session, "closing a session that belongs to no Room");
         backend.close(session).await?;
     }
-    context.nudge(|room| lives_here(room, class) && recorded_session(room).is_some_and(|session| !joined.contains_key(session)));
+    let now = clock::now();
+    context.attendance.saw(class, &joined, now);
+    context.nudge(|room| lives_here(room, class) && is_news(room, class, &joined, context, now));
+    if backend.signalling() == Signalling::Direct {
+        let is_watched = |room: &Room| context.vigils.holds(room.metadata.uid.as_deref().unwrap_or_default(), now);
+        let is_used = |room: &Room| recorded_session(room).is_some_and(|session| joined.get(session).is_some_and(|joined| *joined > 0));
+        context.nudge(|room| lives_here(room, class) && is_used(room) && is_watched(room));
+    }
     if count {
-        context.joined.set(class, joined);
+        context.attendance.count(class, joined);
         context.nudge(|room| {
             let counted = room.status.as_ref().and_then(|status| status.counts).map_or(0, |counts| counts.joined);
-            lives_here(room, class) && recorded_session(room).is_some_and(|session| context.joined.get(class, session) != counted)
+            lives_here(room, class) && recorded_session(room).is_some_and(|session| context.attendance.joined(class, session) != counted)
         });
     }
     Ok(found)
+}
+
+/// Whether the session of a Room is not what its status says: lost, made by the door, or empty for longer than it may be.
+fn is_news(room: &Room, class: &str, sessions: &HashMap<String, i32>, context: &Context, now: Timestamp) -> bool {
+    let Some(session) = room.status.as_ref().and_then(RoomStatus::live_session) else { return false };
+    let is_idle = || {
+        let after = Duration::from(room.spec.session.as_ref()?.close_when_empty_after?);
+        let since = context.attendance.empty_since(class, &session.id)?;
+        Some(now.duration_since(since).unsigned_abs() >= after)
+    };
+    session.created_at.is_some() != sessions.contains_key(&session.id) || is_idle() == Some(true)
 }
 
 fn lives_here(room: &Room, class: &str) -> bool {

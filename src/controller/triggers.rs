@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::Event;
@@ -14,7 +15,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::context::Context;
-use crate::api::{DEFAULT_CLASS_ANNOTATION, Room, RoomClass};
+use super::guests;
+use crate::api::{DEFAULT_CLASS_ANNOTATION, Room, RoomClass, RoomGuest};
 use crate::clock;
 use crate::cluster::{self, OwnSecrets, WatchStream, watch_own_secrets};
 
@@ -22,6 +24,8 @@ use crate::cluster::{self, OwnSecrets, WatchStream, watch_own_secrets};
 pub struct Watches {
     /// All Rooms.
     pub rooms: Store<Room>,
+    /// All guests.
+    pub guests: Store<RoomGuest>,
     /// All RoomClasses.
     pub classes: Store<RoomClass>,
     /// All Namespaces.
@@ -32,12 +36,14 @@ pub struct Watches {
     pub classes_changed: watch::Receiver<()>,
     gone: mpsc::UnboundedReceiver<String>,
     relabelled: mpsc::UnboundedReceiver<String>,
+    guests_changed: mpsc::UnboundedReceiver<Arc<RoomGuest>>,
     tasks: JoinSet<()>,
 }
 
 /// Starts the watches. Each Room whose spec changed is sent to `nudges`.
 pub fn start(client: &Client, operator_namespace: &str, nudges: &mpsc::UnboundedSender<ObjectRef<Room>>) -> Watches {
     let (rooms, room_writer) = reflector::store();
+    let (guests, guest_writer) = reflector::store();
     let (classes, class_writer) = reflector::store();
     let (namespaces, namespace_writer) = reflector::store();
     let (secrets, secret_changes) = watch_own_secrets(client.clone(), operator_namespace);
@@ -45,7 +51,9 @@ pub fn start(client: &Client, operator_namespace: &str, nudges: &mpsc::Unbounded
     let class_change = Arc::new(class_change);
     let (tell_gone, gone) = mpsc::unbounded_channel();
     let (tell_relabelled, relabelled) = mpsc::unbounded_channel();
+    let (tell_guest, guests_changed) = mpsc::unbounded_channel();
     let mut tasks = JoinSet::new();
+    tasks.spawn(follow_guests(cluster::watch(Api::all(client.clone()), guest_writer), tell_guest));
     tasks.spawn(follow_rooms(cluster::watch(Api::all(client.clone()), room_writer), nudges.clone(), tell_gone));
     tasks.spawn(follow_classes(cluster::watch(Api::all(client.clone()), class_writer), class_change.clone()));
     tasks.spawn(follow_namespaces(cluster::watch(Api::all(client.clone()), namespace_writer), tell_relabelled));
@@ -53,7 +61,7 @@ pub fn start(client: &Client, operator_namespace: &str, nudges: &mpsc::Unbounded
         class_change.send_replace(());
         std::future::ready(())
     }));
-    Watches { rooms, classes, namespaces, secrets, classes_changed, gone, relabelled, tasks }
+    Watches { rooms, guests, classes, namespaces, secrets, classes_changed, gone, relabelled, guests_changed, tasks }
 }
 
 impl Watches {
@@ -65,13 +73,14 @@ impl Watches {
         self.secrets.ready().await?;
         self.namespaces.wait_until_ready().await?;
         self.classes.wait_until_ready().await?;
+        self.guests.wait_until_ready().await?;
         self.rooms.wait_until_ready().await
     }
 }
 
 /// Passes on what concerns several Rooms, until it is aborted; the watches end with it.
 pub fn follow(watches: Watches, context: Arc<Context>) -> tokio::task::JoinHandle<()> {
-    let Watches { mut gone, mut relabelled, tasks, .. } = watches;
+    let Watches { mut gone, mut relabelled, mut guests_changed, tasks, .. } = watches;
     tokio::spawn(async move {
         let _watching = tasks;
         let mut keys = context.keys.clone();
@@ -86,7 +95,9 @@ pub fn follow(watches: Watches, context: Arc<Context>) -> tokio::task::JoinHandl
                 Some(uid) = gone.recv() => {
                     context.newest.forget(&uid);
                     context.paces.forget(&uid);
+                    context.vigils.forget(&uid);
                 }
+                Some(guest) = guests_changed.recv() => guests::changed(guest, &context).await,
                 Some(namespace) = relabelled.recv() => context.nudge(|room| room.metadata.namespace.as_deref() == Some(&namespace)),
                 Ok(()) = keys.changed() => {
                     tracing::info!("the invite signing keys changed: all invites are looked at");
@@ -113,6 +124,28 @@ async fn follow_rooms(mut events: WatchStream<Room>, nudges: mpsc::UnboundedSend
                 let uid = room.uid().unwrap_or_default();
                 generations.remove(&uid);
                 let _ = gone.send(uid);
+            }
+            Ok(Event::Init | Event::InitDone) | Err(_) => {}
+        }
+    }
+}
+
+/// A guest that came, went or changed; its own status does not raise the generation.
+async fn follow_guests(mut events: WatchStream<RoomGuest>, changed: mpsc::UnboundedSender<Arc<RoomGuest>>) {
+    let mut known: HashMap<String, (Option<i64>, bool)> = HashMap::new();
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Event::Apply(guest) | Event::InitApply(guest)) => {
+                let facts = (guest.metadata.generation, guest.metadata.deletion_timestamp.is_some());
+                if known.insert(guest.uid().unwrap_or_default(), facts) != Some(facts) {
+                    let _ = changed.send(Arc::new(guest));
+                }
+            }
+            Ok(Event::Delete(mut guest)) => {
+                known.remove(&guest.uid().unwrap_or_default());
+                // The last state of one that nothing held does not say that it is deleted.
+                guest.metadata.deletion_timestamp.get_or_insert(Time(clock::now()));
+                let _ = changed.send(Arc::new(guest));
             }
             Ok(Event::Init | Event::InitDone) | Err(_) => {}
         }

@@ -5,9 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::invite::Invite;
-use super::validate::{Person, ValidRoom, invite_id, people};
+use super::roster::{Person, Roster};
+use super::session::Seat;
+use super::validate::{ValidRoom, invite_id};
 use super::window::{Moment, later};
-use crate::api::{Role, Room};
+use crate::api::{Role, Room, RoomGuest};
 
 /// How long a media token is good for, unless the window ends before. Long enough to connect, short enough to be useless
 /// when it leaks.
@@ -31,6 +33,9 @@ pub enum Refusal {
     /// The Room is suspended.
     #[error("the call is suspended")]
     Suspended,
+    /// The role does not allow it.
+    #[error("the role does not allow it")]
+    NotAllowed,
     /// As many people as the Room allows are in the call.
     #[error("the call is full")]
     Full,
@@ -52,7 +57,7 @@ pub enum DoorState {
 /// Somebody with a valid invite.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Visitor {
-    /// The person.
+    /// The person; for the shared link, what stands for all who have it.
     pub person: Person,
 }
 
@@ -76,7 +81,7 @@ pub struct Ticket {
 /// Who stands before the door with this (verified) invite, judged by the live Room. `None` for `room` when there is none.
 ///
 /// Needs no class: people are told from strangers while a spec is not accepted too.
-pub fn identify(room: Option<&Room>, invite: &Invite) -> Result<Visitor, Refusal> {
+pub fn identify(room: Option<&Room>, guests: &[impl AsRef<RoomGuest>], invite: &Invite) -> Result<Visitor, Refusal> {
     let room = room.ok_or(Refusal::InvalidInvite)?;
     let same_room = invite_id(room).is_some_and(|id| id == invite.id)
         && room.metadata.name.as_deref() == Some(&invite.room)
@@ -84,11 +89,14 @@ pub fn identify(room: Option<&Room>, invite: &Invite) -> Result<Visitor, Refusal
     if !same_room {
         return Err(Refusal::InvalidInvite);
     }
-    people(&room.spec)
-        .find(|person| person.name == invite.participant)
-        .filter(|person| !person.suspended && person.generation == invite.generation)
-        .map(|person| Visitor { person })
-        .ok_or(Refusal::InvalidInvite)
+    let person = Roster::new(room, guests).holder(invite).cloned();
+    person.map(|person| Visitor { person }).ok_or(Refusal::InvalidInvite)
+}
+
+/// Who a person in a call is, or one who comes back to it, told by identity and by the generation of the invite they came by.
+pub fn recognize(room: &Room, guests: &[impl AsRef<RoomGuest>], identity: &str, generation: Option<i64>) -> Result<Visitor, Refusal> {
+    let seat = Seat { identity: identity.to_owned(), display_name: String::new(), role: None, generation };
+    Roster::new(room, guests).seated(&seat).map(|person| Visitor { person }).ok_or(Refusal::InvalidInvite)
 }
 
 /// The state of the door at `now`.

@@ -5,10 +5,12 @@
 
 mod door;
 mod failure;
+mod guest;
 mod invite;
 mod orphans;
 mod permissions;
 mod plan;
+mod roster;
 mod session;
 mod status;
 mod validate;
@@ -16,13 +18,15 @@ mod window;
 #[cfg(test)]
 mod world;
 
-pub use door::{DoorState, Refusal, Ticket, Visitor, admit, identify, state};
+pub use door::{DoorState, Refusal, Ticket, Visitor, admit, identify, recognize, state};
 pub use failure::{Failure, FailureClass};
+pub use guest::guest_status;
 pub use invite::{InvalidInvite, Invite, KeyError, KeyRing, generate_key};
 pub use orphans::{orphans, recorded_session};
 pub use permissions::Permissions;
 pub use plan::{Goal, Issue, Observed, Plan, SessionView, Step, plan, session_that_matters};
-pub use session::{Installation, Seat};
+pub use roster::{Person, Roster, guest_identity, guests_of, is_above, judge_guests};
+pub use session::{Installation, Seat, successor};
 pub use status::{Notice, Outcome, Verdict, condition, notices, status};
-pub use validate::{InviteMetadata, Person, Rejection, ValidRoom, admits_namespace, choose_class, invite_id, people, validate};
+pub use validate::{InviteMetadata, Rejection, ValidRoom, admits_namespace, choose_class, invite_id, validate};
 pub use window::{Moment, Window};

@@ -1,15 +1,19 @@
 //! From what was observed to the whole ordered list of steps: pure and total.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::failure::Failure;
-use super::session::{Installation, Seat};
-use super::validate::{Person, Rejection, ValidRoom};
+use super::roster::{Person, guest_identity};
+use super::session::{Installation, Seat, successor};
+use super::validate::{Rejection, ValidRoom};
 use super::window::{Moment, Window, later};
-use crate::api::{ConditionType, FINALIZER, LedgerEntry, Phase, Room, RoomStatus, SessionStatus, invite_secret_name};
+use crate::api::{
+    ConditionType, FINALIZER, LINK_SUBJECT, LedgerEntry, Phase, Provision, Room, RoomGuest, RoomStatus, SessionStatus, invite_secret_name,
+};
 
 /// How long the deletion of a Room waits for a media server that does not answer.
 const CLEANUP_PATIENCE: Duration = Duration::from_mins(1);
@@ -19,10 +23,14 @@ const CLEANUP_PATIENCE: Duration = Duration::from_mins(1);
 pub struct Observed<'a> {
     /// The newest known state of the Room.
     pub room: &'a Room,
+    /// Its guests.
+    pub guests: &'a [Arc<RoomGuest>],
     /// The Room as judged by its class.
     pub valid: Result<&'a ValidRoom, &'a Rejection>,
     /// The session that the Room's status names.
     pub session: &'a SessionView,
+    /// When the session was seen without anybody in it, and with nobody since.
+    pub empty_since: Option<Timestamp>,
     /// Digest of what all invite Secrets of the Room share, as it should be.
     pub invites_revision: &'a str,
     /// Whether it is time to look whether the invite Secrets are still there.
@@ -104,6 +112,13 @@ pub enum Step {
         /// Its epoch.
         epoch: i64,
     },
+    /// Have a session made under this name when somebody joins.
+    ReserveSession {
+        /// The session.
+        session: String,
+        /// Its epoch.
+        epoch: i64,
+    },
     /// Write an invite Secret.
     IssueInvite {
         /// For whom.
@@ -149,8 +164,8 @@ pub fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
         Goal::Gone { give_up } => leave(observed, window, *give_up),
         Goal::NotAccepted(_) => Vec::new(),
         Goal::Expired => expire(observed, window, now),
-        Goal::Scheduled | Goal::Suspended => stay(observed, close_live_session(observed).into_iter().collect()),
-        Goal::Open => stay(observed, open(observed)),
+        Goal::Scheduled | Goal::Suspended => stay(observed, close_live_session(observed)),
+        Goal::Open => stay(observed, open(observed, now)),
     };
     let next_transition = next_transition(observed, &goal, window, now);
     Plan { goal, window, steps, next_transition }
@@ -217,8 +232,11 @@ fn next_epoch(room: &Room) -> i64 {
     room.status.as_ref().and_then(|status| status.session.as_ref()).map_or(1, |session| session.epoch.saturating_add(1))
 }
 
-fn close_live_session(observed: &Observed<'_>) -> Option<Step> {
-    live_session(observed.room).map(|session| Step::CloseSession { session: session.id.clone() })
+/// Closes the living session, and the one that the door may have made because it found that one lost.
+fn close_live_session(observed: &Observed<'_>) -> Vec<Step> {
+    let Some(session) = live_session(observed.room) else { return Vec::new() };
+    let next = session.created_at.as_ref().and_then(|_| successor(session));
+    [session.id.clone()].into_iter().chain(next).map(|session| Step::CloseSession { session }).collect()
 }
 
 fn add_finalizer(room: &Room) -> Option<Step> {
@@ -230,26 +248,39 @@ fn stay(observed: &Observed<'_>, session_steps: Vec<Step>) -> Vec<Step> {
     add_finalizer(observed.room).into_iter().chain(session_steps).chain(invites(observed)).collect()
 }
 
-fn open(observed: &Observed<'_>) -> Vec<Step> {
+fn open(observed: &Observed<'_>, now: Timestamp) -> Vec<Step> {
     let Ok(room) = observed.valid else { return Vec::new() };
+    let epoch = next_epoch(observed.room);
+    let next = || observed.installation.session_id(&room.uid, epoch);
+    let on_demand = room.provision == Provision::OnFirstJoin;
     match (live_session(observed.room), observed.session) {
+        (Some(session), SessionView::Present(seats)) if seats.is_empty() && is_idle(observed, room, now) => {
+            vec![Step::CloseSession { session: session.id.clone() }, Step::ReserveSession { session: next(), epoch }]
+        }
         (Some(session), SessionView::Present(seats)) => seats.iter().filter_map(|seat| reseat(room, &session.id, seat)).collect(),
         (Some(_), SessionView::NotAsked | SessionView::Unknown(_)) => Vec::new(),
-        (None, _) | (Some(_), SessionView::Absent) => {
-            let epoch = next_epoch(observed.room);
-            vec![Step::EnsureSession { session: observed.installation.session_id(&room.uid, epoch), epoch }]
+        (Some(session), SessionView::Absent) if session.created_at.is_none() => {
+            let waits = on_demand || room.close_when_empty_after.is_some();
+            let ensure = Step::EnsureSession { session: session.id.clone(), epoch: session.epoch };
+            if waits { Vec::new() } else { vec![ensure] }
         }
+        (None, _) | (Some(_), SessionView::Absent) if on_demand => vec![Step::ReserveSession { session: next(), epoch }],
+        (None, _) | (Some(_), SessionView::Absent) => vec![Step::EnsureSession { session: next(), epoch }],
     }
+}
+
+/// Whether nobody has been in the session for as long as the spec lets it stay.
+fn is_idle(observed: &Observed<'_>, room: &ValidRoom, now: Timestamp) -> bool {
+    room.close_when_empty_after.zip(observed.empty_since).is_some_and(|(after, since)| now >= later(since, after))
 }
 
 /// What must happen to somebody in the call, if anything.
 fn reseat(room: &ValidRoom, session: &str, seat: &Seat) -> Option<Step> {
-    let allowed = |person: &&Person| person.name == seat.identity && !person.suspended && seat.generation == Some(person.generation);
-    let Some(person) = room.people.iter().find(allowed) else {
+    let Some(person) = room.roster.seated(seat) else {
         return Some(Step::RemovePerson { session: session.to_owned(), identity: seat.identity.clone() });
     };
     let right = seat.role == Some(person.role) && seat.display_name == person.display_name;
-    (!right).then(|| Step::SetRole { session: session.to_owned(), person: person.clone() })
+    (!right).then(|| Step::SetRole { session: session.to_owned(), person })
 }
 
 /// Invites of people who left the list go, those of the people on it are made or brought up to date.
@@ -257,12 +288,12 @@ fn invites(observed: &Observed<'_>) -> Vec<Step> {
     let Ok(room) = observed.valid else { return Vec::new() };
     let status = observed.room.status.as_ref();
     let issued: BTreeMap<&str, &LedgerEntry> = ledger(observed.room).iter().map(|entry| (entry.name.as_str(), entry)).collect();
-    let listed: BTreeSet<&str> = room.people.iter().map(|person| person.name.as_str()).collect();
+    let listed: BTreeSet<&str> = room.roster.invited().map(|person| person.name.as_str()).collect();
     let all_stale = observed.recheck_invites
         || status.and_then(|status| status.invites_revision.as_deref()) != Some(observed.invites_revision)
         || status.and_then(|status| status.observed_generation) != observed.room.metadata.generation;
     let gone = issued.values().filter(|entry| !listed.contains(entry.name.as_str())).map(|entry| withdraw(entry));
-    let wanted = room.people.iter().filter_map(|person| {
+    let wanted = room.roster.invited().filter_map(|person| {
         let issue = match issued.get(person.name.as_str()) {
             None => Issue::Create,
             Some(entry) if all_stale || entry.role != person.role || entry.invite_generation != person.generation => Issue::Refresh,
@@ -283,12 +314,18 @@ fn dismantle(observed: &Observed<'_>, window: Option<Window>) -> Vec<Step> {
     let mut steps: Vec<Step> = close_live_session(observed).into_iter().chain(ledger(room).iter().map(withdraw)).collect();
     if unfinished(room, window) {
         if let Some(uid) = room.metadata.uid.as_deref() {
-            steps.insert(0, Step::CloseSession { session: observed.installation.session_id(uid, next_epoch(room)) });
+            let next = Step::CloseSession { session: observed.installation.session_id(uid, next_epoch(room)) };
+            if !steps.contains(&next) {
+                steps.insert(0, next);
+            }
         }
         let name = room.metadata.name.as_deref().unwrap_or_default();
         let known: BTreeSet<&str> = ledger(room).iter().map(|entry| entry.name.as_str()).collect();
-        let unknown = room.spec.participants.iter().filter(|participant| !known.contains(participant.name.as_str()));
-        steps.extend(unknown.map(|person| Step::WithdrawInvite { secret_name: invite_secret_name(name, &person.name), secret_uid: None }));
+        let guests = observed.guests.iter().map(|guest| guest_identity(guest.metadata.name.as_deref().unwrap_or_default()));
+        let listed = room.spec.participants.iter().map(|participant| participant.name.clone());
+        let link = room.spec.join_policy.map(|_| LINK_SUBJECT.to_owned());
+        let unknown = listed.chain(guests).chain(link).filter(|identity| !known.contains(identity.as_str()));
+        steps.extend(unknown.map(|identity| Step::WithdrawInvite { secret_name: invite_secret_name(name, &identity), secret_uid: None }));
     }
     steps
 }

@@ -1,6 +1,6 @@
 //! Names of sessions, and the people seen in one.
 
-use crate::api::Role;
+use crate::api::{Role, SessionStatus};
 
 /// Identity of this installation on a media server that others may use too.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,13 @@ impl Installation {
     }
 }
 
+/// Name of the session that a Room has after this one, under the next epoch.
+#[must_use]
+pub fn successor(session: &SessionStatus) -> Option<String> {
+    let stem = session.id.strip_suffix(&session.epoch.to_string())?;
+    Some(format!("{stem}{}", session.epoch.checked_add(1)?))
+}
+
 /// A person seen in a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seat {
@@ -52,6 +59,16 @@ mod tests {
         let installation = Installation::from_namespace_uid("11111111-2222-3333-4444-abcdef012345");
         assert_eq!(installation.prefix(), "rk-abcdef012345-");
         assert_eq!(installation.session_id("room-uid", 7), "rk-abcdef012345-room-uid-7");
+    }
+
+    #[test]
+    fn the_successor_of_a_session_is_the_one_of_the_next_epoch() {
+        let installation = Installation::from_namespace_uid("uid");
+        for epoch in [1, 9, 10, 99] {
+            let session = SessionStatus { id: installation.session_id("room-1", epoch), epoch, ..SessionStatus::default() };
+            assert_eq!(successor(&session), Some(installation.session_id("room-1", epoch + 1)));
+        }
+        assert_eq!(successor(&SessionStatus { id: "other".into(), epoch: 1, ..SessionStatus::default() }), None);
     }
 
     #[test]

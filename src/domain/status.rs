@@ -13,6 +13,10 @@ use crate::api::{ConditionType, Counts, LedgerEntry, Phase, Reason, Room, RoomSt
 pub struct Outcome {
     /// Session that was made, with its epoch.
     pub session_made: Option<(String, i64)>,
+    /// Session that is to be made when somebody joins, with its epoch.
+    pub session_reserved: Option<(String, i64)>,
+    /// The session that the status names was seen on the media server.
+    pub session_found: bool,
     /// The session that the status names was closed.
     pub session_closed: bool,
     /// Invites that were written.
@@ -68,7 +72,8 @@ pub fn status(
         _ => Some(invites_revision.to_owned()),
     };
     let live = session.as_ref().is_some_and(|session| session.ended_at.is_none());
-    let facts = Facts { plan, valid, outcome, live };
+    let waiting = session.as_ref().is_some_and(|session| session.created_at.is_none());
+    let facts = Facts { plan, valid, outcome, live, waiting };
     let conditions = facts.conditions(&before.conditions, room.metadata.generation, now);
     RoomStatus {
         observed_generation: room.metadata.generation,
@@ -80,22 +85,34 @@ pub fn status(
         session,
         participants,
         invites_revision: revision,
-        counts: Some(Counts { invited: invited(room), joined: if live { joined } else { 0 } }),
+        counts: Some(Counts { invited: invited(room, valid), joined: if live { joined } else { 0 } }),
         conditions,
     }
 }
 
-fn invited(room: &Room) -> i32 {
-    i32::try_from(room.spec.participants.iter().filter(|person| !person.suspended).count()).unwrap_or(i32::MAX)
+/// How many people may come by an invite of their own.
+fn invited(room: &Room, valid: Result<&ValidRoom, &Rejection>) -> i32 {
+    let number = match valid {
+        Ok(valid) => valid.roster.people().filter(|person| !person.suspended).count(),
+        Err(_) => room.spec.participants.iter().filter(|person| !person.suspended).count(),
+    };
+    i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 fn session(before: Option<SessionStatus>, outcome: &Outcome, now: Timestamp) -> Option<SessionStatus> {
-    match (&outcome.session_made, before) {
-        (Some((id, epoch)), _) => Some(SessionStatus { id: id.clone(), epoch: *epoch, created_at: Some(Time(now)), ended_at: None }),
-        (None, Some(session)) if outcome.session_closed && session.ended_at.is_none() => {
+    let fresh = |id: &str, epoch, created_at| Some(SessionStatus { id: id.to_owned(), epoch, created_at, ended_at: None });
+    // One that could not be closed stays what it is.
+    let reserved = outcome.session_reserved.as_ref().filter(|_| outcome.session_failure.is_none());
+    match (&outcome.session_made, reserved, before) {
+        (Some((id, epoch)), _, _) => fresh(id, *epoch, Some(Time(now))),
+        (None, Some((id, epoch)), _) => fresh(id, *epoch, None),
+        (None, None, Some(session)) if outcome.session_closed && session.ended_at.is_none() => {
             Some(SessionStatus { ended_at: Some(Time(now)), ..session })
         }
-        (None, before) => before,
+        (None, None, Some(session)) if outcome.session_found && session.created_at.is_none() => {
+            Some(SessionStatus { created_at: Some(Time(now)), ..session })
+        }
+        (None, None, before) => before,
     }
 }
 
@@ -114,6 +131,7 @@ struct Facts<'a> {
     valid: Result<&'a ValidRoom, &'a Rejection>,
     outcome: &'a Outcome,
     live: bool,
+    waiting: bool,
 }
 
 /// Whether a condition holds, why, and in words.
@@ -171,6 +189,9 @@ impl Facts<'_> {
         match (&self.outcome.session_failure, &self.plan.goal) {
             (Some(failure), _) => (false, failure.reason, failure.message.clone()),
             (None, Goal::NotAccepted(_)) => (false, Reason::NotAccepted, "The spec is not accepted".into()),
+            (None, Goal::Open) if self.live && self.waiting => {
+                (true, Reason::OnFirstJoin, "The session is made when somebody joins".into())
+            }
             (None, Goal::Open) if self.live => (true, Reason::Provisioned, "The session is there".into()),
             (None, Goal::Open) => (false, Reason::NoSession, "The session is not there yet".into()),
             (None, _) => (true, Reason::NotNeeded, "No session is needed at this moment".into()),
@@ -221,12 +242,8 @@ pub fn notices(before: Option<&RoomStatus>, after: &RoomStatus, outcome: &Outcom
     let phase = before.map(|status| status.phase).unwrap_or_default();
     if phase != after.phase {
         notices.extend(phase_notice(after));
-    } else if outcome.session_made.is_some() && after.phase == Phase::Open {
-        notices.push(Notice {
-            warning: true,
-            reason: Reason::SessionRestored,
-            note: "The media server had lost the session; it was made anew".into(),
-        });
+    } else if after.phase == Phase::Open {
+        notices.extend(session_notice(before.and_then(RoomStatus::live_session), outcome));
     }
     notices.extend(outcome.removed.iter().map(|name| Notice {
         warning: false,
@@ -249,6 +266,17 @@ pub fn notices(before: Option<&RoomStatus>, after: &RoomStatus, outcome: &Outcom
         notices.push(Notice { warning: true, reason: Reason::NotAccepted, note: message });
     }
     notices
+}
+
+/// What is told about the session of a Room that was open before, too.
+fn session_notice(before: Option<&SessionStatus>, outcome: &Outcome) -> Option<Notice> {
+    let was_made = before.is_some_and(|session| session.created_at.is_some());
+    if outcome.session_made.is_some() && was_made {
+        let note = "The session was gone from the media server; it was made anew".into();
+        return Some(Notice { warning: true, reason: Reason::SessionRestored, note });
+    }
+    let note = "Nobody was in the session any more; it is made anew when somebody joins".into();
+    outcome.session_closed.then_some(Notice { warning: false, reason: Reason::SessionIdle, note })
 }
 
 fn phase_notice(after: &RoomStatus) -> Option<Notice> {

@@ -6,10 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::core::{Selector, SelectorExt};
 
+use super::roster::Roster;
 use super::window::{Window, later};
 use crate::api::{
-    AllowedNamespaces, DEFAULT_CLASS_ANNOTATION, DEFAULT_TTL_SECONDS, MAX_PARTICIPANTS, MAX_WINDOW, NamespacesFrom, Reason, Role, Room,
-    RoomClass, RoomSpec,
+    AllowedNamespaces, DEFAULT_CLASS_ANNOTATION, DEFAULT_TTL_SECONDS, MAX_PARTICIPANTS, MAX_WINDOW, NamespacesFrom, Provision, Reason,
+    Room, RoomClass, RoomGuest, RoomSpec,
 };
 
 /// A Room whose spec is valid for its class, with every default filled in.
@@ -29,12 +30,16 @@ pub struct ValidRoom {
     pub class: String,
     /// The window in force.
     pub window: Window,
-    /// Everybody on the list, by name.
-    pub people: Vec<Person>,
+    /// Everybody who may come.
+    pub roster: Roster,
     /// Most people in the call at one time.
     pub max_participants: usize,
     /// The door is closed by the spec.
     pub suspend: bool,
+    /// When the session is made.
+    pub provision: Provision,
+    /// How long the session stays when nobody is in it; `None` means until the end of the window.
+    pub close_when_empty_after: Option<Duration>,
     /// How long after the end the object is deleted; `None` means never.
     pub ttl: Option<Duration>,
     /// What the invite Secrets carry besides their own keys.
@@ -48,21 +53,6 @@ pub struct InviteMetadata {
     pub labels: BTreeMap<String, String>,
     /// Annotations.
     pub annotations: BTreeMap<String, String>,
-}
-
-/// Somebody on the list, with every default filled in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Person {
-    /// Stable identity.
-    pub name: String,
-    /// The name that others see.
-    pub display_name: String,
-    /// The role.
-    pub role: Role,
-    /// Kept out, but on the list.
-    pub suspended: bool,
-    /// Generation of the invite.
-    pub generation: i64,
 }
 
 /// Why a spec is not accepted: reason and message of the condition `Accepted`.
@@ -85,17 +75,6 @@ impl Rejection {
 #[must_use]
 pub fn invite_id(room: &Room) -> Option<&str> {
     room.spec.id.as_deref().or(room.metadata.uid.as_deref())
-}
-
-/// The people on the list of a spec, with defaults filled in.
-pub fn people(spec: &RoomSpec) -> impl Iterator<Item = Person> + '_ {
-    spec.participants.iter().map(|participant| Person {
-        name: participant.name.clone(),
-        display_name: participant.display_name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| participant.name.clone()),
-        role: participant.role.unwrap_or_default(),
-        suspended: participant.suspended,
-        generation: participant.invite_generation.unwrap_or_default(),
-    })
 }
 
 /// The class that a Room uses: the one it names, the one it was accepted with, or the one annotated as default.
@@ -144,16 +123,16 @@ pub fn admits_namespace(class: &RoomClass, namespace: &str, labels: Option<&BTre
     }
 }
 
-/// Judges a Room by its class. What the API server already refuses is judged again, because rules of an older CRD may
+/// Judges a Room with these guests by its class. What the API server already refuses is judged again, because rules of an older CRD may
 /// have let it pass.
-pub fn validate(room: &Room, class: &RoomClass) -> Result<ValidRoom, Rejection> {
+pub fn validate(room: &Room, guests: &[impl AsRef<RoomGuest>], class: &RoomClass) -> Result<ValidRoom, Rejection> {
     let missing = |field: &str| Rejection::new(Reason::InvalidSpec, format!("metadata.{field}: is missing"));
     let meta = &room.metadata;
     let name = meta.name.clone().ok_or_else(|| missing("name"))?;
     let uid = meta.uid.clone().ok_or_else(|| missing("uid"))?;
-    let people: Vec<Person> = people(&room.spec).collect();
-    if people.len() > limit_from(MAX_PARTICIPANTS) {
-        let message = format!("spec.participants: {} people, at most {MAX_PARTICIPANTS} are allowed", people.len());
+    let listed = room.spec.participants.len();
+    if listed > limit_from(MAX_PARTICIPANTS) {
+        let message = format!("spec.participants: {listed} people, at most {MAX_PARTICIPANTS} are allowed");
         return Err(Rejection::new(Reason::TooManyParticipants, message));
     }
     Ok(ValidRoom {
@@ -162,9 +141,11 @@ pub fn validate(room: &Room, class: &RoomClass) -> Result<ValidRoom, Rejection> 
         display_name: room.spec.display_name.clone().filter(|title| !title.is_empty()).unwrap_or_else(|| name.clone()),
         class: class.metadata.name.clone().unwrap_or_default(),
         window: window(room, class)?,
-        people,
+        roster: Roster::new(room, guests),
         max_participants: max_participants(room, class)?,
         suspend: room.spec.suspend,
+        provision: provision(room, class),
+        close_when_empty_after: room.spec.session.as_ref().and_then(|session| positive(session.close_when_empty_after?)),
         ttl: ttl(room, class),
         invite_metadata: invite_metadata(&room.spec),
         name,
@@ -210,6 +191,11 @@ fn window(room: &Room, class: &RoomClass) -> Result<Window, Rejection> {
         return Err(Rejection::new(Reason::WindowTooLong, message));
     }
     Ok(window)
+}
+
+fn provision(room: &Room, class: &RoomClass) -> Provision {
+    let of_class = || class.spec.session.as_ref().and_then(|session| session.provision);
+    room.spec.session.as_ref().and_then(|session| session.provision).or_else(of_class).unwrap_or_default()
 }
 
 fn max_participants(room: &Room, class: &RoomClass) -> Result<usize, Rejection> {

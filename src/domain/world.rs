@@ -1,13 +1,18 @@
 //! One Room with its API server and media server in memory, for the tests of the rules: it carries plans out as the
 //! controller does, and can stop after any step.
 
+mod words;
+
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::*;
-use crate::api::{ConditionType, FINALIZER, LedgerEntry, Participant, Phase, Reason, Role, Room, RoomClass, RoomSpec, RoomStatus};
+use crate::api::{
+    ConditionType, FINALIZER, LedgerEntry, Participant, Phase, Reason, Role, Room, RoomClass, RoomGuest, RoomSpec, RoomStatus,
+};
 
 /// UID of the Room.
 pub const UID: &str = "6a1f3c52-0000-4000-8000-00000000000a";
@@ -67,6 +72,8 @@ pub struct World {
     /// `None` when the object is gone.
     pub room: Option<Room>,
     pub class: Option<RoomClass>,
+    /// The guests of the Room.
+    pub guests: Vec<Arc<RoomGuest>>,
     pub now: Timestamp,
     /// The sessions on the media server, with the people in them.
     pub sessions: BTreeMap<String, BTreeMap<String, Seat>>,
@@ -78,6 +85,8 @@ pub struct World {
     pub secrets_failure: Option<Failure>,
     /// The next pass is to look whether the invites are still there.
     pub recheck: bool,
+    /// Since when nobody was seen in the session.
+    pub empty_since: Option<Timestamp>,
     /// Which of the signing keys signs.
     pub signing_key: u8,
     secrets_made: u32,
@@ -98,12 +107,14 @@ impl World {
         Self {
             room: Some(room),
             class: Some(class),
+            guests: Vec::new(),
             now: at("09:00"),
             sessions: BTreeMap::new(),
             secrets: BTreeMap::new(),
             media_failure: None,
             secrets_failure: None,
             recheck: false,
+            empty_since: None,
             signing_key: 1,
             secrets_made: 0,
         }
@@ -171,14 +182,14 @@ impl World {
     pub fn join(&mut self, name: &str) {
         let (Some(room), Ok(valid)) = (&self.room, self.valid()) else { return };
         let Some(session) = recorded_session(room).and_then(|session| self.sessions.get_mut(session)) else { return };
-        let Some(person) = valid.people.iter().find(|person| person.name == name && !person.suspended) else { return };
+        let Some(person) = valid.roster.get(name).filter(|person| !person.suspended) else { return };
         if state(&valid, self.now) == DoorState::Open {
             session.insert(name.to_owned(), seat(person));
         }
     }
 
     pub fn valid(&self) -> Result<ValidRoom, Rejection> {
-        validate(self.room(), choose_class(self.room(), &self.class)?)
+        validate(self.room(), &self.guests, choose_class(self.room(), &self.class)?)
     }
 
     /// Digest of what the Room's invites share.
@@ -193,8 +204,10 @@ impl World {
         let (revision, installation) = (self.revision(), installation());
         let observed = Observed {
             room: self.room(),
+            guests: &self.guests,
             valid: valid.as_ref(),
             session: &session,
+            empty_since: self.empty_since,
             invites_revision: &revision,
             recheck_invites: self.recheck,
             installation: &installation,
@@ -243,6 +256,7 @@ impl World {
         if let (Goal::Open, SessionView::Unknown(failure)) = (&plan.goal, self.look(&valid)) {
             outcome.session_failure = Some(failure);
         }
+        outcome.session_found = matches!(self.look(&valid), SessionView::Present(_));
         for step in plan.steps.iter().take(steps) {
             self.step(step, &mut outcome);
         }
@@ -255,7 +269,7 @@ impl World {
                 &self.media_failure
             }
             Step::IssueInvite { .. } | Step::WithdrawInvite { .. } => &self.secrets_failure,
-            Step::AddFinalizer | Step::DeleteRoom | Step::ReleaseFinalizer { .. } => &None,
+            Step::AddFinalizer | Step::ReserveSession { .. } | Step::DeleteRoom | Step::ReleaseFinalizer { .. } => &None,
         };
         match (failure, step) {
             (Some(failure), Step::IssueInvite { .. } | Step::WithdrawInvite { .. }) => {
@@ -289,6 +303,7 @@ impl World {
                 self.sessions.entry(session.clone()).or_default();
                 outcome.session_made = Some((session.clone(), *epoch));
             }
+            Step::ReserveSession { session, epoch } => outcome.session_reserved = Some((session.clone(), *epoch)),
             Step::IssueInvite { person, issue: _ } => outcome.issued.push(self.issue(person)),
             Step::WithdrawInvite { secret_name, secret_uid: _ } => {
                 // By the UID of the ledger, and if the Secret has another one, by its label.
@@ -331,7 +346,7 @@ impl World {
 
     /// Sessions that belong to no Room.
     pub fn orphans(&self) -> Vec<String> {
-        let rooms: Vec<std::sync::Arc<Room>> = self.room.iter().cloned().map(Into::into).collect();
+        let rooms: Vec<Arc<Room>> = self.room.iter().cloned().map(Into::into).collect();
         let found = orphans(self.sessions.keys().map(String::as_str), &rooms, &installation(), self.now);
         found.into_iter().map(str::to_owned).collect()
     }
@@ -363,36 +378,4 @@ pub fn seat(person: &Person) -> Seat {
 /// A media server, or API server, that cannot be reached.
 pub fn unreachable() -> Failure {
     Failure::transient(Reason::Unreachable, "the media server cannot be reached")
-}
-
-/// A step in words: the epoch for a session, the participant's name for an invite.
-pub fn in_words(step: &Step) -> String {
-    let epoch = |session: &str| session.strip_prefix(&session_id(0)[..session_id(0).len() - 1]).unwrap_or(session).to_owned();
-    let name = |secret: &str| secret.strip_prefix("standup-invite-").unwrap_or(secret).to_owned();
-    match step {
-        Step::AddFinalizer => "add finalizer".into(),
-        Step::RemovePerson { session, identity } => format!("remove {identity} from {}", epoch(session)),
-        Step::SetRole { session, person } => {
-            format!("make {} {:?} \"{}\" in {}", person.name, person.role, person.display_name, epoch(session))
-        }
-        Step::CloseSession { session } => format!("close {}", epoch(session)),
-        Step::EnsureSession { session, epoch: number } => {
-            assert_eq!(*session, session_id(*number));
-            format!("ensure {number}")
-        }
-        Step::IssueInvite { person, issue } => format!("{issue:?} {}", person.name).to_lowercase(),
-        Step::WithdrawInvite { secret_name, secret_uid } => {
-            format!("withdraw {} by {}", name(secret_name), secret_uid.as_deref().unwrap_or("label"))
-        }
-        Step::DeleteRoom => "delete room".into(),
-        Step::ReleaseFinalizer { give_up: false } => "release finalizer".into(),
-        Step::ReleaseFinalizer { give_up: true } => "release finalizer whatever happened".into(),
-    }
-}
-
-impl Plan {
-    /// The steps in words.
-    pub fn in_words(&self) -> Vec<String> {
-        self.steps.iter().map(in_words).collect()
-    }
 }

@@ -1,11 +1,13 @@
 //! What the gateway answers, as JSON.
 
 use axum::Json;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::lobby::{Joined, View, ViewState};
+use super::moderation::Added;
 use crate::api::Role;
 use crate::domain::Permissions;
 
@@ -16,7 +18,7 @@ struct RoomAnswer {
     room: String,
     namespace: String,
     display_name: String,
-    participant: ParticipantAnswer,
+    participant: Option<ParticipantAnswer>,
     role: Role,
     permissions: PermissionsAnswer,
     state: &'static str,
@@ -52,7 +54,32 @@ struct PermissionsAnswer {
 struct JoinAnswer {
     url: String,
     token: String,
+    identity: String,
     expires_at: String,
+}
+
+/// Answer of `POST /v1/guests`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GuestAnswer {
+    name: String,
+    display_name: String,
+    role: Role,
+    url: String,
+}
+
+impl GuestAnswer {
+    /// Whose join link begins with `gateway_url`.
+    pub fn new(added: Added, gateway_url: &str) -> Self {
+        let Added { identity, display_name, role, invite } = added;
+        Self { name: identity, display_name, role, url: format!("{gateway_url}/#{invite}") }
+    }
+}
+
+impl IntoResponse for GuestAnswer {
+    fn into_response(self) -> Response {
+        (StatusCode::CREATED, Json(self)).into_response()
+    }
 }
 
 impl IntoResponse for View {
@@ -63,7 +90,9 @@ impl IntoResponse for View {
             room: room.name,
             namespace: room.namespace,
             display_name: room.display_name,
-            participant: ParticipantAnswer { name: person.name, display_name: person.display_name },
+            // Whoever has the shared link is nobody yet.
+            participant: (!person.is_link())
+                .then_some(ParticipantAnswer { name: person.name.clone(), display_name: person.display_name.clone() }),
             role: person.role,
             permissions: Permissions::of(person.role).into(),
             state: match state {
@@ -83,8 +112,9 @@ impl IntoResponse for View {
 
 impl IntoResponse for Joined {
     fn into_response(self) -> Response {
-        let Self { admission, expires_at } = self;
-        Json(JoinAnswer { url: admission.url, token: admission.token, expires_at: rfc3339(expires_at) }).into_response()
+        let Self { admission, identity, expires_at } = self;
+        Json(JoinAnswer { url: admission.url.unwrap_or_default(), token: admission.token, identity, expires_at: rfc3339(expires_at) })
+            .into_response()
     }
 }
 

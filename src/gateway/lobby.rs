@@ -5,22 +5,28 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use jiff::Timestamp;
+use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::WriterDropped;
-use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::watch;
 
+use super::body;
+use super::clerk::Clerk;
 use super::places::{Places, Sight};
-use crate::api::{ConditionType, Room, RoomClass};
-use crate::backend::{Admission, Backend, Registry};
-use crate::domain::{Invite, KeyRing, Refusal, Ticket, ValidRoom, Visitor, admit, choose_class, identify, recorded_session, validate};
+use super::problem::Problem;
+use super::standing::Standing;
+use crate::api::{Room, RoomClass, RoomGuest};
+use crate::backend::{Admission, Backend, Holder, Registry};
+use crate::domain::{Invite, KeyRing, Person, Refusal, ValidRoom, Visitor};
 
 /// The live Rooms, their classes and media servers, and the keys that sign invites.
 pub struct Lobby {
-    rooms: Store<Room>,
-    classes: Store<RoomClass>,
+    pub(super) rooms: Store<Room>,
+    pub(super) guests: Store<RoomGuest>,
+    pub(super) classes: Store<RoomClass>,
     keys: watch::Receiver<Option<Arc<KeyRing>>>,
     backends: Arc<Registry>,
-    clock: fn() -> Timestamp,
+    pub(super) clerk: Arc<dyn Clerk>,
+    pub(super) clock: fn() -> Timestamp,
     places: Places,
 }
 
@@ -33,6 +39,12 @@ pub enum Denial {
     /// It cannot be done at this moment. The cause is for logs, not for visitors.
     #[error("{0}")]
     Unavailable(String),
+    /// What was asked for is not well formed.
+    #[error("the request is not well formed")]
+    Malformed(Problem),
+    /// Who was meant is not in the call.
+    #[error("nobody of that identity is in the call")]
+    Absent,
 }
 
 /// What somebody who stands before the door is told about the call.
@@ -66,50 +78,27 @@ pub enum ViewState {
 pub struct Joined {
     /// Address and media token.
     pub admission: Admission,
+    /// Identity in the call.
+    pub identity: String,
     /// When the media token ends.
     pub expires_at: Timestamp,
-}
-
-/// Somebody with a valid invite before the door, as things stand at `now`.
-struct Standing {
-    visitor: Visitor,
-    room: ValidRoom,
-    deleted: bool,
-    session: Option<String>,
-    now: Timestamp,
-}
-
-impl Standing {
-    /// The ticket, with this many other people in the call or on their way.
-    fn ticket(&self, others: usize) -> Result<Ticket, Refusal> {
-        if self.deleted { Err(Refusal::Over) } else { admit(&self.room, &self.visitor, others, self.now) }
-    }
-
-    /// The ticket by what was seen in the session, if that still tells anything.
-    fn ticket_by(&self, sight: &Sight, others: usize) -> Result<Ticket, Denial> {
-        self.ticket(0)?;
-        if self.session.as_ref() != Some(&sight.session) {
-            return Err(unavailable("the session was replaced in the meantime"));
-        }
-        if sight.is_stale(self.now) {
-            return Err(unavailable("the media server took too long to answer"));
-        }
-        Ok(self.ticket(others)?)
-    }
 }
 
 impl Lobby {
     /// The lobby, once both stores hold what the API server has: before that, good invites would look like unknown ones.
     pub async fn open(
         rooms: Store<Room>,
+        guests: Store<RoomGuest>,
         classes: Store<RoomClass>,
         keys: watch::Receiver<Option<Arc<KeyRing>>>,
         backends: Arc<Registry>,
+        clerk: Arc<dyn Clerk>,
         clock: fn() -> Timestamp,
     ) -> Result<Self, WriterDropped> {
         rooms.wait_until_ready().await?;
+        guests.wait_until_ready().await?;
         classes.wait_until_ready().await?;
-        Ok(Self { rooms, classes, keys, backends, clock, places: Places::default() })
+        Ok(Self { rooms, guests, classes, keys, backends, clerk, clock, places: Places::default() })
     }
 
     /// The classes, which name the media servers that the page connects to.
@@ -124,12 +113,18 @@ impl Lobby {
         keys.verify(bearer).map_err(|_| Refusal::InvalidInvite.into())
     }
 
+    /// An invite as token.
+    pub fn sign(&self, invite: &Invite) -> Result<String, Denial> {
+        let keys = self.keys.borrow().clone().ok_or_else(|| unavailable("the keys that sign invites are not known yet"))?;
+        keys.sign(invite).map_err(|error| unavailable(error.to_string()))
+    }
+
     /// What the holder of the invite is told about the call.
     pub async fn view(&self, invite: &Invite) -> Result<View, Denial> {
-        let mut standing = self.stand(invite)?;
+        let mut standing = self.settled(invite).await?;
         let mut ticket = standing.ticket(0).map_err(Denial::from);
         if ticket.is_ok() {
-            let (_, sight) = self.look(&standing).await?;
+            let (_, sight, _) = self.look(&standing).await?;
             standing = self.stand(invite)?;
             ticket = standing.ticket_by(&sight, self.places.others(&standing.visitor.person.name, &sight));
         }
@@ -146,66 +141,85 @@ impl Lobby {
     }
 
     /// Lets the holder of the invite in.
-    pub async fn join(&self, invite: &Invite) -> Result<Joined, Denial> {
-        let standing = self.stand(invite)?;
+    pub async fn join(&self, invite: &Invite, display_name: Option<&str>) -> Result<Joined, Denial> {
+        let mut standing = self.settled(invite).await?;
+        let newcomer = newcomer(&standing.visitor.person, display_name)?;
         standing.ticket(0)?;
-        let (backend, sight) = self.look(&standing).await?;
+        let (backend, sight, exists) = self.look(&standing).await?;
+        if !exists {
+            backend.ensure(&sight.session).await.map_err(|failure| unavailable(failure.to_string()))?;
+        }
         // After the wait for the media server the Room may have changed or ended: judged anew, with a fresh time.
-        let standing = self.stand(invite)?;
+        standing = self.stand(invite)?;
+        if let Some((nonce, name)) = newcomer {
+            standing.visitor.person = standing.visitor.person.by_link(&nonce, &name);
+        }
         self.places.take(&standing.visitor.person.name, &sight, standing.now, |others| {
             let ticket = standing.ticket_by(&sight, others)?;
             let admission = backend.admit(&sight.session, &ticket).map_err(|failure| unavailable(failure.to_string()))?;
-            Ok((ticket.expires_at, Joined { admission, expires_at: ticket.expires_at }))
+            Ok((ticket.expires_at, Joined { admission, expires_at: ticket.expires_at, identity: ticket.identity }))
         })
     }
 
-    /// Judges the invite by the Room as it is now. An invite that is not valid is refused before anything else is looked at.
-    fn stand(&self, invite: &Invite) -> Result<Standing, Denial> {
-        let now = (self.clock)();
-        let room = self.rooms.get(&ObjectRef::new(&invite.room).within(&invite.namespace)).ok_or(Refusal::InvalidInvite)?;
-        let visitor = identify(Some(&room), invite)?;
-        let deleted = room.metadata.deletion_timestamp.is_some();
-        let session = recorded_session(&room).map(str::to_owned);
-        match self.accepted(&room) {
-            Ok(room) => Ok(Standing { visitor, room, deleted, session, now }),
-            // The end comes whatever the spec has become.
-            Err(_) if deleted || has_ended(&room, now) => Err(Refusal::Over.into()),
-            Err(denial) => Err(denial),
-        }
+    /// Takes a place for somebody who connects by a media token. Who is in the call has one; whoever comes back to it may find
+    /// theirs taken.
+    pub async fn take_place(&self, holder: &Holder) -> Result<Standing, Denial> {
+        let standing = self.stand_by(holder)?;
+        standing.ticket(0)?;
+        let (_, sight, _) = self.look(&standing).await?;
+        let standing = self.stand_by(holder)?;
+        let seated = sight.seats.iter().any(|seat| seat.identity == holder.identity);
+        self.places.take(&standing.visitor.person.name, &sight, standing.now, |others| {
+            let ticket = standing.ticket_by(&sight, if seated { 0 } else { others })?;
+            Ok::<_, Denial>((ticket.expires_at, ()))
+        })?;
+        Ok(standing)
     }
 
-    /// The Room, while the controller and its class accept it.
-    fn accepted(&self, room: &Room) -> Result<ValidRoom, Denial> {
-        if room.status.as_ref().and_then(|status| status.condition(ConditionType::Accepted, false)).is_some() {
-            return Err(unavailable("the Room is not accepted"));
-        }
-        let classes = self.classes.state();
-        let class = choose_class(room, classes.iter().map(AsRef::as_ref));
-        class.and_then(|class| validate(room, class)).map_err(|rejection| unavailable(rejection.to_string()))
-    }
-
-    /// Looks into the session.
-    async fn look(&self, standing: &Standing) -> Result<(Arc<dyn Backend>, Sight), Denial> {
-        let session = standing.session.clone().ok_or_else(|| unavailable("the session is not there yet"))?;
+    /// Looks into the session, and says whether it exists. One that does not is not made yet, or the media server has lost
+    /// it: then it may be made under the name that is given.
+    pub async fn look(&self, standing: &Standing) -> Result<(Arc<dyn Backend>, Sight, bool), Denial> {
         let backend = self.backends.get(&standing.room.class).map_err(|failure| unavailable(failure.to_string()))?;
         let asked_at = (self.clock)();
-        let seats = backend.observe(&session).await.map_err(|failure| unavailable(failure.to_string()))?;
-        let seats = seats.ok_or_else(|| unavailable("the media server has lost the session"))?;
-        Ok((backend, Sight { session, seats, asked_at }))
+        let mut absent = None;
+        for session in standing.sessions() {
+            match backend.observe(&session).await.map_err(|failure| unavailable(failure.to_string()))? {
+                Some(seats) => return Ok((backend, Sight { session, seats, asked_at }, true)),
+                None => absent = Some(session),
+            }
+        }
+        let session = absent.ok_or_else(|| unavailable("the session is not there yet"))?;
+        Ok((backend, Sight { session, seats: Vec::new(), asked_at }, false))
     }
 }
 
-/// Whether the window that was last in force is over.
-fn has_ended(room: &Room, now: Timestamp) -> bool {
-    room.status.as_ref().and_then(|status| status.valid_until.as_ref()).is_some_and(|until| until.0 <= now)
+/// The identity and name that somebody gets who comes by the shared link: one that nobody else has, and one of their own
+/// choice. Nobody else chooses.
+fn newcomer(person: &Person, display_name: Option<&str>) -> Result<Option<(String, String)>, Denial> {
+    if !person.is_link() {
+        let refused =
+            || Problem::bad_request("displayName: is for shared links; the name of a personal invite is the Room's to give.".into());
+        return display_name.map_or(Ok(None), |_| Err(Denial::Malformed(refused())));
+    }
+    let name = body::display_name(display_name).map_err(Denial::Malformed)?;
+    let nonce = nonce().ok_or_else(|| unavailable("the system gives no random numbers"))?;
+    Ok(Some((nonce, name)))
 }
 
-fn unavailable(cause: impl Into<String>) -> Denial {
+/// A random name of letters and digits that nobody can guess.
+pub fn nonce() -> Option<String> {
+    let mut bytes = [0; 10];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")))
+}
+
+/// A denial for now; the cause is for logs.
+pub fn unavailable(cause: impl Into<String>) -> Denial {
     Denial::Unavailable(cause.into())
 }
 
 /// The bearer token of a request.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
 }

@@ -4,13 +4,20 @@
 //! Stateless but for the tickets that are still good (`places`), so that it scales out. Knows nothing of how a media server
 //! talks. Invites and media tokens are never logged.
 
+mod address;
 mod answer;
+mod body;
+mod clerk;
+mod connections;
 mod lobby;
+mod moderation;
 mod page;
 mod places;
 mod problem;
 mod routes;
 mod serve;
+mod signalling;
+mod standing;
 #[cfg(test)]
 mod tests;
 
@@ -18,31 +25,63 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::FromRef;
 use axum::http::header::{CACHE_CONTROL, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::map_response;
 use axum::routing::{get, post};
+use jiff::Timestamp;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
+pub use clerk::{ApiClerk, Clerk};
+use connections::Connections;
 pub use lobby::Lobby;
 pub use serve::{ServeError, Settings, serve};
+pub use signalling::{Upstream, UpstreamError};
+
+use crate::backend::Registry;
+use crate::metrics::Metrics;
 
 /// Longest body of a request, in bytes.
 const LONGEST_BODY: usize = 4096;
 /// How long a request may take. What is seen of a call within a request is never older than this when it is used.
 const LONGEST_REQUEST: Duration = Duration::from_secs(10);
 
+/// Everything that requests need.
+#[derive(Clone)]
+pub struct Door {
+    lobby: Arc<Lobby>,
+    backends: Arc<Registry>,
+    connections: Arc<Connections>,
+    upstream: Upstream,
+    clock: fn() -> Timestamp,
+    metrics: Metrics,
+    /// The gateway's address as people reach it, where it was told.
+    gateway_url: Option<Arc<str>>,
+}
+
+impl FromRef<Door> for Arc<Lobby> {
+    fn from_ref(door: &Door) -> Self {
+        door.lobby.clone()
+    }
+}
+
 /// The HTTP API. Every answer that is not a success is a problem of RFC 9457, whoever gave it.
-pub fn router(lobby: Arc<Lobby>) -> Router {
-    let classes = lobby.clone();
+pub fn router(door: Door) -> Router {
+    let signalling = signalling::PATHS.into_iter().fold(Router::new(), |router, path| router.route(path, get(signalling::pass)));
+    let classes = door.lobby.clone();
     let page = page::routes("'none'", Arc::new(move || page::media_servers(classes.classes().iter().map(AsRef::as_ref))));
-    Router::new()
+    signalling
         .route("/v1/room", get(routes::room))
         .route("/v1/join", post(routes::join))
-        .with_state(lobby)
+        .route("/v1/participants/{identity}/mute", post(routes::mute))
+        .route("/v1/participants/{identity}/remove", post(routes::remove))
+        .route("/v1/end", post(routes::end))
+        .route("/v1/guests", post(routes::add_guest))
+        .with_state(door)
         .merge(page)
         .layer(RequestBodyLimitLayer::new(LONGEST_BODY))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST_REQUEST))

@@ -17,7 +17,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use rust_embed::RustEmbed;
 
-use crate::api::RoomClass;
+use crate::api::{RoomClass, Signalling};
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 /// The names of files hold a digest of their content.
@@ -136,9 +136,10 @@ impl File {
     }
 }
 
-/// Public addresses of the media servers of these classes.
+/// Public addresses of those media servers of these classes that clients connect to themselves.
 pub fn media_servers<'a>(classes: impl IntoIterator<Item = &'a RoomClass>) -> Vec<String> {
     let live_kits = classes.into_iter().filter_map(|class| class.spec.backend.live_kit.as_ref());
+    let live_kits = live_kits.filter(|live_kit| live_kit.signalling == Some(Signalling::Direct));
     let mut addresses: Vec<String> = live_kits
         .map(|live_kit| live_kit.public_url.clone().unwrap_or_else(|| live_kit.url.replacen("http", "ws", 1)))
         .map(|address| address.trim_end_matches('/').to_owned())

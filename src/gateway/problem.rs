@@ -1,6 +1,7 @@
 //! Everything that is not a success, as problems of RFC 9457.
 
 use std::any::Any;
+use std::borrow::Cow;
 
 use axum::Json;
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -16,12 +17,12 @@ use crate::domain::Refusal;
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// What a client is told instead of a success. Says nothing about causes that are not the client's to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     name: &'static str,
     status: StatusCode,
     title: &'static str,
-    detail: &'static str,
+    detail: Cow<'static, str>,
     opens_at: Option<Timestamp>,
 }
 
@@ -31,19 +32,20 @@ struct Body {
     r#type: String,
     title: &'static str,
     status: u16,
-    detail: &'static str,
+    detail: Cow<'static, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     opens_at: Option<String>,
 }
 
 impl Problem {
-    const UNAVAILABLE: Self =
+    /// It cannot be done at this moment.
+    pub const UNAVAILABLE: Self =
         Self::new("unavailable", StatusCode::SERVICE_UNAVAILABLE, "The call cannot be reached", "Try again in a moment.");
     const INTERNAL: Self =
         Self::new("internal", StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here", "The fault is on the side of the server.");
 
     const fn new(name: &'static str, status: StatusCode, title: &'static str, detail: &'static str) -> Self {
-        Self { name, status, title, detail, opens_at: None }
+        Self { name, status, title, detail: Cow::Borrowed(detail), opens_at: None }
     }
 
     /// The last part of its type.
@@ -51,14 +53,22 @@ impl Problem {
         self.name
     }
 
+    /// A request whose form is wrong; `detail` names field, value and limit.
+    pub fn bad_request(detail: String) -> Self {
+        Self { detail: Cow::Owned(detail), ..Self::of_status(StatusCode::BAD_REQUEST) }
+    }
+
     /// The problem behind a bare status that a layer or an extractor gave.
-    fn of_status(status: StatusCode) -> Self {
+    pub fn of_status(status: StatusCode) -> Self {
         match status {
             StatusCode::NOT_FOUND => Self::new("not-found", status, "There is nothing here", "No resource has this path."),
             StatusCode::METHOD_NOT_ALLOWED => {
                 Self::new("method-not-allowed", status, "This method is not allowed", "The header Allow names the methods that are.")
             }
             StatusCode::PAYLOAD_TOO_LARGE => Self::new("too-large", status, "The request is too large", "A body has at most 4096 bytes."),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                Self::new("unsupported-media-type", status, "This type of body is not understood", "A body is application/json.")
+            }
             StatusCode::SERVICE_UNAVAILABLE => Self::UNAVAILABLE,
             status if status.is_client_error() => {
                 Self::new("bad-request", status, "The request cannot be understood", "Something about its form is wrong.")
@@ -84,6 +94,7 @@ impl From<&Refusal> for Problem {
             },
             Refusal::Over => forbidden("over", "The call is over", "The call cannot be joined any more."),
             Refusal::Suspended => forbidden("suspended", "The call is suspended", "The call is closed until its organizers open it again."),
+            Refusal::NotAllowed => forbidden("not-allowed", "This is not allowed", "The role of this invite does not allow it."),
             Refusal::Full => forbidden(
                 "full",
                 "The call is full",
@@ -98,6 +109,8 @@ impl From<&Denial> for Problem {
         match denial {
             Denial::Refused(refusal) => refusal.into(),
             Denial::Unavailable(_) => Self::UNAVAILABLE,
+            Denial::Malformed(problem) => problem.clone(),
+            Denial::Absent => Self::of_status(StatusCode::NOT_FOUND),
         }
     }
 }

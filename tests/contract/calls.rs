@@ -7,6 +7,8 @@ use roomkeeper::backend::{Backend, LiveKit};
 use roomkeeper::domain::Ticket;
 use serde_json::json;
 
+use livekit_api::services::room::RoomClient;
+
 use crate::support::livekit::Client;
 use crate::support::{now, run};
 use crate::{server, session, ticket, ticket_for};
@@ -122,6 +124,35 @@ fn everybody_is_told_when_the_call_is_closed() {
         for client in [&ada, &bob] {
             assert_eq!(client.event("disconnected").await["reason"], "ROOM_DELETED");
         }
+    });
+}
+
+#[test]
+fn who_is_muted_is_not_heard_but_still_seen() {
+    run(async {
+        let (backend, session) = open().await;
+        let ada = join(&backend, &session, &ticket(Role::Presenter), &["microphone", "camera"]).await;
+        let bob = join(&backend, &session, &ticket_for("bob", Role::Attendee), &["microphone"]).await;
+        for (who, of_whom, source) in [(&bob, "ada", "microphone"), (&bob, "ada", "camera"), (&ada, "bob", "microphone")] {
+            let received = json!([of_whom, source]);
+            who.wait_for("media", |event| event["event"] == "media-received" && json!([event["identity"], event["source"]]) == received)
+                .await;
+        }
+        backend.mute(&session, "ada").await.expect("mute");
+        backend.mute(&session, "ada").await.expect("and once more");
+        let options = server().await;
+        let api = RoomClient::with_api_key(&options.url(), &options.options.api_key, &options.options.api_secret);
+        let muted = |identity: &'static str| {
+            let (api, session) = (&api, &session);
+            async move {
+                let tracks = api.get_participant(session, identity).await.expect("a person").tracks;
+                let mut muted: Vec<_> = tracks.iter().map(|track| (track.source().as_str_name(), track.muted)).collect();
+                muted.sort_unstable();
+                muted
+            }
+        };
+        assert_eq!(muted("ada").await, [("CAMERA", false), ("MICROPHONE", true)]);
+        assert_eq!(muted("bob").await, [("MICROPHONE", false)]);
     });
 }
 

@@ -92,6 +92,7 @@ contract! {
     a_sweep_lists_only_sessions_of_its_prefix
     a_sweep_counts_the_people
     removing_somebody_who_is_not_there_is_fine
+    muting_somebody_who_is_not_there_is_fine
     changing_somebody_who_is_not_there_is_fine
     a_presenter_is_seen_as_the_ticket_says
     a_collaborator_is_seen_as_the_ticket_says
@@ -103,6 +104,8 @@ contract! {
     a_removed_person_is_gone_and_the_others_stay
     the_same_person_again_takes_the_place_of_the_earlier
     nobody_joins_a_session_that_does_not_exist
+    the_holder_of_a_token_is_told_from_it_as_long_as_it_is_good
+    a_token_that_was_changed_is_nobodys
 }
 
 /// The LiveKit server that tests share when they need nothing of their own. It ends with this process.
@@ -147,6 +150,7 @@ async fn every_call(backend: &dyn Backend) -> Vec<(&'static str, Result<(), Fail
         ("observe", backend.observe("session").await.map(drop)),
         ("ensure", backend.ensure("session").await),
         ("set_role", backend.set_role("session", "ada", Role::Attendee, "Ada").await),
+        ("mute", backend.mute("session", "ada").await),
         ("remove", backend.remove("session", "ada").await),
         ("close", backend.close("session").await),
         ("sweep", backend.sweep("session").await.map(drop)),

@@ -21,7 +21,7 @@ fn every_call_fails_as_told_until_told_otherwise() {
         for (call, outcome) in every_call(&memory).await {
             assert_eq!(outcome, Ok(()), "{call}");
         }
-        assert_eq!(memory.calls(), 15, "failed calls count too");
+        assert_eq!(memory.calls(), 17, "failed calls count too");
     });
 }
 

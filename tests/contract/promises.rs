@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use roomkeeper::api::Role;
-use roomkeeper::backend::{Backend, Capabilities, Sighting};
+use roomkeeper::backend::{Backend, Capabilities, Holder, Sighting};
 use roomkeeper::domain::{Seat, Ticket};
 
 use crate::support::eventually;
@@ -116,6 +116,16 @@ pub async fn removing_somebody_who_is_not_there_is_fine(backend: &dyn Backend, _
     assert_eq!(backend.remove(&session, "ada").await, Ok(()), "no such person");
 }
 
+pub async fn muting_somebody_who_is_not_there_is_fine(backend: &dyn Backend, people: &dyn Joiner) {
+    let session = session();
+    assert_eq!(backend.mute(&session, "ada").await, Ok(()), "no session");
+    assert_eq!(seats(backend, &session).await, None, "and none is made");
+    backend.ensure(&session).await.expect("ensure");
+    assert_eq!(backend.mute(&session, "ada").await, Ok(()), "no such person");
+    assert!(people.join(&session, &ticket(Role::Attendee)).await);
+    assert_eq!(backend.mute(&session, "ada").await, Ok(()), "nobody who is heard");
+}
+
 pub async fn changing_somebody_who_is_not_there_is_fine(backend: &dyn Backend, _: &dyn Joiner) {
     let session = session();
     assert_eq!(backend.set_role(&session, "ada", Role::Presenter, "Ada").await, Ok(()), "no session");
@@ -190,4 +200,26 @@ pub async fn nobody_joins_a_session_that_does_not_exist(backend: &dyn Backend, p
     backend.close(&session).await.expect("close");
     assert!(!people.join(&session, &ticket(Role::Presenter)).await, "closed");
     assert_eq!(seats(backend, &session).await, None);
+}
+
+pub async fn the_holder_of_a_token_is_told_from_it_as_long_as_it_is_good(backend: &dyn Backend, _: &dyn Joiner) {
+    let (session, ticket) = (session(), ticket(Role::Collaborator));
+    let token = backend.admit(&session, &ticket).expect("a token").token;
+    let holder = Some(Holder { session, identity: "ada".to_owned(), generation: Some(3) });
+    // Clocks may be a minute apart, and tokens are told in whole seconds.
+    let (from, until) = (ticket.not_before - Duration::from_mins(1), ticket.expires_at + Duration::from_mins(1));
+    for moment in [from, ticket.not_before, ticket.expires_at, until - Duration::from_secs(1)] {
+        assert_eq!(backend.holder(&token, moment), holder, "{moment}");
+    }
+    for moment in [from - Duration::from_secs(1), until] {
+        assert_eq!(backend.holder(&token, moment), None, "{moment}");
+    }
+}
+
+pub async fn a_token_that_was_changed_is_nobodys(backend: &dyn Backend, _: &dyn Joiner) {
+    let ticket = ticket(Role::Presenter);
+    let token = backend.admit(&session(), &ticket).expect("a token").token;
+    for changed in [&token[1..], &token[..token.len() - 1], &format!("{token}x"), &token.to_uppercase(), "", ".", "..", "a.b.c"] {
+        assert_eq!(backend.holder(changed, ticket.not_before), None, "{changed}");
+    }
 }

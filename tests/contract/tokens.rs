@@ -97,3 +97,50 @@ fn livekits_own_verifier_takes_a_token_and_only_with_the_right_secret() {
     assert!(TokenVerifier::with_api_key("the-key", "another-secret").verify(&token).is_err());
     assert!(TokenVerifier::with_api_key("another-key", "the-secret").verify(&token).is_err());
 }
+
+#[test]
+fn only_a_token_for_joining_a_room_and_nothing_else_has_a_holder() {
+    use livekit_api::access_token::{AccessToken, VideoGrants};
+    use roomkeeper::backend::Holder;
+    let livekit = LiveKit::new("http://livekit", None, "the-key", "the-secret").expect("usable settings");
+    let holder = |grants: VideoGrants| {
+        let token = AccessToken::with_api_key("the-key", "the-secret").with_identity("ada").with_grants(grants);
+        livekit.holder(&token.to_jwt().expect("a token"), crate::support::now())
+    };
+    let joins = VideoGrants { room_join: true, room: "the-session".to_owned(), ..VideoGrants::default() };
+    let expected = Holder { session: "the-session".to_owned(), identity: "ada".to_owned(), generation: None };
+    assert_eq!(holder(joins.clone()), Some(expected));
+    for refused in [
+        VideoGrants { room_join: false, ..joins.clone() },
+        VideoGrants { room: String::new(), ..joins.clone() },
+        VideoGrants { room_admin: true, ..joins.clone() },
+        VideoGrants { room_create: true, ..joins.clone() },
+        VideoGrants { room_list: true, ..joins.clone() },
+        VideoGrants { room_record: true, ..joins.clone() },
+        VideoGrants { ingress_admin: true, ..joins.clone() },
+        VideoGrants { recorder: true, ..joins.clone() },
+        VideoGrants { hidden: true, ..joins.clone() },
+        VideoGrants { can_update_own_metadata: Some(true), ..joins.clone() },
+    ] {
+        assert_eq!(holder(refused.clone()), None, "{refused:?}");
+    }
+}
+
+#[test]
+fn the_algorithm_is_not_for_the_token_to_choose() {
+    let livekit = LiveKit::new("http://livekit", None, "the-key", "the-secret").expect("usable settings");
+    let ticket = ticket(Role::Attendee);
+    let good = token(&ticket);
+    let (header, rest) = good.split_once('.').expect("parts");
+    assert!(livekit.holder(&good, ticket.not_before).is_some());
+    for algorithm in ["none", "HS512", "RS256", "hs256", ""] {
+        let other = URL_SAFE_NO_PAD.encode(json!({"alg": algorithm, "typ": "JWT"}).to_string());
+        assert_ne!(other, header);
+        let changed = format!("{other}.{rest}");
+        // Signed anew, so that nothing but the algorithm is wrong.
+        let signed = changed.rsplit_once('.').expect("parts").0;
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"the-secret");
+        let signature = URL_SAFE_NO_PAD.encode(ring::hmac::sign(&key, signed.as_bytes()));
+        assert_eq!(livekit.holder(&format!("{signed}.{signature}"), ticket.not_before), None, "{algorithm}");
+    }
+}

@@ -186,7 +186,8 @@ async fn join(installation: &Installation, name: &str, publish: &[&str], clock: 
     let all = Api::<Secret>::namespaced(installation.admin.clone(), NAMESPACE);
     let secret = all.get(&format!("demo-call-invite-{name}")).await.expect("an invite");
     let asked = now();
-    let answer = ask(installation.gateway.port, "POST", "/v1/join", &value(&secret, "invite")).await.expect("an answer of the gateway");
+    let answer =
+        ask(installation.gateway.port, "POST", "/v1/join", &value(&secret, "invite"), None).await.expect("an answer of the gateway");
     assert_eq!(answer.status, 200, "{answer:?}");
     let client = Client::join(&answer.admission(), publish).await.unwrap_or_else(|status| panic!("{name} is refused with {status}"));
     let took = now().duration_since(asked).as_millis();

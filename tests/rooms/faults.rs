@@ -8,7 +8,7 @@ use roomkeeper::api::Phase;
 use roomkeeper::backend::Backend;
 use serde_json::json;
 
-use crate::support::livekit::{LiveKitServer, Options};
+use crate::support::livekit::{Client, LiveKitServer, Options};
 use crate::support::stage::{PATIENCE, Stage, condition, session, set_credentials};
 use crate::support::{eventually, run};
 
@@ -30,6 +30,39 @@ fn a_media_server_that_lost_its_memory_gets_the_session_back_and_invites_stay() 
         place.event("call", "SessionRestored").await;
         let joined = stage.join(&place.invite("call", "ada").await).await;
         assert_eq!(joined.status, 200, "{joined:?}");
+    });
+}
+
+#[test]
+fn people_meet_right_after_the_media_server_lost_its_memory_with_the_controller_dead() {
+    run(async {
+        let mut stage = Stage::start().await;
+        stage.class_reason("livekit", "Reconciled").await;
+        let place = stage.place().await;
+        let people = json!([{"name": "ada"}, {"name": "ben"}]);
+        place.apply("call", json!({"participants": people})).await;
+        place.until_phase("call", Phase::Open).await;
+        let invites = [place.invite("call", "ada").await, place.invite("call", "ben").await];
+        drop(place);
+        stage.controller.process.signal("KILL");
+        stage.livekit.restart().await;
+        let ada = Client::join(&stage.join(&invites[0]).await.admission(), &[]).await.expect("in the call");
+        let ben = Client::join(&stage.join(&invites[1]).await.admission(), &[]).await.expect("in the call");
+        ada.wait_for("ben", |event| event["event"] == "participant-joined" && event["identity"] == "ben").await;
+        stage.restart_controller().await;
+        let rooms = Api::<roomkeeper::api::Room>::all(stage.admin.clone());
+        eventually(PATIENCE, async || {
+            let rooms = rooms.list(&kube::api::ListParams::default()).await.map_err(|error| error.to_string())?;
+            let status = rooms.items[0].status.clone().unwrap_or_default();
+            let counted = status.counts.is_some_and(|counts| counts.joined == 2);
+            let next = status.session.as_ref().is_some_and(|session| session.epoch == 2);
+            if counted && next { Ok(()) } else { Err(format!("{:?} {:?}", status.session, status.counts)) }
+        })
+        .await;
+        for client in [ada, ben] {
+            assert!(client.events().iter().all(|event| event["event"] != "disconnected"), "the controller finds the call as it is");
+            client.close().await;
+        }
     });
 }
 

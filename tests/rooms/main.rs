@@ -6,9 +6,15 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod audit;
+mod capacity;
 mod classes;
 mod counts;
+mod direct;
 mod edits;
 mod faults;
+mod guests;
 mod invites;
 mod lifecycle;
+mod moderation;
+mod on_demand;

@@ -138,9 +138,15 @@ pub struct Client {
 impl Client {
     /// Starts a client that joins by `admission` and publishes these sources, such as `camera`.
     pub fn start(admission: &Admission, publish: &[&str]) -> Self {
+        Self::start_with(admission, publish, &[])
+    }
+
+    /// The same with more flags, such as `--print-refreshed-token`.
+    pub fn start_with(admission: &Admission, publish: &[&str], flags: &[&str]) -> Self {
         let log = std::fs::File::create(log_file("livekit-client")).expect("a log file");
         let mut process = tokio::process::Command::new(tool("livekit-client"))
-            .args(["--url", &admission.url, "--publish", &publish.join(",")])
+            .args(["--url", admission.url.as_deref().expect("an address"), "--publish", &publish.join(",")])
+            .args(flags)
             .env("LIVEKIT_TOKEN", &admission.token)
             // It leaves at the end of its stdin, which is the end of this process at the latest.
             .stdin(Stdio::piped())
@@ -159,6 +165,13 @@ impl Client {
             }
         });
         Self { events, input, process }
+    }
+
+    /// Starts a client that tells the tokens that the server renews for it, and waits until it is in.
+    pub async fn join_telling_tokens(admission: &Admission) -> Self {
+        let client = Self::start_with(admission, &[], &["--print-refreshed-token"]);
+        client.event("connected").await;
+        client
     }
 
     /// Starts a client and waits until it is in, or says with which HTTP status it was refused (0 when there was none).

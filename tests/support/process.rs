@@ -6,6 +6,7 @@ use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -104,13 +105,34 @@ impl Drop for Leashed {
     }
 }
 
-/// A new file `target/test-logs/<binary>-<pid>/<name>-<n>.log`.
+/// A new file `target/test-logs/<binary>-<pid>/<name>-<n>.log`. What ended runs of the same binary left goes first, but for
+/// the last of them: the data of a control plane is hundreds of megabytes.
 pub fn log_file(name: &str) -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
+    static TIDY: Once = Once::new();
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a target directory");
-    let directory = target.join("test-logs").join(format!("{}-{}", env!("CARGO_CRATE_NAME"), std::process::id()));
+    let all = target.join("test-logs");
+    let binary = concat!(env!("CARGO_CRATE_NAME"), "-");
+    TIDY.call_once(|| tidy(&all, binary));
+    let directory = all.join(format!("{binary}{}", std::process::id()));
     fs::create_dir_all(&directory).expect("a directory for logs");
     directory.join(format!("{name}-{}.log", COUNT.fetch_add(1, Ordering::Relaxed)))
+}
+
+/// Removes the logs of ended runs of a binary, all but the last one's.
+fn tidy(all: &Path, binary: &str) {
+    let is_ended = |path: &PathBuf| {
+        let pid = path.file_name().and_then(|name| name.to_str()?.strip_prefix(binary)?.parse::<u32>().ok());
+        pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
+    };
+    let entries = fs::read_dir(all).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let mut ended: Vec<PathBuf> = entries.filter(is_ended).collect();
+    ended.sort_by_key(|path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok());
+    ended.pop();
+    for path in ended {
+        // Another run of the same binary may be at it, too.
+        let _ = fs::remove_dir_all(path);
+    }
 }
 
 /// A port on loopback that nobody uses, for TCP and for UDP.

@@ -57,7 +57,7 @@ impl Answer {
     /// What the client joins with.
     pub fn admission(&self) -> Admission {
         let text = |key: &str| self.body[key].as_str().unwrap_or_else(|| panic!("no {key} in {self:?}")).to_owned();
-        Admission { url: text("url"), token: text("token") }
+        Admission { url: Some(text("url")), token: text("token") }
     }
 }
 
@@ -87,6 +87,11 @@ impl Stage {
         Place { namespace: self.cluster.namespace().await, stage: self }
     }
 
+    /// A namespace that was made before.
+    pub fn place_in(&self, namespace: String) -> Place<'_> {
+        Place { namespace, stage: self }
+    }
+
     /// A class on a media server of its own; `more` is merged into its spec.
     pub async fn class(&self, name: &str, livekit: &LiveKitServer, more: Value) {
         make_class(&self.admin, name, livekit, more, false).await;
@@ -112,25 +117,36 @@ impl Stage {
 
     /// `GET /v1/room` with an invite.
     pub async fn view(&self, invite: &str) -> Answer {
-        self.ask("GET", "/v1/room", invite).await
+        self.ask("GET", "/v1/room", invite, None).await
     }
 
     /// `POST /v1/join` with an invite.
     pub async fn join(&self, invite: &str) -> Answer {
-        self.ask("POST", "/v1/join", invite).await
+        self.post("/v1/join", invite, None).await
     }
 
-    async fn ask(&self, method: &str, path: &str, invite: &str) -> Answer {
-        ask(self.gateway.port, method, path, invite).await.expect("an answer of the gateway")
+    /// `POST /v1/join` with the invite of a shared link and a display name of one's own choice.
+    pub async fn join_as(&self, invite: &str, display_name: &str) -> Answer {
+        self.post("/v1/join", invite, Some(json!({"displayName": display_name}))).await
+    }
+
+    /// A POST with an invite, and a body if there is one.
+    pub async fn post(&self, path: &str, invite: &str, body: Option<Value>) -> Answer {
+        self.ask("POST", path, invite, body).await
+    }
+
+    async fn ask(&self, method: &str, path: &str, invite: &str, body: Option<Value>) -> Answer {
+        ask(self.gateway.port, method, path, invite, body).await.expect("an answer of the gateway")
     }
 }
 
 /// Asks a gateway on loopback.
-pub async fn ask(port: u16, method: &str, path: &str, invite: &str) -> std::io::Result<Answer> {
+pub async fn ask(port: u16, method: &str, path: &str, invite: &str, body: Option<Value>) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {invite}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-    );
+    let content_type = body.as_ref().map_or("", |_| "content-type: application/json\r\n");
+    let body = body.map(|body| body.to_string()).unwrap_or_default();
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nauthorization: Bearer {invite}\r\n{content_type}");
+    let request = format!("{head}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;

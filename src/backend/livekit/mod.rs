@@ -9,15 +9,16 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use livekit_api::services::room::{CreateRoomOptions, RoomClient, UpdateParticipantOptions};
 use livekit_api::services::{ServiceError, ServiceResult};
-use livekit_protocol::ParticipantInfo;
 use livekit_protocol::participant_info::{Kind, State};
+use livekit_protocol::{ParticipantInfo, TrackSource};
 use reqwest::Url;
 
 use self::probe::Probe;
 use self::token::Signer;
-use super::{Admission, Backend, Capabilities, Sighting};
+use super::{Admission, Backend, Capabilities, Holder, Sighting, Signalling};
 use crate::api::{MAX_PARTICIPANTS, MAX_WINDOW, Reason, Role};
 use crate::domain::{Failure, FailureClass, Seat, Ticket};
 
@@ -33,6 +34,7 @@ pub struct LiveKit {
     probe: Probe,
     signer: Signer,
     public_url: String,
+    signalling: Signalling,
 }
 
 impl LiveKit {
@@ -63,7 +65,14 @@ impl LiveKit {
             probe: Probe::new(&url, api_key, api_secret)?,
             signer: Signer::new(api_key, api_secret)?,
             public_url: public_url.trim_end_matches('/').to_owned(),
+            signalling: Signalling::Direct,
         })
+    }
+
+    /// The same server, whose signalling clients reach through the gateway instead of at its public address.
+    #[must_use]
+    pub fn proxied(self, url: &str) -> Self {
+        Self { signalling: Signalling::Proxied { upstream: url.trim_end_matches('/').to_owned() }, ..self }
     }
 
     /// What an error of the API means. A refused API key looks like any answer that is not in the API's format, so the
@@ -132,7 +141,16 @@ impl Backend for LiveKit {
     }
 
     fn admit(&self, session: &str, ticket: &Ticket) -> Result<Admission, Failure> {
-        Ok(Admission { url: self.public_url.clone(), token: self.signer.media_token(session, ticket) })
+        let url = (self.signalling == Signalling::Direct).then(|| self.public_url.clone());
+        Ok(Admission { url, token: self.signer.media_token(session, ticket) })
+    }
+
+    fn signalling(&self) -> Signalling {
+        self.signalling.clone()
+    }
+
+    fn holder(&self, token: &str, now: Timestamp) -> Option<Holder> {
+        self.signer.holder(token, now)
     }
 
     async fn set_role(&self, session: &str, identity: &str, role: Role, display_name: &str) -> Result<(), Failure> {
@@ -143,6 +161,18 @@ impl Backend for LiveKit {
             ..UpdateParticipantOptions::default()
         };
         self.absent_is_fine(self.rooms.update_participant(session, identity, options).await).await
+    }
+
+    async fn mute(&self, session: &str, identity: &str) -> Result<(), Failure> {
+        let person = match self.rooms.get_participant(session, identity).await {
+            Ok(person) => person,
+            Err(error) if failures::is_absent(&error) => return Ok(()),
+            Err(error) => return Err(self.failure(error).await),
+        };
+        for track in person.tracks.into_iter().filter(|track| track.source() == TrackSource::Microphone && !track.muted) {
+            self.absent_is_fine(self.rooms.mute_published_track(session, identity, &track.sid, true).await).await?;
+        }
+        Ok(())
     }
 
     async fn remove(&self, session: &str, identity: &str) -> Result<(), Failure> {

@@ -1,7 +1,6 @@
 //! Whether a LiveKit server is reachable, takes our credentials and is set up safely.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
 
 use livekit_api::access_token::{AccessToken, VideoGrants};
 use reqwest::header::CONTENT_TYPE;
@@ -11,6 +10,7 @@ use reqwest::{Client, Response, StatusCode, Url};
 use super::{REQUEST_TIMEOUT, failures};
 use crate::api::Reason;
 use crate::domain::Failure;
+use crate::tls;
 
 /// Asks the signalling port whether it would let somebody into a room that does not exist. That needs no room and nobody
 /// joins, and it is the only call that shows `room.auto_create`.
@@ -27,7 +27,7 @@ impl Probe {
         let mut validate = url.clone();
         validate.set_path("/rtc/validate");
         let http = Client::builder()
-            .tls_backend_preconfigured(tls()?)
+            .tls_backend_preconfigured(tls::client().map_err(|_| unusable_tls())?)
             .redirect(Policy::none())
             .no_proxy()
             .timeout(REQUEST_TIMEOUT)
@@ -86,15 +86,6 @@ fn is_plain_text(response: &Response) -> bool {
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
-}
-
-/// TLS as livekit-api sets it up for its own calls, which it keeps to itself: ring, and the roots of the system.
-fn tls() -> Result<rustls::ClientConfig, Failure> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let versions = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    Ok(versions.map_err(|_| unusable_tls())?.with_root_certificates(roots).with_no_client_auth())
 }
 
 fn unusable_tls() -> Failure {

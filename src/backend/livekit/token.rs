@@ -1,23 +1,64 @@
 //! Media tokens: JSON Web Tokens with LiveKit's claims.
 
+use std::collections::HashMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
+use jiff::{SignedDuration, Timestamp};
 use livekit_protocol::TrackSource;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::{GENERATION, permissions};
+use super::{GENERATION, Holder, permissions};
 use crate::api::Reason;
 use crate::domain::{Failure, Ticket};
 
-/// Signs media tokens (HS256, RFC 7515).
+/// How far clocks may be apart: what LiveKit allows.
+const LEEWAY: SignedDuration = SignedDuration::from_mins(1);
+/// Longest token that is looked at, in bytes. Those of LiveKit and our own have less than 2 KiB.
+const MAX_LENGTH: usize = 8192;
+
+/// The grants besides joining that a role may give. A token with any other one was not made for people.
+const ORDINARY: [&str; 3] = ["canSubscribe", "canPublish", "canPublishData"];
+
+/// Signs media tokens (HS256, RFC 7515), and tells who holds one.
 ///
-/// The token type of livekit-api reads the clock itself, so that neither the start nor the end could be those of the
-/// ticket, and leaves out every grant that is false, which LiveKit reads as allowed for some of them.
+/// The token types of livekit-api read the clock themselves, so that neither the start nor the end could be those of the
+/// ticket, nor could one be judged at a given moment; and they leave out every grant that is false, which LiveKit reads as
+/// allowed for some of them.
 pub(super) struct Signer {
     api_key: String,
     mac: Hmac<Sha256>,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+}
+
+/// The claims that decide; LiveKit leaves out what is empty.
+#[derive(Deserialize)]
+struct Claims {
+    iss: String,
+    sub: String,
+    nbf: Option<i64>,
+    exp: i64,
+    #[serde(default)]
+    attributes: HashMap<String, String>,
+    video: Grants,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Grants {
+    #[serde(default)]
+    room_join: bool,
+    #[serde(default)]
+    room: String,
+    #[serde(flatten)]
+    others: HashMap<String, Value>,
 }
 
 impl Signer {
@@ -30,6 +71,30 @@ impl Signer {
     /// The media token of a ticket for a room.
     pub(super) fn media_token(&self, room: &str, ticket: &Ticket) -> String {
         self.sign(&self.claims(room, ticket))
+    }
+
+    /// Who holds a token that was signed with these credentials, here or by LiveKit, if it is good at `now` for joining a
+    /// room and for nothing else.
+    pub(super) fn holder(&self, token: &str, now: Timestamp) -> Option<Holder> {
+        let Claims { iss, sub, nbf, exp, attributes, video } = serde_json::from_slice(&self.verified(token)?).ok()?;
+        let Grants { room_join, room, others } = video;
+        let good = now >= Timestamp::from_second(nbf.unwrap_or_default()).ok()?.checked_sub(LEEWAY).ok()?
+            && now < Timestamp::from_second(exp).ok()?.checked_add(LEEWAY).ok()?;
+        let joins_only = room_join && others.iter().all(|(grant, value)| ORDINARY.contains(&grant.as_str()) || *value != Value::Bool(true));
+        if iss != self.api_key || sub.is_empty() || room.is_empty() || !good || !joins_only {
+            return None;
+        }
+        let generation = attributes.get(GENERATION).and_then(|generation| generation.parse().ok());
+        Some(Holder { session: room, identity: sub, generation })
+    }
+
+    /// The claims of a token, if its signature is right.
+    fn verified(&self, token: &str) -> Option<Vec<u8>> {
+        let (signed, signature) = token.rsplit_once('.').filter(|_| token.len() <= MAX_LENGTH)?;
+        self.mac.clone().chain_update(signed).verify_slice(&URL_SAFE_NO_PAD.decode(signature).ok()?).ok()?;
+        let (header, claims) = signed.split_once('.')?;
+        let Header { alg } = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
+        (alg == "HS256").then(|| URL_SAFE_NO_PAD.decode(claims).ok())?
     }
 
     fn claims(&self, room: &str, ticket: &Ticket) -> Value {

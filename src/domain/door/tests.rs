@@ -7,6 +7,9 @@ use super::*;
 use crate::api::{Participant, RoomClass, RoomSpec};
 use crate::domain::{Window, validate};
 
+/// No guests.
+const GUESTS: &[std::sync::Arc<RoomGuest>] = &[];
+
 const DAY: i64 = 86_400;
 
 /// Somebody comes to a door.
@@ -59,8 +62,8 @@ impl Visit {
 
     fn outcome(&self) -> Result<Ticket, Refusal> {
         let room = self.room();
-        let visitor = identify(Some(&room), &self.invite())?;
-        admit(&validate(&room, &RoomClass::default()).unwrap(), &visitor, self.others, self.now)
+        let visitor = identify(Some(&room), GUESTS, &self.invite())?;
+        admit(&validate(&room, GUESTS, &RoomClass::default()).unwrap(), &visitor, self.others, self.now)
     }
 
     /// Why this visitor must not come in.
@@ -178,5 +181,5 @@ fn an_invite_for_a_room_that_does_not_exist_is_not_valid() {
         max_participants: 1,
         others: 0,
     });
-    assert_eq!(identify(None, &invite), Err(Refusal::InvalidInvite));
+    assert_eq!(identify(None, GUESTS, &invite), Err(Refusal::InvalidInvite));
 }

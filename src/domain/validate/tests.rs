@@ -2,6 +2,11 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api::Role;
+use crate::domain::Person;
+
+/// No guests.
+const GUESTS: &[std::sync::Arc<RoomGuest>] = &[];
 
 const CREATED: &str = "2030-01-01T00:00:00Z";
 
@@ -29,7 +34,7 @@ fn named_class(name: &str, is_default: Option<&str>) -> RoomClass {
 }
 
 fn validated(spec: Value) -> Result<ValidRoom, Rejection> {
-    validate(&room(spec), &class(json!({})))
+    validate(&room(spec), GUESTS, &class(json!({})))
 }
 
 #[rstest]
@@ -52,7 +57,7 @@ fn the_window_follows_from_what_the_spec_says_and_defaults_for_the_rest(#[case] 
 #[case::just_as_long(json!({"validFrom": CREATED, "validUntil": "2030-01-01T08:00:00Z"}), "2030-01-01T08:00:00Z")]
 fn a_class_limits_the_window_and_is_its_default_length(#[case] spec: Value, #[case] until: &str) {
     let class = class(json!({"limits": {"maxDuration": "8h"}}));
-    assert_eq!(validate(&room(spec), &class).unwrap().window.until, moment(until));
+    assert_eq!(validate(&room(spec), GUESTS, &class).unwrap().window.until, moment(until));
 }
 
 #[rstest]
@@ -60,7 +65,7 @@ fn a_class_limits_the_window_and_is_its_default_length(#[case] spec: Value, #[ca
 #[case::until_alone(json!({"validUntil": "2030-01-01T08:00:01Z"}), "spec.validUntil")]
 #[case::duration(json!({"duration": "8h1s"}), "spec.duration")]
 fn a_window_longer_than_the_class_allows_is_rejected_with_field_and_limit(#[case] spec: Value, #[case] field: &str) {
-    let rejection = validate(&room(spec), &class(json!({"limits": {"maxDuration": "8h"}}))).unwrap_err();
+    let rejection = validate(&room(spec), GUESTS, &class(json!({"limits": {"maxDuration": "8h"}}))).unwrap_err();
     assert_eq!(rejection.reason, Reason::WindowTooLong);
     assert!(rejection.message.starts_with(field) && rejection.message.contains("8h"), "{}", rejection.message);
 }
@@ -72,14 +77,14 @@ fn a_window_longer_than_the_class_allows_is_rejected_with_field_and_limit(#[case
 #[case("4320h", "4320h")]
 fn the_limit_of_the_class_is_told_as_it_is(#[case] limit: &str, #[case] told: &str) {
     let class = class(json!({"limits": {"maxDuration": limit}}));
-    let rejection = validate(&room(json!({"duration": "4400h"})), &class).unwrap_err();
+    let rejection = validate(&room(json!({"duration": "4400h"})), GUESTS, &class).unwrap_err();
     assert!(rejection.message.contains(&format!(" {told} that the class allows")), "{}", rejection.message);
 }
 
 #[test]
 fn a_class_that_wants_more_than_180_days_gets_180() {
     let class = class(json!({"limits": {"maxDuration": "9000h"}}));
-    assert_eq!(validate(&room(json!({})), &class).unwrap().window.until, moment("2030-06-30T00:00:00Z"));
+    assert_eq!(validate(&room(json!({})), GUESTS, &class).unwrap().window.until, moment("2030-06-30T00:00:00Z"));
 }
 
 #[rstest]
@@ -135,7 +140,7 @@ fn capacity_is_that_of_the_room_within_the_class_within_350(
     #[case] limits: Value,
     #[case] expected: Result<usize, Reason>,
 ) {
-    let valid = validate(&room(spec), &class(limits));
+    let valid = validate(&room(spec), GUESTS, &class(limits));
     assert_eq!(valid.map(|room| room.max_participants).map_err(|rejection| rejection.reason), expected);
 }
 
@@ -163,7 +168,7 @@ fn people_get_every_default_filled_in() {
         generation,
     };
     assert_eq!(
-        validated(spec).unwrap().people,
+        validated(spec).unwrap().roster.people().cloned().collect::<Vec<_>>(),
         [
             person("ada", "ada", Role::Attendee, false, 0),
             person("bob", "bob", Role::Presenter, true, 3),
@@ -244,7 +249,7 @@ fn a_room_is_kept_after_its_end_as_room_gitops_tool_and_class_want_it(
     by_label.metadata.labels.clone_from(&metadata);
     by_annotation.metadata.annotations = metadata;
     for room in [by_label, by_annotation] {
-        assert_eq!(validate(&room, &class).unwrap().ttl, seconds.map(Duration::from_secs));
+        assert_eq!(validate(&room, GUESTS, &class).unwrap().ttl, seconds.map(Duration::from_secs));
     }
 }
 
@@ -255,7 +260,7 @@ fn a_room_is_kept_after_its_end_as_room_gitops_tool_and_class_want_it(
 fn a_room_that_the_api_server_has_not_seen_is_rejected(#[case] field: &str) {
     let mut room = serde_json::to_value(room(json!({}))).unwrap();
     room["metadata"].as_object_mut().unwrap().remove(field);
-    let rejection = validate(&serde_json::from_value(room).unwrap(), &class(json!({}))).unwrap_err();
+    let rejection = validate(&serde_json::from_value(room).unwrap(), GUESTS, &class(json!({}))).unwrap_err();
     assert_eq!(rejection.message, format!("metadata.{field}: is missing"));
 }
 

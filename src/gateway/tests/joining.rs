@@ -16,6 +16,7 @@ async fn an_invited_person_joins_an_open_call_with_address_token_and_its_end() {
         json!({
             "url": "wss://media.test",
             "token": "media-token/rk-test-room-1/pia/Presenter/2030-01-15T12:00:00Z/2030-01-15T12:01:00Z",
+            "identity": "pia",
             "expiresAt": "2030-01-15T12:01:00Z",
         })
     );

@@ -71,11 +71,11 @@ async fn every_join_is_logged_with_who_where_and_how_it_ended() {
     let text = log.text();
     let lines: Vec<_> = text.lines().collect();
     let expected = [
-        r#"join namespace="team" room="standup" participant="att" result="joined""#,
-        r#"join namespace="team" room="standup" participant="col" result="suspended""#,
-        r#"join namespace="team" room="standup" participant="pia" result="unavailable" cause="ClassNotFound: "#,
-        r#"join namespace="team" room="standup" participant="mallory" result="invalid-invite""#,
-        r#"join result="invalid-invite""#,
+        r#"event="join" namespace="team" room="standup" participant="att" result="joined""#,
+        r#"event="join" namespace="team" room="standup" participant="col" result="suspended""#,
+        r#"event="join" namespace="team" room="standup" participant="pia" result="unavailable" cause="ClassNotFound: "#,
+        r#"event="join" namespace="team" room="standup" participant="mallory" result="invalid-invite""#,
+        r#"event="join" result="invalid-invite""#,
     ];
     assert_eq!(lines.len(), expected.len(), "{text}");
     for (line, expected) in lines.iter().zip(expected) {

@@ -4,7 +4,10 @@
 mod capacity;
 mod http;
 mod joining;
+mod links;
 mod logs;
+mod moderating;
+mod on_demand;
 mod page;
 mod refusals;
 mod viewing;
@@ -25,10 +28,11 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-use super::{Lobby, router};
-use crate::api::{Role, Room, RoomClass};
-use crate::backend::{Admission, Backend, Capabilities, Registry, Sighting};
-use crate::domain::{Failure, Invite, KeyRing, Seat, Ticket, generate_key};
+use super::connections::Connections;
+use super::{Clerk, Door, Lobby, Upstream, router};
+use crate::api::{Reason, Role, Room, RoomClass, RoomGuest};
+use crate::backend::{Admission, Backend, Capabilities, Holder, Registry, Sighting, Signalling};
+use crate::domain::{Failure, Invite, KeyRing, Seat, Ticket, ValidRoom, generate_key};
 
 const FROM: &str = "2030-01-15T09:00:00Z";
 const NOON: &str = "2030-01-15T12:00:00Z";
@@ -56,6 +60,7 @@ struct World {
     keys: watch::Sender<Option<Arc<KeyRing>>>,
     stage: Arc<Stage>,
     backends: Arc<Registry>,
+    clerk: Arc<Notebook>,
     router: Router,
 }
 
@@ -146,9 +151,13 @@ impl World {
 
     async fn with(room: Value) -> Self {
         let (rooms_reader, mut rooms) = store();
+        let (guests_reader, mut guests) = store();
         let (classes_reader, mut classes) = store();
         for event in [Event::Init, Event::InitApply(serde_json::from_value(room).unwrap()), Event::InitDone] {
             rooms.apply_watcher_event(&event);
+        }
+        for event in [Event::Init, Event::InitDone] {
+            guests.apply_watcher_event(&event);
         }
         for event in [Event::Init, Event::InitApply(serde_json::from_value(class()).unwrap()), Event::InitDone] {
             classes.apply_watcher_event(&event);
@@ -158,8 +167,21 @@ impl World {
         stage.seat(&[]);
         let backends = Arc::new(Registry::default());
         backends.set("default", Ok(stage.clone()));
-        let lobby = Lobby::open(rooms_reader, classes_reader, keys_reader, backends.clone(), || NOW.get()).await.unwrap();
-        Self { rooms, classes, keys, stage, backends, router: router(Arc::new(lobby)) }
+        let clerk = Arc::new(Notebook { told: Mutex::default(), guests: Mutex::new(guests) });
+        let lobby = Lobby::open(rooms_reader, guests_reader, classes_reader, keys_reader, backends.clone(), clerk.clone(), || NOW.get())
+            .await
+            .unwrap();
+        let metrics = crate::metrics::Metrics::default();
+        let door = Door {
+            lobby: Arc::new(lobby),
+            backends: backends.clone(),
+            connections: Arc::new(Connections::new(|| NOW.get(), metrics.clone())),
+            upstream: Upstream::new().unwrap(),
+            clock: || NOW.get(),
+            metrics,
+            gateway_url: Some("https://meet.test".into()),
+        };
+        Self { rooms, classes, keys, stage, backends, clerk, router: router(door) }
     }
 
     fn apply(&mut self, room: Value) {
@@ -176,6 +198,12 @@ impl World {
 
     async fn join_with(&self, token: &str) -> Answer {
         self.send("POST", "/v1/join", Some(&format!("Bearer {token}"))).await
+    }
+
+    /// A POST with a body of this type.
+    async fn post(&self, path: &str, token: &str, content_type: &str, body: impl Into<Body>) -> Answer {
+        let request = Request::post(path).header(AUTHORIZATION, format!("Bearer {token}")).header("content-type", content_type);
+        received(self.router.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap()).await
     }
 
     async fn join(&self, participant: &str) -> Answer {
@@ -204,11 +232,38 @@ async fn received(response: Response<Body>) -> Answer {
     Answer { status: parts.status, headers: parts.headers, body: to_bytes(body, usize::MAX).await.unwrap() }
 }
 
+/// An API server that shows at once what is written to it.
+struct Notebook {
+    told: Mutex<Vec<String>>,
+    guests: Mutex<Writer<RoomGuest>>,
+}
+
+impl Notebook {
+    /// Something that happened to a guest.
+    fn guest(&self, event: &Event<RoomGuest>) {
+        self.guests.lock().unwrap().apply_watcher_event(event);
+    }
+}
+
+#[async_trait]
+impl Clerk for Notebook {
+    async fn tell(&self, room: &ValidRoom, reason: Reason, note: String) {
+        self.told.lock().unwrap().push(format!("{}: {reason}: {note}", room.name));
+    }
+
+    async fn add(&self, guest: RoomGuest) -> Result<(), String> {
+        self.guest(&Event::Apply(guest));
+        Ok(())
+    }
+}
+
 /// A media server that holds what tests put in it, and behaves as they say while it is asked.
 #[derive(Default)]
 struct Stage {
     sessions: Mutex<HashMap<String, Vec<Seat>>>,
     mood: Mutex<Mood>,
+    /// What it was told to do to people and sessions.
+    deeds: Mutex<Vec<String>>,
 }
 
 #[derive(Default)]
@@ -233,6 +288,18 @@ impl Stage {
             generation: Some(0),
         };
         self.sessions.lock().unwrap().insert(SESSION.into(), identities.iter().map(seat).collect());
+    }
+
+    fn did(&self, deed: String) -> Result<(), Failure> {
+        if matches!(*self.mood.lock().unwrap(), Mood::Unable) {
+            return Err(failure());
+        }
+        self.deeds.lock().unwrap().push(deed);
+        Ok(())
+    }
+
+    fn deeds(&self) -> Vec<String> {
+        self.deeds.lock().unwrap().clone()
     }
 
     fn lose_everything(&self) {
@@ -277,7 +344,8 @@ impl Backend for Stage {
         Ok(self.sessions.lock().unwrap().get(session).cloned())
     }
 
-    async fn ensure(&self, _: &str) -> Result<(), Failure> {
+    async fn ensure(&self, session: &str) -> Result<(), Failure> {
+        self.sessions.lock().unwrap().entry(session.to_owned()).or_default();
         Ok(())
     }
 
@@ -286,19 +354,31 @@ impl Backend for Stage {
             return Err(failure());
         }
         let token = format!("{MEDIA_TOKEN}/{session}/{}/{:?}/{}/{}", ticket.identity, ticket.role, ticket.not_before, ticket.expires_at);
-        Ok(Admission { url: "wss://media.test".into(), token })
+        Ok(Admission { url: Some("wss://media.test".into()), token })
+    }
+
+    fn signalling(&self) -> Signalling {
+        Signalling::Direct
+    }
+
+    fn holder(&self, _: &str, _: Timestamp) -> Option<Holder> {
+        None
     }
 
     async fn set_role(&self, _: &str, _: &str, _: Role, _: &str) -> Result<(), Failure> {
         Ok(())
     }
 
-    async fn remove(&self, _: &str, _: &str) -> Result<(), Failure> {
-        Ok(())
+    async fn mute(&self, _: &str, identity: &str) -> Result<(), Failure> {
+        self.did(format!("mute {identity}"))
     }
 
-    async fn close(&self, _: &str) -> Result<(), Failure> {
-        Ok(())
+    async fn remove(&self, _: &str, identity: &str) -> Result<(), Failure> {
+        self.did(format!("remove {identity}"))
+    }
+
+    async fn close(&self, session: &str) -> Result<(), Failure> {
+        self.did(format!("close {session}"))
     }
 
     async fn sweep(&self, _: &str) -> Result<Vec<Sighting>, Failure> {

@@ -99,15 +99,17 @@ async fn what_would_loosen_the_rules_is_left_out_of_them() {
 }
 
 #[test]
-fn the_addresses_of_media_servers_are_those_that_clients_are_given() {
-    let class = |live_kit: Value| -> RoomClass {
+fn the_addresses_of_media_servers_are_those_that_clients_connect_to_themselves() {
+    let class = |mut live_kit: Value| -> RoomClass {
+        live_kit["credentialsSecretRef"] = json!({"name": "credentials"});
         serde_json::from_value(json!({"metadata": {"name": "class"}, "spec": {"backend": {"liveKit": live_kit}}})).unwrap()
     };
-    let reference = json!({"name": "credentials"});
     let classes = [
-        class(json!({"url": "http://livekit.svc:7880", "publicURL": "wss://media.example.org/", "credentialsSecretRef": reference})),
-        class(json!({"url": "https://livekit.example.org", "credentialsSecretRef": reference})),
-        class(json!({"url": "https://livekit.example.org/", "credentialsSecretRef": reference})),
+        class(json!({"url": "http://livekit.svc:7880", "publicURL": "wss://media.example.org/", "signalling": "Direct"})),
+        class(json!({"url": "https://livekit.example.org", "signalling": "Direct"})),
+        class(json!({"url": "https://livekit.example.org/", "signalling": "Direct"})),
+        class(json!({"url": "https://proxied.example.org", "signalling": "Proxied"})),
+        class(json!({"url": "https://default.example.org"})),
     ];
     assert_eq!(media_servers(&classes), ["wss://livekit.example.org", "wss://media.example.org"]);
     assert!(media_servers(&[]).is_empty());

@@ -56,7 +56,7 @@ fn a_new_room_that_is_suspended_gets_its_invites_and_no_session() {
 #[test]
 fn a_suspended_room_that_goes_on_gets_the_next_session_and_keeps_its_invites() {
     let mut world = World::after_pass_at("09:00").edited(|spec| spec.suspend = true);
-    assert_eq!(world.plan().in_words(), ["close 1", "refresh ada", "refresh bob"]);
+    assert_eq!(world.plan().in_words(), ["close 1", "close 2", "refresh ada", "refresh bob"]);
     world.pass();
     world.edit(|spec| spec.suspend = false);
     assert_eq!(world.plan().in_words(), ["ensure 2", "refresh ada", "refresh bob"]);
@@ -81,7 +81,7 @@ fn an_open_room_that_gets_a_later_end_keeps_its_session() {
 fn an_open_room_whose_window_moves_into_the_future_loses_its_session_until_then() {
     let world = World::after_pass_at("09:00").edited(|spec| spec.valid_from = Some(Time(at("09:40"))));
     assert_eq!(world.plan().goal, Goal::Scheduled);
-    assert_eq!(world.plan().in_words(), ["close 1", "refresh ada", "refresh bob"]);
+    assert_eq!(world.plan().in_words(), ["close 1", "close 2", "refresh ada", "refresh bob"]);
 }
 
 #[test]

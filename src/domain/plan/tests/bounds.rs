@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
-use crate::api::{FINALIZER, LedgerEntry, Participant, Phase, Role, RoomSpec, SessionStatus, invite_secret_name};
+use crate::api::{FINALIZER, LedgerEntry, Participant, Phase, Provision, Role, RoomSession, RoomSpec, SessionStatus, invite_secret_name};
 use crate::domain::world::{World, at, installation, session_id, unreachable};
 use crate::domain::{Goal, Plan, Seat, Step, Window};
 
@@ -27,12 +27,13 @@ struct Sight {
     deleted: bool,
     finalizer: bool,
     phase: Phase,
-    /// Epoch of the recorded session, and whether it lives.
-    session: Option<(i64, bool)>,
+    /// Epoch of the recorded session, whether it lives, and whether it was made.
+    session: Option<(i64, bool, bool)>,
     /// How many of the [`NAMES`] the ledger has, from the last one.
     ledger: usize,
     observed_generation: i64,
     media_server: u8,
+    on_demand: bool,
     ttl: Option<i32>,
 }
 
@@ -50,6 +51,10 @@ impl Sight {
             valid_until: Some(Time(self.window.until)),
             participants: NAMES.iter().zip(&self.people).map(person).collect(),
             suspend: self.suspend,
+            session: Some(RoomSession {
+                provision: self.on_demand.then_some(Provision::OnFirstJoin),
+                close_when_empty_after: (self.media_server == 4).then(|| std::time::Duration::from_secs(1).into()),
+            }),
             max_participants: (!self.accepted).then_some(0),
             ttl_seconds_after_expired: self.ttl,
             ..RoomSpec::default()
@@ -63,16 +68,20 @@ impl Sight {
         status.phase = self.phase;
         status.observed_generation = Some(self.observed_generation);
         (status.valid_from, status.valid_until) = (Some(Time(self.window.from)), Some(Time(self.window.until)));
-        status.session = self.session.map(|(epoch, lives)| SessionStatus {
+        status.session = self.session.map(|(epoch, lives, made)| SessionStatus {
             id: session_id(epoch),
             epoch,
-            created_at: None,
+            created_at: made.then_some(Time(self.now)),
             ended_at: (!lives).then_some(Time(self.now)),
         });
         status.participants = NAMES.iter().rev().take(self.ledger).map(|name| entry(name)).collect();
         match self.media_server {
             0 => world.media_failure = Some(unreachable()),
             1 => {}
+            4 => {
+                world.sessions.extend(self.session.map(|(epoch, ..)| (session_id(epoch), BTreeMap::new())));
+                world.empty_since = Some(self.now - SignedDuration::from_secs(2));
+            }
             _ => {
                 // Everybody sits as an Attendee of the first generation, whatever the spec says.
                 let seat = |name: &&str| Seat {
@@ -82,7 +91,7 @@ impl Sight {
                     generation: Some(0),
                 };
                 let seats: BTreeMap<_, _> = NAMES.iter().map(|name| ((*name).to_owned(), seat(name))).collect();
-                world.sessions.extend(self.session.map(|(epoch, _)| (session_id(epoch), seats)));
+                world.sessions.extend(self.session.map(|(epoch, ..)| (session_id(epoch), seats)));
             }
         }
         world
@@ -117,9 +126,9 @@ fn sights() -> impl Strategy<Value = Sight> {
     let people = prop::collection::vec((roles, prop::bool::weighted(0.2), 0_i64..3), 0..NAMES.len());
     let phases = prop_oneof![Just(Phase::Pending), Just(Phase::Scheduled), Just(Phase::Open), Just(Phase::Suspended), Just(Phase::Expired)];
     let flags = (prop::bool::weighted(0.2), prop::bool::weighted(0.8), prop::bool::weighted(0.15), prop::bool::weighted(0.8));
-    let recorded = (phases, prop::option::of((1_i64..4, any::<bool>())), 0..=NAMES.len(), 1_i64..=2);
-    (timed, people, flags, recorded, 0_u8..4, prop::option::of(0_i32..400)).prop_map(
-        |((window, now), people, (suspend, accepted, deleted, finalizer), recorded, media_server, ttl)| {
+    let recorded = (phases, prop::option::of((1_i64..4, any::<bool>(), any::<bool>())), 0..=NAMES.len(), 1_i64..=2);
+    (timed, people, flags, recorded, (0_u8..5, any::<bool>()), prop::option::of(0_i32..400)).prop_map(
+        |((window, now), people, (suspend, accepted, deleted, finalizer), recorded, (media_server, on_demand), ttl)| {
             let (phase, session, ledger, observed_generation) = recorded;
             Sight {
                 window,
@@ -134,6 +143,7 @@ fn sights() -> impl Strategy<Value = Sight> {
                 ledger,
                 observed_generation,
                 media_server,
+                on_demand,
                 ttl,
             }
         },
@@ -148,7 +158,11 @@ proptest! {
         let made: Vec<_> = sight.plan().steps.into_iter().filter(|step| matches!(step, Step::EnsureSession { .. })).collect();
         prop_assert!(made.len() <= usize::from(sight.is_open()));
         for step in made {
-            let epoch = sight.session.map_or(0, |(epoch, _)| epoch) + 1;
+            // One that is only reserved was not used.
+            let epoch = match sight.session {
+                Some((epoch, true, false)) => epoch,
+                session => session.map_or(0, |(epoch, ..)| epoch) + 1,
+            };
             prop_assert_eq!(step, Step::EnsureSession { session: session_id(epoch), epoch });
         }
     }
@@ -162,11 +176,12 @@ proptest! {
     #[test]
     fn a_living_session_is_closed_once_the_window_is_over_and_kept_while_it_is_open(sight in sights()) {
         let plan = sight.plan();
-        if let Some((epoch, true)) = sight.session {
+        if let Some((epoch, true, _)) = sight.session {
             let closes = plan.steps.contains(&Step::CloseSession { session: session_id(epoch) });
             let over = sight.now >= sight.window.until && (!sight.deleted || sight.finalizer);
             prop_assert!(closes || !over);
-            prop_assert!(!closes || !sight.is_open());
+            let idle = sight.media_server == 4;
+            prop_assert!(!closes || idle || !sight.is_open());
         }
     }
 
@@ -187,7 +202,10 @@ proptest! {
         let listed = |name: &str| room.spec.participants.iter().any(|person| person.name == name);
         for step in world.plan().steps {
             match step {
-                Step::RemovePerson { session, .. } | Step::CloseSession { session } | Step::EnsureSession { session, .. } => {
+                Step::RemovePerson { session, .. }
+                | Step::CloseSession { session }
+                | Step::EnsureSession { session, .. }
+                | Step::ReserveSession { session, .. } => {
                     prop_assert!(session.starts_with(&sessions));
                 }
                 Step::SetRole { session, person } => prop_assert!(session.starts_with(&sessions) && listed(&person.name)),
@@ -211,7 +229,11 @@ proptest! {
         let plan = sight.plan();
         let place = |step: &Step| match step {
             Step::AddFinalizer => 0,
-            Step::RemovePerson { .. } | Step::SetRole { .. } | Step::CloseSession { .. } | Step::EnsureSession { .. } => 1,
+            Step::RemovePerson { .. }
+            | Step::SetRole { .. }
+            | Step::CloseSession { .. }
+            | Step::EnsureSession { .. }
+            | Step::ReserveSession { .. } => 1,
             Step::WithdrawInvite { .. } => 2,
             Step::IssueInvite { .. } => 3,
             Step::DeleteRoom | Step::ReleaseFinalizer { .. } => 4,
@@ -235,6 +257,6 @@ fn the_rooms_of_these_tests_meet_every_goal_and_every_step() {
             *met.entry(name(format!("{step:?}"))).or_default() += 1;
         }
     }
-    assert_eq!(met.len(), 6 + 9, "{met:?}");
+    assert_eq!(met.len(), 6 + 10, "{met:?}");
     assert!(met.values().all(|count| *count > 20), "{met:?}");
 }

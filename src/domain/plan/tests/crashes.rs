@@ -293,7 +293,7 @@ fn at_rest(mut world: World) -> Result<(), TestCaseError> {
     prop_assert!(alive.is_some() == open || valid.is_err(), "a session lives for open Rooms only");
     if let (Some(session), Ok(valid)) = (alive, &valid) {
         let people = &world.sessions[&session];
-        let right = |seat: &Seat| valid.people.iter().any(|person| !person.suspended && *seat == crate::domain::world::seat(person));
+        let right = |seat: &Seat| valid.roster.people().any(|person| !person.suspended && *seat == crate::domain::world::seat(person));
         prop_assert!(people.values().all(right), "{:?}", people);
         prop_assert_eq!(&session, &session_id(world.status().session.as_ref().unwrap().epoch));
     }

@@ -16,7 +16,7 @@ fn expired() -> World {
 fn at_the_end_the_session_is_closed_before_the_invites_are_deleted_by_uid() {
     let plan = World::after_pass_at("09:00").at("10:00").plan();
     assert_eq!(plan.goal, Goal::Expired);
-    assert_eq!(plan.in_words(), ["close 1", "withdraw ada by secret-1", "withdraw bob by secret-2"]);
+    assert_eq!(plan.in_words(), ["close 1", "close 2", "withdraw ada by secret-1", "withdraw bob by secret-2"]);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn while_a_spec_is_not_accepted_the_room_is_kept_because_a_later_end_may_wait_in
 #[test]
 fn the_ttl_takes_a_room_away_with_everything_it_had() {
     let mut world = World::new(RoomSpec { ttl_seconds_after_expired: Some(0), ..spec() }).with(|world| drop(world.pass())).at("10:00");
-    assert_eq!(world.plan().in_words(), ["close 1", "withdraw ada by secret-1", "withdraw bob by secret-2", "delete room"]);
+    assert_eq!(world.plan().in_words(), ["close 1", "close 2", "withdraw ada by secret-1", "withdraw bob by secret-2", "delete room"]);
     world.pass();
     assert!(world.room().metadata.deletion_timestamp.is_some());
     world.pass();
@@ -115,7 +115,7 @@ fn a_deleted_room_gives_up_session_then_invites_then_the_object() {
     let world = World::after_pass_at("09:00").at("09:10").with(World::delete);
     let plan = world.plan();
     assert_eq!(plan.goal, Goal::Gone { give_up: false });
-    assert_eq!(plan.in_words(), ["close 2", "close 1", "withdraw ada by secret-1", "withdraw bob by secret-2", "release finalizer"]);
+    assert_eq!(plan.in_words(), ["close 1", "close 2", "withdraw ada by secret-1", "withdraw bob by secret-2", "release finalizer"]);
     assert_eq!(plan.next_transition, Some(at("09:11")));
 }
 
@@ -172,7 +172,7 @@ fn after_a_crash_the_ledger_takes_its_invites_by_uid_and_the_rest_by_label() {
     world.crash_after(usize::MAX);
     assert_eq!(
         world.at("10:00").plan().in_words(),
-        ["close 2", "close 1", "withdraw ada by secret-1", "withdraw bob by secret-2", "withdraw cy by label"]
+        ["close 1", "close 2", "withdraw ada by secret-1", "withdraw bob by secret-2", "withdraw cy by label"]
     );
 }
 

@@ -5,3 +5,4 @@ mod bounds;
 mod crashes;
 mod leaving;
 mod living;
+mod on_demand;

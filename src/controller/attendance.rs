@@ -1,0 +1,86 @@
+//! How many people were last seen in each session, and since when in some of them nobody was.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+/// The sessions of all classes, as of the last sweep of each.
+#[derive(Default)]
+pub struct Attendance(Mutex<HashMap<String, Sessions>>);
+
+#[derive(Default)]
+struct Sessions {
+    counts: HashMap<String, i32>,
+    empty_since: HashMap<String, Timestamp>,
+}
+
+impl Attendance {
+    /// People in a session, as of the last count.
+    pub fn joined(&self, class: &str, session: &str) -> i32 {
+        self.all().get(class).and_then(|sessions| sessions.counts.get(session)).copied().unwrap_or_default()
+    }
+
+    /// Since when nobody was seen in a session; `None` when there is no such session, or somebody was seen last.
+    pub fn empty_since(&self, class: &str, session: &str) -> Option<Timestamp> {
+        self.all().get(class)?.empty_since.get(session).copied()
+    }
+
+    /// A sweep saw these sessions of a class, with as many people in them.
+    pub fn saw(&self, class: &str, sessions: &HashMap<String, i32>, now: Timestamp) {
+        let mut all = self.all();
+        let known = &mut all.entry(class.to_owned()).or_default().empty_since;
+        known.retain(|session, _| sessions.get(session) == Some(&0));
+        for session in sessions.iter().filter(|(_, joined)| **joined == 0).map(|(session, _)| session) {
+            known.entry(session.clone()).or_insert(now);
+        }
+    }
+
+    /// Somebody is in a session, or is coming.
+    pub fn is_used(&self, class: &str, session: &str) {
+        if let Some(sessions) = self.all().get_mut(class) {
+            sessions.empty_since.remove(session);
+        }
+    }
+
+    /// Replaces the counts of a class.
+    pub fn count(&self, class: &str, counts: HashMap<String, i32>) {
+        self.all().entry(class.to_owned()).or_default().counts = counts;
+    }
+
+    /// Forgets a class.
+    pub fn remove(&self, class: &str) {
+        self.all().remove(class);
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<String, Sessions>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn a_session_is_empty_from_the_first_sweep_that_saw_nobody_until_somebody_is_seen() {
+        let attendance = Attendance::default();
+        let saw = |joined: &[(&str, i32)], second| {
+            let sessions = joined.iter().map(|(session, joined)| ((*session).to_owned(), *joined)).collect();
+            attendance.saw("class", &sessions, at(second));
+        };
+        saw(&[("a", 0), ("b", 1)], 1);
+        saw(&[("a", 0), ("b", 0)], 2);
+        assert_eq!((attendance.empty_since("class", "a"), attendance.empty_since("class", "b")), (Some(at(1)), Some(at(2))));
+        assert_eq!(attendance.empty_since("other", "a"), None);
+        saw(&[("a", 3), ("b", 0)], 3);
+        saw(&[("a", 0)], 4);
+        assert_eq!((attendance.empty_since("class", "a"), attendance.empty_since("class", "b")), (Some(at(4)), None));
+        attendance.is_used("class", "a");
+        assert_eq!(attendance.empty_since("class", "a"), None);
+    }
+}

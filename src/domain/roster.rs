@@ -1,0 +1,194 @@
+//! Who belongs to a Room: the people on its list, its guests, and whoever has the shared link.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::invite::Invite;
+use super::session::Seat;
+use super::validate::Rejection;
+use crate::api::{GUEST_PREFIX, JoinPolicy, LINK_SUBJECT, MAX_PARTICIPANTS, Reason, Role, Room, RoomGuest, RoomSpec};
+
+/// What the identities of people begin with who came by the shared link. Names of participants and of guests have no dot.
+const LINK_PREFIX: &str = "link.";
+/// How many inviters of inviters are asked for their role: more than people make, and few enough for those who try.
+const LONGEST_CHAIN: usize = 8;
+
+/// Somebody who belongs to a Room, with every default filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// Stable identity.
+    pub name: String,
+    /// The name that others see.
+    pub display_name: String,
+    /// The role.
+    pub role: Role,
+    /// Kept out, but on the list.
+    pub suspended: bool,
+    /// Generation of the invite.
+    pub generation: i64,
+}
+
+/// Everybody whom a Room may let in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Roster {
+    people: BTreeMap<String, Person>,
+    link: Option<Person>,
+}
+
+impl Roster {
+    /// The roster of a Room with these guests.
+    #[must_use]
+    pub fn new(room: &Room, guests: &[impl AsRef<RoomGuest>]) -> Self {
+        let guests = judge_guests(room, guests).into_iter().filter_map(|(_, person)| person.ok());
+        let people = listed(&room.spec).chain(guests).map(|person| (person.name.clone(), person)).collect();
+        Self { people, link: link(&room.spec) }
+    }
+
+    /// The people who have an identity of their own before they come, by name.
+    pub fn people(&self) -> impl Iterator<Item = &Person> {
+        self.people.values()
+    }
+
+    /// Everybody, and everything, that an invite is issued to: the people, and the shared link.
+    pub fn invited(&self) -> impl Iterator<Item = &Person> {
+        self.people().chain(&self.link)
+    }
+
+    /// The person of this identity, or the shared link.
+    #[must_use]
+    pub fn get(&self, identity: &str) -> Option<&Person> {
+        if identity == LINK_SUBJECT { self.link.as_ref() } else { self.people.get(identity) }
+    }
+
+    /// Whom an invite is for, if it lets anybody in.
+    #[must_use]
+    pub fn holder(&self, invite: &Invite) -> Option<&Person> {
+        self.get(&invite.participant).filter(|person| !person.suspended && person.generation == invite.generation)
+    }
+
+    /// The person who may have this seat, as they should be; `None` when nobody may.
+    #[must_use]
+    pub fn seated(&self, seat: &Seat) -> Option<Person> {
+        let by_link = || {
+            self.link.as_ref().filter(|_| seat.identity.starts_with(LINK_PREFIX)).map(|link| Person {
+                name: seat.identity.clone(),
+                display_name: seat.display_name.clone(),
+                ..link.clone()
+            })
+        };
+        let person = self.people.get(&seat.identity).cloned().or_else(by_link)?;
+        (!person.suspended && seat.generation == Some(person.generation)).then_some(person)
+    }
+}
+
+impl Person {
+    /// Whether this stands for whoever has the shared link.
+    #[must_use]
+    pub fn is_link(&self) -> bool {
+        self.name == LINK_SUBJECT
+    }
+
+    /// Somebody who comes by the shared link, which `self` stands for; `nonce` tells them from all others.
+    #[must_use]
+    pub fn by_link(&self, nonce: &str, display_name: &str) -> Self {
+        Self { name: format!("{LINK_PREFIX}{nonce}"), display_name: display_name.to_owned(), ..self.clone() }
+    }
+}
+
+/// Whether a role is above another: it may do all that the other may, and more.
+#[must_use]
+pub fn is_above(role: Role, other: Role) -> bool {
+    // In the order of the table of roles, the highest comes first.
+    role < other
+}
+
+/// The guests of a Room among `guests`. One that belongs to another object of the same name, which is gone, is none.
+pub fn guests_of<G: AsRef<RoomGuest>>(room: &Room, guests: impl IntoIterator<Item = G>) -> Vec<G> {
+    let mut guests: Vec<G> = guests.into_iter().filter(|guest| is_guest_of(guest.as_ref(), room)).collect();
+    guests.sort_by_cached_key(|guest| {
+        let meta = &guest.as_ref().metadata;
+        (meta.creation_timestamp.clone().map(|created| created.0), meta.name.clone())
+    });
+    guests
+}
+
+fn is_guest_of(guest: &RoomGuest, room: &Room) -> bool {
+    let meta = &guest.metadata;
+    let of_another = |owner: &&k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference| {
+        owner.kind == "Room" && room.metadata.uid.as_deref() != Some(&owner.uid)
+    };
+    Some(&guest.spec.room_name) == room.metadata.name.as_ref()
+        && meta.namespace == room.metadata.namespace
+        && meta.deletion_timestamp.is_none()
+        && !meta.owner_references.iter().flatten().any(|owner| of_another(&owner))
+}
+
+/// Identity of a guest.
+#[must_use]
+pub fn guest_identity(name: &str) -> String {
+    format!("{GUEST_PREFIX}{name}")
+}
+
+/// The guests of a Room as people, or why one is not let in. `guests` are in the order in which they came.
+pub fn judge_guests<'a, G: AsRef<RoomGuest>>(room: &Room, guests: &'a [G]) -> Vec<(&'a RoomGuest, Result<Person, Rejection>)> {
+    let listed: HashMap<String, Role> = listed(&room.spec).map(|person| (person.name, person.role)).collect();
+    let by_identity: HashMap<String, &RoomGuest> =
+        guests.iter().map(AsRef::as_ref).map(|guest| (guest_identity(guest.metadata.name.as_deref().unwrap_or_default()), guest)).collect();
+    let most = usize::try_from(MAX_PARTICIPANTS).unwrap_or_default();
+    let judge = |(number, guest): (usize, &'a G)| {
+        let guest = guest.as_ref();
+        let name = guest_identity(guest.metadata.name.as_deref().unwrap_or_default());
+        if listed.contains_key(&name) {
+            let message = format!("metadata.name: the Room has a participant \"{name}\", which is the identity that this guest would have");
+            return (guest, Err(Rejection { reason: Reason::NameConflict, message }));
+        }
+        if number >= most {
+            let message = format!("spec.roomName: the Room has {} guests, at most {most} are let in", guests.len());
+            return (guest, Err(Rejection { reason: Reason::TooManyParticipants, message }));
+        }
+        let role = capped(guest, &listed, &by_identity);
+        (guest, Ok(Person { name, display_name: guest.spec.display_name.clone(), role, suspended: false, generation: 0 }))
+    };
+    guests.iter().enumerate().map(judge).collect()
+}
+
+/// The role of a guest: never above that of the inviter, as it is now, or of the inviter's inviter.
+fn capped(guest: &RoomGuest, listed: &HashMap<String, Role>, guests: &HashMap<String, &RoomGuest>) -> Role {
+    let mut role = guest.spec.role;
+    let mut inviter = guest.spec.invited_by.as_deref();
+    for _ in 0..LONGEST_CHAIN {
+        let Some(identity) = inviter else { return role };
+        let (theirs, next) = match (listed.get(identity), guests.get(identity)) {
+            (Some(theirs), _) => (*theirs, None),
+            (None, Some(guest)) => (guest.spec.role, guest.spec.invited_by.as_deref()),
+            (None, None) => return role,
+        };
+        role = if is_above(role, theirs) { theirs } else { role };
+        inviter = next;
+    }
+    Role::Consumer
+}
+
+/// The people on the list of a spec.
+fn listed(spec: &RoomSpec) -> impl Iterator<Item = Person> + '_ {
+    spec.participants.iter().map(|participant| Person {
+        name: participant.name.clone(),
+        display_name: participant.display_name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| participant.name.clone()),
+        role: participant.role.unwrap_or_default(),
+        suspended: participant.suspended,
+        generation: participant.invite_generation.unwrap_or_default(),
+    })
+}
+
+fn link(spec: &RoomSpec) -> Option<Person> {
+    let link = spec.link.clone().unwrap_or_default();
+    (spec.join_policy == Some(JoinPolicy::AnyoneWithLink)).then(|| Person {
+        name: LINK_SUBJECT.to_owned(),
+        display_name: String::new(),
+        role: link.role.unwrap_or_default(),
+        suspended: false,
+        generation: link.generation.unwrap_or_default(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

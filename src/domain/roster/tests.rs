@@ -1,0 +1,124 @@
+use std::sync::Arc;
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn room(spec: &Value) -> Room {
+    let metadata = json!({"namespace": "team", "name": "standup", "uid": "room-uid"});
+    serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap()
+}
+
+fn guest(name: &str, role: &str, invited_by: Option<&str>) -> Arc<RoomGuest> {
+    let mut spec = json!({"roomName": "standup", "displayName": name.to_uppercase(), "role": role});
+    if let Some(inviter) = invited_by {
+        spec["invitedBy"] = json!(inviter);
+    }
+    Arc::new(serde_json::from_value(json!({"metadata": {"namespace": "team", "name": name}, "spec": spec})).unwrap())
+}
+
+fn invite(participant: &str, generation: i64) -> Invite {
+    let (namespace, room, id) = ("team".into(), "standup".into(), "room-uid".into());
+    Invite { namespace, room, id, participant: participant.into(), generation }
+}
+
+fn seat(identity: &str, generation: Option<i64>) -> Seat {
+    Seat { identity: identity.into(), display_name: "Somebody".into(), role: None, generation }
+}
+
+#[test]
+fn guests_are_people_under_an_identity_of_their_own() {
+    let roster = Roster::new(&room(&json!({"participants": [{"name": "ada"}]})), &[guest("eve", "Collaborator", None)]);
+    let names: Vec<_> = roster.people().map(|person| (person.name.as_str(), person.display_name.as_str(), person.role)).collect();
+    assert_eq!(names, [("ada", "ada", Role::Attendee), ("guest-eve", "EVE", Role::Collaborator)]);
+    assert!(roster.holder(&invite("guest-eve", 0)).is_some());
+    assert!(roster.holder(&invite("eve", 0)).is_none());
+    assert!(roster.holder(&invite("guest-eve", 1)).is_none());
+}
+
+#[rstest]
+#[case::of_a_presenter("Presenter", Some("pia"), Role::Presenter)]
+#[case::of_an_attendee("Presenter", Some("att"), Role::Attendee)]
+#[case::below_the_inviter("Consumer", Some("att"), Role::Consumer)]
+#[case::of_nobody("Presenter", None, Role::Presenter)]
+#[case::of_somebody_who_left("Presenter", Some("gone"), Role::Presenter)]
+#[case::of_a_guest("Presenter", Some("guest-first"), Role::Collaborator)]
+#[case::of_a_guest_of_an_attendee("Presenter", Some("guest-second"), Role::Attendee)]
+#[case::of_itself("Presenter", Some("guest-eve"), Role::Consumer)]
+fn the_role_of_a_guest_is_never_above_that_of_the_inviter(#[case] asked: &str, #[case] inviter: Option<&str>, #[case] expected: Role) {
+    let room = room(&json!({"participants": [{"name": "pia", "role": "Presenter"}, {"name": "att"}]}));
+    let guests = [guest("first", "Collaborator", Some("pia")), guest("second", "Presenter", Some("att")), guest("eve", asked, inviter)];
+    assert_eq!(Roster::new(&room, &guests).get("guest-eve").unwrap().role, expected);
+}
+
+#[test]
+fn a_guest_whose_identity_a_participant_has_is_not_let_in_and_told_so() {
+    let room = room(&json!({"participants": [{"name": "guest-eve", "displayName": "The other Eve"}]}));
+    let guests = [guest("eve", "Presenter", None)];
+    assert_eq!(Roster::new(&room, &guests).get("guest-eve").unwrap().display_name, "The other Eve");
+    let verdict = judge_guests(&room, &guests).remove(0).1.unwrap_err();
+    assert_eq!(verdict.reason, Reason::NameConflict);
+    assert!(verdict.message.contains("guest-eve"));
+}
+
+#[test]
+fn no_more_than_350_guests_are_let_in() {
+    let guests: Vec<_> = (0..351).map(|number| guest(&format!("g{number:03}"), "Attendee", None)).collect();
+    assert_eq!(Roster::new(&room(&json!({})), &guests).people().count(), 350);
+    let verdicts = judge_guests(&room(&json!({})), &guests);
+    let refused: Vec<_> =
+        verdicts.iter().filter_map(|(guest, verdict)| Some((guest.metadata.name.clone()?, verdict.as_ref().err()?.reason))).collect();
+    assert_eq!(refused, [("g350".to_owned(), Reason::TooManyParticipants)]);
+}
+
+#[test]
+fn guests_are_those_of_this_room_and_no_other_of_its_name() {
+    let with = |pointer: &str, value: Value| {
+        let mut guest = serde_json::to_value(guest("eve", "Attendee", None).as_ref()).unwrap();
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        guest.pointer_mut(parent).unwrap()[key] = value;
+        Arc::new(serde_json::from_value::<RoomGuest>(guest).unwrap())
+    };
+    let owner = |uid: &str| json!([{"apiVersion": "roomkeeper.io/v1alpha1", "kind": "Room", "name": "standup", "uid": uid}]);
+    let count = |guest: Arc<RoomGuest>| guests_of(&room(&json!({})), [guest]).len();
+    assert_eq!(count(guest("eve", "Attendee", None)), 1);
+    assert_eq!(count(with("/metadata/ownerReferences", owner("room-uid"))), 1);
+    assert_eq!(count(with("/metadata/ownerReferences", owner("uid-of-one-before"))), 0);
+    assert_eq!(count(with("/metadata/namespace", json!("other"))), 0);
+    assert_eq!(count(with("/spec/roomName", json!("other"))), 0);
+    assert_eq!(count(with("/metadata/deletionTimestamp", json!("2030-01-01T00:00:00Z"))), 0);
+}
+
+#[test]
+fn the_shared_link_lets_in_whoever_has_it_under_names_that_no_participant_can_have() {
+    let roster = Roster::new(
+        &room(&json!({"joinPolicy": "AnyoneWithLink", "link": {"role": "Consumer", "generation": 2}})),
+        &[] as &[Arc<RoomGuest>],
+    );
+    let link = roster.holder(&invite("*", 2)).unwrap();
+    assert!(link.is_link() && roster.invited().any(Person::is_link) && roster.people().next().is_none());
+    let person = link.by_link("abc", "Ann");
+    assert_eq!((person.name.as_str(), person.display_name.as_str(), person.role), ("link.abc", "Ann", Role::Consumer));
+    assert_eq!(roster.seated(&seat("link.abc", Some(2))).unwrap().display_name, "Somebody", "the name of their own choice is kept");
+}
+
+#[rstest]
+#[case::older_link(json!({"joinPolicy": "AnyoneWithLink", "link": {"generation": 3}}))]
+#[case::invite_only(json!({"joinPolicy": "InviteOnly"}))]
+#[case::by_default(json!({}))]
+fn a_link_that_is_not_that_of_today_lets_nobody_in_and_keeps_nobody(#[case] spec: Value) {
+    let roster = Roster::new(&room(&spec), &[] as &[Arc<RoomGuest>]);
+    assert!(roster.holder(&invite("*", 2)).is_none());
+    assert!(roster.seated(&seat("link.abc", Some(2))).is_none());
+}
+
+#[test]
+fn only_who_came_by_the_invite_of_today_keeps_a_seat() {
+    let participants = json!([{"name": "ada", "inviteGeneration": 1}, {"name": "bob", "suspended": true}, {"name": "link-x"}]);
+    let roster = Roster::new(&room(&json!({"participants": participants, "joinPolicy": "AnyoneWithLink"})), &[] as &[Arc<RoomGuest>]);
+    assert!(roster.seated(&seat("ada", Some(1))).is_some());
+    for (identity, generation) in [("ada", Some(0)), ("ada", None), ("bob", Some(0)), ("link-y", Some(0)), ("eve", Some(0))] {
+        assert!(roster.seated(&seat(identity, generation)).is_none(), "{identity} {generation:?}");
+    }
+}

@@ -1,0 +1,63 @@
+//! What the gateway writes to the API server: guests, and Events on what Presenters did. Nothing else.
+
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::api::PostParams;
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use kube::{Api, Client, Resource};
+
+use crate::api::{MANAGER, Reason, Room, RoomGuest};
+use crate::domain::ValidRoom;
+
+/// Name under which Events are reported.
+const COMPONENT: &str = "roomkeeper.io/gateway";
+
+/// Writes for the gateway.
+#[async_trait]
+pub trait Clerk: Send + Sync {
+    /// Tells of something in an Event on a Room. One that is lost is no reason to fail: it has happened all the same.
+    async fn tell(&self, room: &ValidRoom, reason: Reason, note: String);
+
+    /// Creates a guest. Whether that was done; the reason why not is for logs.
+    async fn add(&self, guest: RoomGuest) -> Result<(), String>;
+}
+
+/// Writes to a real API server.
+pub struct ApiClerk {
+    client: Client,
+    recorder: Recorder,
+}
+
+impl ApiClerk {
+    /// Writes with this client.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        let recorder = Recorder::new(client.clone(), Reporter { controller: COMPONENT.into(), instance: None });
+        Self { client, recorder }
+    }
+}
+
+#[async_trait]
+impl Clerk for ApiClerk {
+    async fn tell(&self, room: &ValidRoom, reason: Reason, note: String) {
+        let event =
+            Event { type_: EventType::Normal, reason: reason.to_string(), note: Some(note), action: "Moderate".into(), secondary: None };
+        let regarding = ObjectReference {
+            api_version: Some(Room::api_version(&()).into_owned()),
+            kind: Some(Room::kind(&()).into_owned()),
+            namespace: Some(room.namespace.clone()),
+            name: Some(room.name.clone()),
+            uid: Some(room.uid.clone()),
+            ..ObjectReference::default()
+        };
+        if let Err(error) = self.recorder.publish(&event, &regarding).await {
+            tracing::warn!(namespace = room.namespace, room = room.name, %reason, %error, "an Event could not be published");
+        }
+    }
+
+    async fn add(&self, guest: RoomGuest) -> Result<(), String> {
+        let api = Api::<RoomGuest>::namespaced(self.client.clone(), guest.metadata.namespace.as_deref().unwrap_or_default());
+        let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
+        api.create(&params, &guest).await.map(drop).map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,152 @@
+//! How somebody stands with a Room: judged by the live Room at every use of an invite and at every connection.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::runtime::reflector::ObjectRef;
+
+use super::lobby::{Denial, Lobby, unavailable};
+use super::places::Sight;
+use crate::api::{ConditionType, Room, RoomGuest, RoomStatus, SessionStatus};
+use crate::backend::Holder;
+use crate::domain::{
+    Invite, Refusal, Ticket, ValidRoom, Visitor, admit, choose_class, guests_of, identify, recognize, successor, validate,
+};
+
+/// How long somebody waits for the session of a call that has just opened.
+const SESSION_PATIENCE: Duration = Duration::from_secs(3);
+/// How often it is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Somebody with a valid invite before the door, as things stand at `now`.
+pub struct Standing {
+    /// Who they are.
+    pub visitor: Visitor,
+    /// The Room.
+    pub room: ValidRoom,
+    deleted: bool,
+    session: Option<SessionStatus>,
+    /// The moment at which things stand so.
+    pub now: Timestamp,
+}
+
+impl Standing {
+    /// Names under which the Room's session may live.
+    pub fn sessions(&self) -> Vec<String> {
+        names(self.session.as_ref())
+    }
+
+    /// The ticket, with this many other people in the call or on their way.
+    pub fn ticket(&self, others: usize) -> Result<Ticket, Refusal> {
+        if self.deleted { Err(Refusal::Over) } else { admit(&self.room, &self.visitor, others, self.now) }
+    }
+
+    /// The ticket by what was seen in the session, if that still tells anything.
+    pub fn ticket_by(&self, sight: &Sight, others: usize) -> Result<Ticket, Denial> {
+        self.ticket(0)?;
+        if !self.sessions().contains(&sight.session) {
+            return Err(unavailable("the session was replaced in the meantime"));
+        }
+        if sight.is_stale(self.now) {
+            return Err(unavailable("the media server took too long to answer"));
+        }
+        Ok(self.ticket(others)?)
+    }
+}
+
+impl Lobby {
+    /// Judges the invite by the Room as it is now; while the call is open and has no session, waits a little for the one
+    /// that the controller is making: at the moment when a Room opens, many people come.
+    pub async fn settled(&self, invite: &Invite) -> Result<Standing, Denial> {
+        let waited = tokio::time::timeout(SESSION_PATIENCE, async {
+            loop {
+                let standing = self.stand(invite)?;
+                if standing.session.is_some() || standing.ticket(0).is_err() {
+                    return Ok(standing);
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        });
+        waited.await.unwrap_or_else(|_| self.stand(invite))
+    }
+
+    /// Judges the invite by the Room as it is now. An invite that is not valid is refused before anything else is looked at.
+    pub fn stand(&self, invite: &Invite) -> Result<Standing, Denial> {
+        let room = self.rooms.get(&ObjectRef::new(&invite.room).within(&invite.namespace)).ok_or(Refusal::InvalidInvite)?;
+        self.stand_in(&room, |guests| identify(Some(&room), guests, invite))
+    }
+
+    /// Judges the holder of a media token by the Room whose session it is for, as it is now.
+    pub fn stand_by(&self, holder: &Holder) -> Result<Standing, Denial> {
+        let room = self.rooms.find(|room| is_session_of(room, &holder.session)).ok_or(Refusal::InvalidInvite)?;
+        self.stand_in(&room, |guests| recognize(&room, guests, &holder.identity, holder.generation))
+    }
+
+    /// Who of the people in a Room's call may not stay there as things stand, and when the call ends for all of them.
+    ///
+    /// While the Room is not accepted nobody is put out: only the end of the window last in force comes all the same.
+    pub fn judge(&self, room: &ObjectRef<Room>, holders: &[&Holder]) -> (Vec<Option<Refusal>>, Option<Timestamp>) {
+        let now = (self.clock)();
+        let all = |refusal: Refusal| vec![Some(refusal); holders.len()];
+        let Some(live) = self.rooms.get(room) else { return (all(Refusal::InvalidInvite), None) };
+        if live.metadata.deletion_timestamp.is_some() {
+            return (all(Refusal::Over), None);
+        }
+        let guests = guests_of(&live, self.guests.state());
+        let Ok(valid) = self.accepted(&live, &guests) else {
+            let until = live.status.as_ref().and_then(|status| status.valid_until.as_ref()).map(|until| until.0);
+            return (if has_ended(&live, now) { all(Refusal::Over) } else { vec![None; holders.len()] }, until);
+        };
+        let judged = holders.iter().map(|holder| {
+            if !is_session_of(&live, &holder.session) {
+                return Some(Refusal::InvalidInvite);
+            }
+            let visitor = recognize(&live, &guests, &holder.identity, holder.generation);
+            visitor.and_then(|visitor| admit(&valid, &visitor, 0, now)).err()
+        });
+        (judged.collect(), Some(valid.window.until))
+    }
+
+    fn stand_in(&self, room: &Room, who: impl FnOnce(&[Arc<RoomGuest>]) -> Result<Visitor, Refusal>) -> Result<Standing, Denial> {
+        let now = (self.clock)();
+        let guests = guests_of(room, self.guests.state());
+        let visitor = who(&guests)?;
+        let deleted = room.metadata.deletion_timestamp.is_some();
+        let session = room.status.as_ref().and_then(RoomStatus::live_session).cloned();
+        match self.accepted(room, &guests) {
+            Ok(room) => Ok(Standing { visitor, room, deleted, session, now }),
+            // The end comes whatever the spec has become.
+            Err(_) if deleted || has_ended(room, now) => Err(Refusal::Over.into()),
+            Err(denial) => Err(denial),
+        }
+    }
+
+    /// The Room, while the controller and its class accept it.
+    fn accepted(&self, room: &Room, guests: &[Arc<RoomGuest>]) -> Result<ValidRoom, Denial> {
+        if room.status.as_ref().and_then(|status| status.condition(ConditionType::Accepted, false)).is_some() {
+            return Err(unavailable("the Room is not accepted"));
+        }
+        let classes = self.classes.state();
+        let class = choose_class(room, classes.iter().map(AsRef::as_ref));
+        class.and_then(|class| validate(room, guests, class)).map_err(|rejection| unavailable(rejection.to_string()))
+    }
+}
+
+/// Names under which a Room's session may live: the one that its status records, and, if that was made and is lost, the one
+/// that comes after it, which the controller may not have recorded yet.
+fn names(recorded: Option<&SessionStatus>) -> Vec<String> {
+    let next = |session: &SessionStatus| session.created_at.as_ref().and_then(|_| successor(session));
+    recorded.into_iter().flat_map(|session| [Some(session.id.clone()), next(session)]).flatten().collect()
+}
+
+/// Whether a session is, or may be, that of a Room. Cheap for all other Rooms, because their UIDs are not in its name.
+fn is_session_of(room: &Room, session: &str) -> bool {
+    let named = room.metadata.uid.as_deref().is_some_and(|uid| session.contains(uid));
+    named && names(room.status.as_ref().and_then(RoomStatus::live_session)).iter().any(|name| name == session)
+}
+
+/// Whether the window that was last in force is over.
+fn has_ended(room: &Room, now: Timestamp) -> bool {
+    room.status.as_ref().and_then(|status| status.valid_until.as_ref()).is_some_and(|until| until.0 <= now)
+}
