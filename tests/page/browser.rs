@@ -51,8 +51,8 @@ fn run_file(file: &str) {
         let screenshots = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a target directory").join("screenshots");
         let tests = Command::new("node")
             .args(["--test", "--test-concurrency=1", "--test-reporter=spec"])
-            .arg(format!("tests/{file}"))
             .args(env::var("PAGE_TESTS").map(|pattern| format!("--test-name-pattern={pattern}")))
+            .arg(format!("tests/{file}"))
             .current_dir(web())
             .env("GATEWAY_URL", format!("http://127.0.0.1:{}", stage.gateway.port))
             .env("LIVEKIT_URL", stage.livekit.url())

@@ -159,6 +159,7 @@ export class App {
       if (signal.aborted) return;
       if (!(error instanceof Problem)) throw error;
       if (error.kind === "suspended") return this.suspendedNow();
+      if (error.kind === "too-early") return this.start();
       // An invite that is not known any more after the whole call was closed belongs to a call that is gone.
       this.gone(error.kind === "invalid-invite" && how !== "closed" ? "revoked" : "over");
     }

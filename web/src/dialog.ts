@@ -1,5 +1,6 @@
 // Dialogs. The browser's own: they keep the focus inside, close with Escape, and give the focus back.
 
+import { noticePlace } from "./announce";
 import { el, newId } from "./dom";
 import { icon } from "./icons";
 import { t } from "./messages";
@@ -10,11 +11,14 @@ export function openDialog(title: string, fill: (close: () => void) => Node[], c
   const dialog = el("dialog", { "aria-labelledby": heading.id });
   const close = () => dialog.close();
   dialog.addEventListener("close", () => {
+    document.getElementById("page")?.append(noticePlace());
     dialog.remove();
     closed();
   });
   const cross = el("button", { type: "button", class: "plain", "aria-label": t("dialog.close"), click: close }, icon("close"));
   dialog.append(el("header", {}, heading, cross), ...fill(close));
+  // What is outside of an open dialog is neither seen nor read, and the end of the call may be announced meanwhile.
+  dialog.append(noticePlace());
   document.body.append(dialog);
   dialog.showModal();
   return dialog;
