@@ -39,7 +39,7 @@ crds: need ## Write crds/ anew from the types in src/api
 	UPDATE_GENERATED=1 cargo test --locked --test generated
 
 bench: tools ## Run the benchmarks
-	cargo bench --locked --bench rooms
+	cargo bench --locked --bench rooms --bench door
 
 need:
 	@tools/need

@@ -132,7 +132,9 @@ impl Connections {
     /// Something that all Rooms depend on has changed.
     pub fn everything_changed(self: &Arc<Self>, lobby: &Lobby) {
         let rooms: Vec<_> = self.lock().keys().cloned().collect();
-        rooms.iter().for_each(|room| self.room_changed(lobby, room));
+        for room in &rooms {
+            self.room_changed(lobby, room);
+        }
     }
 
     /// Puts out everybody whose window is over. The wall clock decides, the timer only wakes.
@@ -141,7 +143,9 @@ impl Connections {
             let now = (self.clock)();
             let ends: Vec<_> = self.lock().iter().filter_map(|(room, call)| Some((room.clone(), call.until?))).collect();
             let (over, running): (Vec<_>, Vec<_>) = ends.into_iter().partition(|(_, until)| *until <= now);
-            over.iter().for_each(|(room, _)| self.room_changed(&lobby, room));
+            for (room, _) in &over {
+                self.room_changed(&lobby, room);
+            }
             let next = running.iter().filter_map(|(_, until)| Duration::try_from(until.duration_since(now)).ok()).min();
             sleep(next.map_or(LOOK_EVERY, |next| next.min(LOOK_EVERY))).await;
         }

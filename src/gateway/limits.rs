@@ -3,6 +3,7 @@
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -25,6 +26,8 @@ const PER_INVITE: NonZeroU32 = NonZeroU32::new(2).unwrap();
 const INVITE_BURST: NonZeroU32 = NonZeroU32::new(60).unwrap();
 /// Most addresses, and most invites, that are remembered. Whoever comes when there are more shares one limit.
 const MOST_KEYS: usize = 50_000;
+/// When there are more, how many requests come between two looks for those that can be forgotten.
+const SWEEP_EVERY: u32 = 256;
 
 /// The limits of the door.
 pub struct Limits {
@@ -45,7 +48,7 @@ impl Limits {
     /// Counts one use of a genuine invite.
     pub fn count(&self, invite: &Invite) -> Result<(), Problem> {
         let Invite { namespace, room, participant, .. } = invite;
-        self.invites.count(Some((namespace.clone(), room.clone(), participant.clone())))
+        self.invites.count(&Some((namespace.clone(), room.clone(), participant.clone())))
     }
 }
 
@@ -54,20 +57,23 @@ struct Bounded<K: Hash + Eq + Clone> {
     limiter: DefaultKeyedRateLimiter<K>,
     /// Whose limit is shared by all who come when too many are remembered.
     others: K,
+    /// Requests that came while too many were remembered.
+    crowded: AtomicU32,
 }
 
 impl<K: Hash + Eq + Clone> Bounded<K> {
     fn new(quota: Quota, others: K) -> Self {
-        Self { limiter: RateLimiter::hashmap(quota), others }
+        Self { limiter: RateLimiter::hashmap(quota), others, crowded: AtomicU32::default() }
     }
 
-    fn count(&self, key: K) -> Result<(), Problem> {
-        if self.limiter.len() >= MOST_KEYS {
+    fn count(&self, key: &K) -> Result<(), Problem> {
+        let is_full = self.limiter.len() >= MOST_KEYS;
+        // Going through all of them for every request would be what an attacker wants.
+        if is_full && self.crowded.fetch_add(1, Ordering::Relaxed).is_multiple_of(SWEEP_EVERY) {
             self.limiter.retain_recent();
             self.limiter.shrink_to_fit();
         }
-        let key = if self.limiter.len() >= MOST_KEYS { &self.others } else { &key };
-        self.limiter.check_key(key).map_err(|_| Problem::TOO_MANY_REQUESTS)
+        self.limiter.check_key(if is_full { &self.others } else { key }).map_err(|_| Problem::TOO_MANY_REQUESTS)
     }
 }
 
@@ -75,7 +81,7 @@ impl<K: Hash + Eq + Clone> Bounded<K> {
 pub async fn by_address(State(door): State<Door>, ClientAddress(address): ClientAddress, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let counts = path.starts_with("/v1/") || path.starts_with("/rtc");
-    match if counts { door.limits.addresses.count(network(address)) } else { Ok(()) } {
+    match if counts { door.limits.addresses.count(&network(address)) } else { Ok(()) } {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
@@ -101,7 +107,7 @@ mod tests {
     #[test]
     fn an_office_may_join_at_once_and_no_other_address_pays_for_it() {
         let limits = Limits::new(PER_ADDRESS);
-        let count = |address: &str| limits.addresses.count(address.parse().unwrap());
+        let count = |address: &str| limits.addresses.count(&address.parse().unwrap());
         assert!((0..2000).all(|_| count("198.51.100.1").is_ok()));
         assert!((0..100).any(|_| count("198.51.100.1").is_err()));
         assert_eq!(count("198.51.100.2"), Ok(()));

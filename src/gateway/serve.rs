@@ -87,18 +87,18 @@ pub async fn serve(
     let room_changes = cluster::watch(Api::all(client.clone()), room_writer);
     let class_changes = cluster::watch(Api::all(client.clone()), class_writer).map(|_| ());
     let connections = Arc::new(Connections::new(clock::now, metrics.clone()));
-    let (changed, change) = mpsc::unbounded_channel();
-    let class_changed = changed.clone();
+    let (teller, told) = mpsc::unbounded_channel();
+    let tell = teller.clone();
     watches.spawn(room_changes.for_each(move |event| {
         // Nobody listens until the lobby is open, and nobody is connected before that either.
-        let _ = event.ok().and_then(Change::of).map(|change| changed.send(change));
+        let _ = event.ok().and_then(Change::of).map(|change| teller.send(change));
         ready(())
     }));
     let changes = stream::select(class_changes, secret_changes);
-    watches.spawn(keep(changes, backends.clone(), classes.clone(), secrets.clone(), class_changed));
+    watches.spawn(keep(changes, backends.clone(), classes.clone(), secrets.clone(), tell));
     secrets.ready().await?;
     let lobby = Arc::new(Lobby::open(rooms, classes, secrets.keys.clone(), backends.clone(), clock::now).await?);
-    watches.spawn(guard(change, connections.clone(), lobby.clone()));
+    watches.spawn(guard(told, connections.clone(), lobby.clone()));
     watches.spawn(connections.clone().keep_time(lobby.clone()));
     let upstream = Upstream::new()?;
     let freshness = Freshness::default();
@@ -165,13 +165,13 @@ async fn keep(
     backends: Arc<Registry>,
     classes: Store<RoomClass>,
     secrets: OwnSecrets,
-    changed: mpsc::UnboundedSender<Change>,
+    tell: mpsc::UnboundedSender<Change>,
 ) {
     let mut known = HashMap::new();
     let mut changes = std::pin::pin!(changes);
     while changes.next().await.is_some() {
         keep_backends(&backends, &classes, &secrets, &mut known);
         // Nobody listens when the gateway ends.
-        let _ = changed.send(Change::Everything);
+        let _ = tell.send(Change::Everything);
     }
 }
