@@ -42,7 +42,7 @@ page: need ## Build web/dist/ anew from web/src, with the packages of web/packag
 	tools/page build
 
 bench: tools ## Run the benchmarks
-	cargo bench --locked --bench rooms
+	cargo bench --locked --bench rooms --bench door
 
 need:
 	@tools/need

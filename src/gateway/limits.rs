@@ -3,6 +3,7 @@
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -29,6 +30,8 @@ const PER_LINK: NonZeroU32 = NonZeroU32::new(100).unwrap();
 const LINK_BURST: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 /// Most addresses, and most invites, that are remembered. Whoever comes when there are more shares one limit.
 const MOST_KEYS: usize = 50_000;
+/// When there are more, how many requests come between two looks for those that can be forgotten.
+const SWEEP_EVERY: u32 = 256;
 
 /// The limits of the door.
 pub struct Limits {
@@ -63,20 +66,23 @@ struct Bounded<K: Hash + Eq + Clone> {
     limiter: DefaultKeyedRateLimiter<K>,
     /// Whose limit is shared by all who come when too many are remembered.
     others: K,
+    /// Requests that came while too many were remembered.
+    crowded: AtomicU32,
 }
 
 impl<K: Hash + Eq + Clone> Bounded<K> {
     fn new(quota: Quota, others: K) -> Self {
-        Self { limiter: RateLimiter::hashmap(quota), others }
+        Self { limiter: RateLimiter::hashmap(quota), others, crowded: AtomicU32::default() }
     }
 
     fn count(&self, key: &K) -> Result<(), Problem> {
-        if self.limiter.len() >= MOST_KEYS {
+        let is_full = self.limiter.len() >= MOST_KEYS;
+        // Going through all of them for every request would be what an attacker wants.
+        if is_full && self.crowded.fetch_add(1, Ordering::Relaxed).is_multiple_of(SWEEP_EVERY) {
             self.limiter.retain_recent();
             self.limiter.shrink_to_fit();
         }
-        let key = if self.limiter.len() >= MOST_KEYS { &self.others } else { key };
-        self.limiter.check_key(key).map_err(|_| Problem::TOO_MANY_REQUESTS)
+        self.limiter.check_key(if is_full { &self.others } else { key }).map_err(|_| Problem::TOO_MANY_REQUESTS)
     }
 }
 

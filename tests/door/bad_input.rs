@@ -53,8 +53,10 @@ fn bodies_that_are_too_large_malformed_or_of_another_type_are_refused_each_in_it
 fn heads_that_are_too_large_or_no_http_are_refused() {
     run(async {
         let port = Stage::shared().await.gateway.port;
-        let headers =
-            |number: usize, length: usize| -> String { (0..number).map(|n| format!("x-{n}: {}\r\n", "a".repeat(length))).collect() };
+        let headers = |number: usize, length: usize| {
+            let headers: Vec<_> = (0..number).map(|n| format!("x-{n}: {}\r\n", "a".repeat(length))).collect();
+            headers.concat()
+        };
         for (request, expected) in [
             (format!("GET /v1/room HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{}\r\n", headers(100, 1)), 431),
             (format!("GET /v1/room HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{}\r\n", headers(1, 100_000)), 431),

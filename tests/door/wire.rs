@@ -81,6 +81,7 @@ pub async fn upgrade(port: u16, target: &str, headers: &[(&str, &str)]) -> (Repl
 }
 
 fn request(method: &str, target: &str, headers: &[(&str, &str)], close: bool) -> String {
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers = headers.concat();
     format!("{method} {target} HTTP/1.1\r\nhost: localhost\r\n{headers}{}\r\n", if close { "connection: close\r\n" } else { "" })
 }

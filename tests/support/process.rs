@@ -87,6 +87,19 @@ impl Leashed {
         sizes.filter_map(resident).max().unwrap_or_default() * 1024
     }
 
+    /// Processor time that the server has used.
+    pub fn processor_time(&self) -> Duration {
+        let leash = self.leash.id();
+        let children = fs::read_to_string(format!("/proc/{leash}/task/{leash}/children")).expect("a leash that runs");
+        let stats = children.split_whitespace().map(|child| fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default());
+        // User and system time, in hundredths of a second, as Linux has them on every machine that people use.
+        let used = |stat: String| -> Option<u64> {
+            let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(11);
+            Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
+        };
+        Duration::from_millis(stats.filter_map(used).max().unwrap_or_default() * 10)
+    }
+
     /// Where the log is, and how it ends.
     pub fn log_tail(&self) -> String {
         let log = fs::read(&self.log).unwrap_or_default();

@@ -226,5 +226,28 @@ fn new_keys_can_be_read_again_and_are_never_the_same() {
     assert_ne!(ring_of(&[&generate_key("2030-01")]).sign(&invite()).unwrap(), token);
 }
 
+#[test]
+fn telling_that_a_token_is_no_invite_takes_as_long_as_telling_that_it_is_one() {
+    let ring = ring_of(&[&generate_key("1")]);
+    let good = ring.sign(&invite()).unwrap();
+    let foreign = ring_of(&[&generate_key("1")]).sign(&invite()).unwrap();
+    let unknown_key = ring_of(&[&generate_key("2")]).sign(&invite()).unwrap();
+    let longer = "a".repeat(MAX_LENGTH + 1);
+    // The shortest of many times has the least of what else goes on in this machine.
+    let time = |token: &str| {
+        let times = (0..300).map(|_| {
+            let started = crate::clock::now();
+            let _ = ring.verify(token);
+            crate::clock::now().duration_since(started)
+        });
+        times.min().unwrap().as_nanos()
+    };
+    let expected = time(&good);
+    for token in ["", "garbage", "v4.public.", &good[1..], &good.replace("public", "local"), &longer, &foreign, &unknown_key] {
+        let took = time(token);
+        assert!(took * 2 > expected && took < expected * 2, "{took} ns and {expected} ns: {token}");
+    }
+}
+
 /// The invite of these tests as it was first issued. Were it ever another, all join links would change with an upgrade.
 const GOLDEN: &str = "v4.public.eyJucyI6InRlYW0iLCJyb29tIjoic3RhbmR1cCIsImlkIjoiMTExMTExMTEtMjIyMi0zMzMzLTQ0NDQtNTU1NTU1NTU1NTU1Iiwic3ViIjoiYWRhIiwiZ2VuIjozfXode3TMAv0eE5KP82W3BnFNLUQZn0NBXZDOKlXlLcsoUn-HLuRz_C6Sriblty09cZoMjBtBM1Itbl6zRzHTjQQ.eyJraWQiOiIyMDMwLTAxIn0";
