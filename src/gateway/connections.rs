@@ -16,6 +16,7 @@ use crate::api::Room;
 use crate::backend::{Backend, Holder};
 use crate::domain::Refusal;
 use crate::metrics::Metrics;
+use crate::telemetry::AUDIT;
 
 /// How long the controller has to put somebody out first: the media server then tells the page the reason, and closes the
 /// connection itself.
@@ -165,7 +166,7 @@ impl Connections {
         ended.cancelled().await;
         self.metrics.revoked((self.clock)().duration_since(seen_at));
         let (namespace, reason) = (room.namespace.as_deref(), Problem::from(&refusal).name());
-        tracing::info!(namespace, room = room.name, participant = holder.identity, reason, cut = !left, "put out");
+        tracing::info!(target: AUDIT, event = "put out", namespace, room = room.name, participant = holder.identity, reason, cut = !left);
     }
 
     /// Whether the same person has another connection to the same session that nobody is putting out.

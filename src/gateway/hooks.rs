@@ -10,6 +10,7 @@ use super::Door;
 use super::problem::Problem;
 use crate::backend::Holder;
 use crate::domain::Refusal;
+use crate::telemetry::AUDIT;
 
 /// Longest hint, in bytes. LiveKit sends what it knows of room, person and track.
 pub const LONGEST_HINT: usize = 64 * 1024;
@@ -34,7 +35,7 @@ pub async fn livekit(State(door): State<Door>, headers: HeaderMap, body: Bytes) 
             let Some(refusal) = refusal else { continue };
             let removed = backend.remove(&holder.session, &holder.identity).await.is_ok();
             let (namespace, reason) = (room.namespace.as_deref(), Problem::from(&refusal).name());
-            tracing::info!(namespace, room = room.name, participant = holder.identity, reason, removed, "put out after a hint");
+            tracing::info!(target: AUDIT, event = "put out after a hint", namespace, room = room.name, participant = holder.identity, reason, removed);
         }
     }
     if known { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::from(&Refusal::InvalidInvite)) }
