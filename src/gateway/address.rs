@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::header::HOST;
+use axum::http::header::{HOST, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use ipnet::IpNet;
@@ -75,9 +75,12 @@ impl FromRequestParts<Door> for OwnAddress {
         if let Some(url) = &door.gateway_url {
             return Ok(Self(url.replacen("http", "ws", 1).trim_end_matches('/').to_owned()));
         }
-        let says_secure = parts.headers.get(FORWARDED_PROTO).is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"));
-        let scheme = if says_secure && door.trust.is_proxy(peer(parts)) { "wss" } else { "ws" };
         let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let forwarded = parts.headers.get(FORWARDED_PROTO).is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"));
+        // A page that came over HTTPS says so itself, whoever ended the TLS, and may connect to nothing less.
+        let origin = parts.headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()?.strip_prefix("https://"));
+        let is_secure = forwarded && door.trust.is_proxy(peer(parts)) || origin.is_some() && origin == host;
+        let scheme = if is_secure { "wss" } else { "ws" };
         let reached = host.map(|host| format!("{scheme}://{host}")).filter(|url| is_bare(url));
         reached.map(Self).ok_or(Problem::of_status(StatusCode::BAD_REQUEST))
     }

@@ -42,6 +42,15 @@ fn one_address_that_asks_too_often_is_told_to_wait_and_others_behind_a_trusted_p
             [("authorization", bearer.as_str()), ("x-forwarded-for", "192.0.2.1"), ("x-forwarded-proto", "https"), ("content-length", "0")];
         let joined = ask(gateway.port, "POST", "/v1/join", &https).await;
         assert!(joined.body.contains("\"url\":\"wss://localhost\""), "{}", joined.status);
+        for (origin, url) in [
+            ("https://localhost", "wss://localhost"),
+            ("https://elsewhere.example", "ws://localhost"),
+            ("http://localhost", "ws://localhost"),
+        ] {
+            let page = [("authorization", bearer.as_str()), ("x-forwarded-for", "192.0.2.2"), ("origin", origin), ("content-length", "0")];
+            let joined = ask(gateway.port, "POST", "/v1/join", &page).await;
+            assert!(joined.body.contains(&format!("\"url\":\"{url}\"")), "a page at {origin}: {}", joined.status);
+        }
     });
 }
 
