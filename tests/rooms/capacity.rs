@@ -1,6 +1,7 @@
 //! Places in a call, under rush.
 
 use futures::future::join_all;
+use futures::{StreamExt, stream};
 use roomkeeper::api::Phase;
 use serde_json::{Value, json};
 
@@ -41,13 +42,24 @@ fn of_a_hundred_people_who_come_at_the_same_moment_exactly_as_many_get_in_as_the
     });
 }
 
+/// Real clients in the call, each a process of its own. Two cores carry all 350, but not beside the other tests.
+const FOR_REAL: usize = 120;
+
+/// How many of them connect at the same time.
+const AT_ONCE: usize = 20;
+
 #[test]
-fn three_hundred_and_fifty_invited_people_all_get_their_tickets() {
+fn three_hundred_and_fifty_invited_people_all_get_their_tickets_and_many_join_for_real() {
     run(async {
         let stage = Stage::shared().await;
         let place = stage.place().await;
         let invites = invited(&place, 350, 350).await;
         let answers = join_all(invites.iter().map(|invite| stage.join(invite))).await;
         assert_eq!(got_in(&answers), 350);
+        let join = async |answer: &Answer| Client::join(&answer.admission(), &[]).await.expect("in the call");
+        let clients: Vec<Client> = stream::iter(&answers[..FOR_REAL]).map(join).buffer_unordered(AT_ONCE).collect().await;
+        let joined = i32::try_from(FOR_REAL).expect("a small number");
+        place.until("call", |status| status.counts.is_some_and(|counts| counts.joined == joined)).await;
+        join_all(clients.into_iter().map(Client::close)).await;
     });
 }
