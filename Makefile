@@ -11,7 +11,7 @@ cargo_deny := $(cache)/cargo-deny-$(cargo_deny_version)/bin/cargo-deny
 bash_scripts := tools/build tools/need tools/page .ci/run
 sh_scripts := tests/support/leash.sh
 
-.PHONY: help demo test check tools crds page bench need
+.PHONY: help demo test check tools crds page bench need need-page
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ demo: export DEMO_STARTED := $(shell date +%s)
 demo: tools ## Show the life of a Room on this machine, and stay up; DEMO_KUBECONFIG=FILE uses that cluster
 	cargo test --locked --test demo
 
-test: tools ## Run all tests, against real servers
+test: need-page tools ## Run all tests, against real servers
 	cargo test --locked
 
 check: need ## Run what needs no server: format, lints, shell scripts, licences and bans of dependencies
@@ -38,7 +38,7 @@ tools: need ## Build the pinned servers of tests and demo into .tools/bin, what 
 crds: need ## Write crds/ anew from the types in src/api
 	UPDATE_GENERATED=1 cargo test --locked --test generated
 
-page: need ## Build web/dist/ anew from web/src, with the packages of web/package-lock.json
+page: need-page ## Build web/dist/ anew from web/src, with the packages of web/package-lock.json
 	tools/page build
 
 bench: tools ## Run the benchmarks
@@ -46,6 +46,9 @@ bench: tools ## Run the benchmarks
 
 need:
 	@tools/need
+
+need-page:
+	@tools/need page
 
 $(cargo_deny):
 	cargo install --locked --version $(cargo_deny_version) --root $(@D:/bin=) cargo-deny
