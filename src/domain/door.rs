@@ -94,9 +94,9 @@ pub fn identify(room: Option<&Room>, guests: &[impl AsRef<RoomGuest>], invite: &
 }
 
 /// Who a person in a call is, or one who comes back to it, told by identity and by the generation of the invite they came by.
-pub fn recognize(room: &Room, guests: &[impl AsRef<RoomGuest>], identity: &str, generation: Option<i64>) -> Result<Visitor, Refusal> {
+pub fn recognize(roster: &Roster, identity: &str, generation: Option<i64>) -> Result<Visitor, Refusal> {
     let seat = Seat { identity: identity.to_owned(), display_name: String::new(), role: None, generation };
-    Roster::new(room, guests).seated(&seat).map(|person| Visitor { person }).ok_or(Refusal::InvalidInvite)
+    roster.seated(&seat).map(|person| Visitor { person }).ok_or(Refusal::InvalidInvite)
 }
 
 /// The state of the door at `now`.

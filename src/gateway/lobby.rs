@@ -16,7 +16,7 @@ use super::problem::Problem;
 use super::standing::Standing;
 use crate::api::{Room, RoomClass, RoomGuest};
 use crate::backend::{Admission, Backend, Holder, Registry};
-use crate::domain::{Invite, KeyRing, Person, Refusal, ValidRoom, Visitor};
+use crate::domain::{Failure, Invite, KeyRing, Person, Refusal, ValidRoom, Visitor};
 
 /// The live Rooms, their classes and media servers, and the keys that sign invites.
 pub struct Lobby {
@@ -45,6 +45,12 @@ pub enum Denial {
     /// Who was meant is not in the call.
     #[error("nobody of that identity is in the call")]
     Absent,
+}
+
+impl From<Failure> for Denial {
+    fn from(failure: Failure) -> Self {
+        unavailable(failure.to_string())
+    }
 }
 
 /// What somebody who stands before the door is told about the call.
@@ -147,7 +153,7 @@ impl Lobby {
         standing.ticket(0)?;
         let (backend, sight, exists) = self.look(&standing).await?;
         if !exists {
-            backend.ensure(&sight.session).await.map_err(|failure| unavailable(failure.to_string()))?;
+            backend.ensure(&sight.session).await?;
         }
         // After the wait for the media server the Room may have changed or ended: judged anew, with a fresh time.
         standing = self.stand(invite)?;
@@ -156,14 +162,14 @@ impl Lobby {
         }
         self.places.take(&standing.visitor.person.name, &sight, standing.now, |others| {
             let ticket = standing.ticket_by(&sight, others)?;
-            let admission = backend.admit(&sight.session, &ticket).map_err(|failure| unavailable(failure.to_string()))?;
+            let admission = backend.admit(&sight.session, &ticket)?;
             Ok((ticket.expires_at, Joined { admission, expires_at: ticket.expires_at, identity: ticket.identity }))
         })
     }
 
     /// Takes a place for somebody who connects by a media token. Who is in the call has one; whoever comes back to it may find
     /// theirs taken.
-    pub async fn take_place(&self, holder: &Holder) -> Result<Standing, Denial> {
+    pub async fn take_place(&self, holder: &Holder) -> Result<(), Denial> {
         let standing = self.stand_by(holder)?;
         standing.ticket(0)?;
         let (_, sight, _) = self.look(&standing).await?;
@@ -171,19 +177,18 @@ impl Lobby {
         let seated = sight.seats.iter().any(|seat| seat.identity == holder.identity);
         self.places.take(&standing.visitor.person.name, &sight, standing.now, |others| {
             let ticket = standing.ticket_by(&sight, if seated { 0 } else { others })?;
-            Ok::<_, Denial>((ticket.expires_at, ()))
-        })?;
-        Ok(standing)
+            Ok((ticket.expires_at, ()))
+        })
     }
 
     /// Looks into the session, and says whether it exists. One that does not is not made yet, or the media server has lost
     /// it: then it may be made under the name that is given.
     pub async fn look(&self, standing: &Standing) -> Result<(Arc<dyn Backend>, Sight, bool), Denial> {
-        let backend = self.backends.get(&standing.room.class).map_err(|failure| unavailable(failure.to_string()))?;
+        let backend = self.backends.get(&standing.room.class)?;
         let asked_at = (self.clock)();
         let mut absent = None;
         for session in standing.sessions() {
-            match backend.observe(&session).await.map_err(|failure| unavailable(failure.to_string()))? {
+            match backend.observe(&session).await? {
                 Some(seats) => return Ok((backend, Sight { session, seats, asked_at }, true)),
                 None => absent = Some(session),
             }

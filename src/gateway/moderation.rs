@@ -38,7 +38,7 @@ impl Lobby {
     /// Mutes a person in the call.
     pub async fn mute(&self, invite: &Invite, identity: &str) -> Result<(), Denial> {
         let (standing, backend, sight) = self.moderate(invite, Some(identity)).await?;
-        backend.mute(&sight.session, identity).await.map_err(|failure| unavailable(failure.to_string()))?;
+        backend.mute(&sight.session, identity).await?;
         self.record(&standing, Reason::ParticipantMuted, identity, format!("{} muted {identity}", name(&standing.visitor.person)));
         Ok(())
     }
@@ -46,7 +46,7 @@ impl Lobby {
     /// Puts a person out of the call. Their invite stays good.
     pub async fn remove(&self, invite: &Invite, identity: &str) -> Result<(), Denial> {
         let (standing, backend, sight) = self.moderate(invite, Some(identity)).await?;
-        backend.remove(&sight.session, identity).await.map_err(|failure| unavailable(failure.to_string()))?;
+        backend.remove(&sight.session, identity).await?;
         self.record(&standing, Reason::ParticipantRemoved, identity, format!("{} removed {identity}", name(&standing.visitor.person)));
         Ok(())
     }
@@ -54,7 +54,7 @@ impl Lobby {
     /// Ends the running call for all. The Room can be joined again until its window is over.
     pub async fn end(&self, invite: &Invite) -> Result<(), Denial> {
         let (standing, backend, sight) = self.moderate(invite, None).await?;
-        backend.close(&sight.session).await.map_err(|failure| unavailable(failure.to_string()))?;
+        backend.close(&sight.session).await?;
         self.record(&standing, Reason::CallEnded, "", format!("{} ended the call for all", name(&standing.visitor.person)));
         Ok(())
     }

@@ -11,7 +11,7 @@ use super::places::Sight;
 use crate::api::{ConditionType, Room, RoomGuest, RoomStatus, SessionStatus};
 use crate::backend::Holder;
 use crate::domain::{
-    Invite, Refusal, Ticket, ValidRoom, Visitor, admit, choose_class, guests_of, identify, recognize, successor, validate,
+    Invite, Refusal, Roster, Ticket, ValidRoom, Visitor, admit, choose_class, guests_of, identify, recognize, successor, validate,
 };
 
 /// How long somebody waits for the session of a call that has just opened.
@@ -80,7 +80,7 @@ impl Lobby {
     /// Judges the holder of a media token by the Room whose session it is for, as it is now.
     pub fn stand_by(&self, holder: &Holder) -> Result<Standing, Denial> {
         let room = self.rooms.find(|room| is_session_of(room, &holder.session)).ok_or(Refusal::InvalidInvite)?;
-        self.stand_in(&room, |guests| recognize(&room, guests, &holder.identity, holder.generation))
+        self.stand_in(&room, |guests| recognize(&Roster::new(&room, guests), &holder.identity, holder.generation))
     }
 
     /// The Room whose session this is, or may be, and the name of its class.
@@ -110,7 +110,7 @@ impl Lobby {
             if !is_session_of(&live, &holder.session) {
                 return Some(Refusal::InvalidInvite);
             }
-            let visitor = recognize(&live, &guests, &holder.identity, holder.generation);
+            let visitor = recognize(&valid.roster, &holder.identity, holder.generation);
             visitor.and_then(|visitor| admit(&valid, &visitor, 0, now)).err()
         });
         (judged.collect(), Some(valid.window.until))

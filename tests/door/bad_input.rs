@@ -122,8 +122,7 @@ fn ten_thousand_connections_from_one_address_cost_little_memory_and_disturb_no_c
         place.apply("call", json!({"participants": [{"name": "ada"}, {"name": "ben"}]})).await;
         place.until_phase("call", Phase::Open).await;
         let ben_ticket = stage.join(&place.invite("call", "ben").await).await.admission();
-        let mut ada =
-            Client::join(&stage.join(&place.invite("call", "ada").await).await.admission(), &["microphone"]).await.expect("ada is in");
+        let mut ada = place.joined("call", "ada", &["microphone"]).await;
         let ben = Client::join(&ben_ticket, &["microphone"]).await.expect("ben is in");
         ada.event("media-received").await;
         let before = stage.gateway.process.resident_bytes();

@@ -21,7 +21,7 @@ fn who_comes_back_with_a_token_that_livekit_renewed_is_put_out_again() {
         assert_eq!(admission.url.as_deref(), Some(address.as_str()), "clients get LiveKit's own address");
         let ada = Client::join_telling_tokens(&admission).await;
         let renewed = ada.event("token-refreshed").await["token"].as_str().expect("a token").to_owned();
-        let ben = Client::join(&stage.join(&place.invite("call", "ben").await).await.admission(), &[]).await.expect("in the call");
+        let ben = place.joined("call", "ben", &[]).await;
         place.edit("call", json!({"participants": [{"name": "ben"}]})).await;
         assert_eq!(ada.event("disconnected").await["reason"], "PARTICIPANT_REMOVED");
 

@@ -5,12 +5,7 @@ use serde_json::json;
 
 use crate::support::livekit::Client;
 use crate::support::run;
-use crate::support::stage::{Place, Stage, condition, in_seconds, session};
-
-async fn joined(stage: &Stage, place: &Place<'_>, room: &str, name: &str, publish: &[&str]) -> Client {
-    let admission = stage.join(&place.invite(room, name).await).await.admission();
-    Client::join(&admission, publish).await.expect(name)
-}
+use crate::support::stage::{Stage, condition, in_seconds, session};
 
 #[test]
 fn who_is_taken_off_the_list_is_out_and_their_invite_is_dead() {
@@ -20,8 +15,8 @@ fn who_is_taken_off_the_list_is_out_and_their_invite_is_dead() {
         place.apply("call", json!({"participants": [{"name": "ada"}, {"name": "ben"}]})).await;
         place.until_phase("call", Phase::Open).await;
         let invite = place.invite("call", "ben").await;
-        let ada = joined(stage, &place, "call", "ada", &["microphone"]).await;
-        let ben = joined(stage, &place, "call", "ben", &["microphone"]).await;
+        let ada = place.joined("call", "ada", &["microphone"]).await;
+        let ben = place.joined("call", "ben", &["microphone"]).await;
         ada.event("media-received").await;
         place.edit("call", json!({"participants": [{"name": "ada"}]})).await;
         assert_eq!(ben.event("disconnected").await["reason"], "PARTICIPANT_REMOVED");
@@ -42,7 +37,7 @@ fn a_suspended_person_is_out_until_they_are_let_in_again_by_the_same_invite() {
         place.apply("call", json!({"participants": [{"name": "ada"}]})).await;
         place.until_phase("call", Phase::Open).await;
         let invite = place.invite("call", "ada").await;
-        let ada = joined(stage, &place, "call", "ada", &[]).await;
+        let ada = place.joined("call", "ada", &[]).await;
         place.edit("call", json!({"participants": [{"name": "ada", "suspended": true}]})).await;
         assert_eq!(ada.event("disconnected").await["reason"], "PARTICIPANT_REMOVED");
         assert_eq!(stage.view(&invite).await.problem(), "invalid-invite");
@@ -61,7 +56,7 @@ fn a_changed_role_reaches_a_joined_person_without_reconnecting() {
         let place = stage.place().await;
         place.apply("call", json!({"participants": [{"name": "ada", "role": "Attendee"}]})).await;
         place.until_phase("call", Phase::Open).await;
-        let ada = joined(stage, &place, "call", "ada", &["camera"]).await;
+        let ada = place.joined("call", "ada", &["camera"]).await;
         ada.event("track-published").await;
         place.edit("call", json!({"participants": [{"name": "ada", "role": "Consumer"}]})).await;
         ada.wait_for("the camera is unpublished", |event| event["event"] == "track-unpublished" && event["source"] == "camera").await;
@@ -85,7 +80,7 @@ fn a_rotated_invite_puts_its_holder_out_and_a_new_one_takes_its_place() {
         place.apply("call", json!({"participants": [{"name": "ada"}]})).await;
         place.until_phase("call", Phase::Open).await;
         let old = place.invite("call", "ada").await;
-        let ada = joined(stage, &place, "call", "ada", &[]).await;
+        let ada = place.joined("call", "ada", &[]).await;
         place.edit("call", json!({"participants": [{"name": "ada", "inviteGeneration": 1}]})).await;
         assert_eq!(ada.event("disconnected").await["reason"], "PARTICIPANT_REMOVED");
         place.until("call", |status| status.participants.iter().any(|entry| entry.invite_generation == 1)).await;
@@ -122,7 +117,7 @@ fn a_suspended_room_puts_everybody_out_and_goes_on_with_the_same_invites() {
         place.apply("call", json!({"participants": [{"name": "ada"}]})).await;
         let first = session(&place.until_phase("call", Phase::Open).await);
         let invite = place.invite("call", "ada").await;
-        let ada = joined(stage, &place, "call", "ada", &[]).await;
+        let ada = place.joined("call", "ada", &[]).await;
         place.edit("call", json!({"suspend": true})).await;
         assert_eq!(ada.event("disconnected").await["reason"], "ROOM_DELETED");
         assert_eq!(stage.join(&invite).await.problem(), "suspended");
@@ -167,7 +162,7 @@ fn the_door_holds_the_capacity_of_the_spec_as_it_is_now() {
         let people = json!([{"name": "ada"}, {"name": "ben"}, {"name": "cleo"}]);
         place.apply("call", json!({"maxParticipants": 1, "participants": people})).await;
         place.until_phase("call", Phase::Open).await;
-        let _ada = joined(stage, &place, "call", "ada", &[]).await;
+        let _ada = place.joined("call", "ada", &[]).await;
         let ben = place.invite("call", "ben").await;
         assert_eq!(stage.join(&ben).await.problem(), "full");
         assert_eq!(stage.view(&ben).await.body["state"], "full");

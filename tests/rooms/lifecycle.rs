@@ -111,7 +111,7 @@ fn a_deleted_room_ends_its_call_and_leaves_nothing() {
         let place = stage.place().await;
         place.apply("gone", json!({"participants": [{"name": "ada"}, {"name": "ben"}]})).await;
         let room = place.until_phase("gone", Phase::Open).await;
-        let client = Client::join(&stage.join(&place.invite("gone", "ada").await).await.admission(), &[]).await.expect("ada is in");
+        let client = place.joined("gone", "ada", &[]).await;
         place.delete("gone").await;
         assert_eq!(client.event("disconnected").await["reason"], "ROOM_DELETED");
         place.until_gone("gone", PATIENCE).await;

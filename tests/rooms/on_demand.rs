@@ -27,7 +27,7 @@ fn on_first_join_the_session_is_made_by_who_comes_first() {
         let invite = place.invite("call", "ada").await;
         assert_eq!(stage.view(&invite).await.body["state"], "open");
         let ada = Client::join(&stage.join(&invite).await.admission(), &[]).await.expect("in the call");
-        let ben = Client::join(&stage.join(&place.invite("call", "ben").await).await.admission(), &[]).await.expect("in the call");
+        let ben = place.joined("call", "ben", &[]).await;
         ada.wait_for("ben", |event| event["event"] == "participant-joined" && event["identity"] == "ben").await;
         let room = place.until("call", |status| status.session.as_ref().is_some_and(|session| session.created_at.is_some())).await;
         assert_eq!(session(&room), name);
@@ -46,7 +46,7 @@ fn an_empty_session_is_closed_and_the_next_person_has_it_made_anew() {
         let room = place.until("call", |status| status.session.as_ref().is_some_and(|session| session.epoch == 2)).await;
         assert!(!sessions(stage).await.contains(&first));
         place.event("call", "SessionIdle").await;
-        let ada = Client::join(&stage.join(&place.invite("call", "ada").await).await.admission(), &[]).await.expect("in the call");
+        let ada = place.joined("call", "ada", &[]).await;
         let after = place.until("call", |status| status.session.as_ref().is_some_and(|session| session.created_at.is_some())).await;
         assert_eq!(session(&after), session(&room));
         ada.close().await;
@@ -73,7 +73,7 @@ fn the_shared_link_lets_everybody_in_until_it_is_replaced() {
         assert_ne!(answers[0].body["identity"], answers[1].body["identity"], "each is somebody of their own");
         let ann = Client::join(&answers[0].admission(), &[]).await.expect("in the call");
         let ben = Client::join(&answers[1].admission(), &[]).await.expect("in the call");
-        let pia = Client::join(&stage.join(&place.invite("call", "pia").await).await.admission(), &[]).await.expect("in the call");
+        let pia = place.joined("call", "pia", &[]).await;
 
         place.edit("call", json!({"link": {"generation": 1}})).await;
         ann.event("disconnected").await;

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 
 use super::cluster::{Cluster, OPERATOR_NAMESPACE};
-use super::livekit::{LiveKitServer, Options};
+use super::livekit::{Client as Caller, LiveKitServer, Options};
 use super::operator::Role;
 use super::process::{free_port, log_file};
 use super::{eventually, now};
@@ -272,6 +272,12 @@ impl Place<'_> {
     pub async fn invite(&self, room: &str, participant: &str) -> String {
         let secret = self.invite_secret(room, participant).await.unwrap_or_else(|| panic!("{participant} has no invite"));
         value(&secret, "invite")
+    }
+
+    /// A person in the call of a Room, by their own invite, who publishes these sources.
+    pub async fn joined(&self, room: &str, name: &str, publish: &[&str]) -> Caller {
+        let admission = self.stage.join(&self.invite(room, name).await).await.admission();
+        Caller::join(&admission, publish).await.unwrap_or_else(|status| panic!("{name} is refused with {status}"))
     }
 
     /// Names of all Secrets of the namespace.
