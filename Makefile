@@ -8,17 +8,18 @@ cargo_deny_version := 0.20.2
 # Next to the servers that tools/build keeps, so that a fresh clone builds it no more than those.
 cache := $(or $(ROOMKEEPER_TOOLS_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/roomkeeper/tools)
 cargo_deny := $(cache)/cargo-deny-$(cargo_deny_version)/bin/cargo-deny
-bash_scripts := tools/build tools/need tools/page .ci/run
+bash_scripts := tools/build tools/image tools/need tools/page tests/support/node.sh .ci/run
 sh_scripts := tests/support/leash.sh
 
-.PHONY: help demo test check tools crds page bench need need-page
+.PHONY: help demo test check tools crds chart page bench need need-page
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The demo counts its time from here, so that building is part of it.
 demo: export DEMO_STARTED := $(shell date +%s)
-demo: tools ## Show the life of a Room on this machine, and stay up; DEMO_KUBECONFIG=FILE uses that cluster
+demo: need ## Show the life of a Room on this machine, and stay up; DEMO_KUBECONFIG=FILE uses that cluster
+	tools/build etcd kube-apiserver kube-controller-manager kubectl helm livekit-server livekit-client
 	cargo test --locked --test demo
 
 test: need-page tools ## Run all tests, against real servers
@@ -35,14 +36,21 @@ check: need ## Run what needs no server: format, lints, shell scripts, licences 
 tools: need ## Build the pinned servers of tests and demo into .tools/bin, what is missing of them
 	tools/build
 
-crds: need ## Write crds/ anew from the types in src/api
+crds: need ## Write crds/ and docs/reference/api.md anew from the types in src/api
 	UPDATE_GENERATED=1 cargo test --locked --test generated
+	UPDATE_GENERATED=1 cargo test --locked --test docs reference
+
+chart: crds ## Write the generated parts of charts/ anew: CRDs, schema of a class, table of values
+	UPDATE_GENERATED=1 cargo test --locked --test chart generated
 
 page: need-page ## Build web/dist/ anew from web/src, with the packages of web/package-lock.json
 	tools/page build
 
+image: need ## Build the image, with buildah, podman or docker
+	tools/image
+
 bench: tools ## Run the benchmarks
-	cargo bench --locked --bench rooms --bench door
+	cargo bench --locked --bench rooms --bench door --bench failover
 
 need:
 	@tools/need
