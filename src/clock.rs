@@ -31,14 +31,20 @@ pub async fn watch_for_steps(mut stepped: impl FnMut()) {
     }
 }
 
-/// Wall clock minus monotonic clock, in milliseconds from an arbitrary zero.
+/// Time since the clock was first asked, by the monotonic clock, which nobody sets.
+#[must_use]
 // This is the one place that may.
 #[allow(clippy::disallowed_methods)]
-fn offset() -> i128 {
+pub fn uptime() -> Duration {
     use std::sync::LazyLock;
     use std::time::Instant;
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     let start = *START;
-    let elapsed = i128::try_from(start.elapsed().as_millis()).unwrap_or(i128::MAX);
+    start.elapsed()
+}
+
+/// Wall clock minus monotonic clock, in milliseconds from an arbitrary zero.
+fn offset() -> i128 {
+    let elapsed = i128::try_from(uptime().as_millis()).unwrap_or(i128::MAX);
     i128::from(now().as_millisecond()) - elapsed
 }

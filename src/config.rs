@@ -2,10 +2,13 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 use kube::core::Duration;
+
+use crate::api::DEFAULT_CONTROLLER;
 
 /// Declarative call rooms for Kubernetes.
 #[derive(Parser, Debug)]
@@ -18,6 +21,10 @@ pub struct Cli {
     /// Log filter: a level such as info, or directives such as roomkeeper=debug,kube=warn.
     #[arg(long, global = true, env = "ROOMKEEPER_LOG", default_value = "info")]
     pub log: String,
+
+    /// Receiver of traces, by OTLP over HTTP, for example http://collector.monitoring:4318. Default: none are sent.
+    #[arg(long, global = true, env = "ROOMKEEPER_OTLP_ENDPOINT", value_name = "URL", value_parser = base_url)]
+    pub otlp_endpoint: Option<String>,
 
     /// Form of the log lines.
     #[arg(long, global = true, env = "ROOMKEEPER_LOG_FORMAT", default_value = "text")]
@@ -33,6 +40,24 @@ pub enum Command {
     Gateway(GatewayArgs),
     /// Prints the CustomResourceDefinitions as YAML.
     Crds,
+    /// Takes Roomkeeper's finalizer off all Rooms, after an uninstallation.
+    Release(ReleaseArgs),
+    /// Tests an installation: makes a short Room, joins it through the gateway, and deletes it.
+    Selftest(SelftestArgs),
+}
+
+impl Command {
+    /// Name of the role.
+    #[must_use]
+    pub fn role(&self) -> &'static str {
+        match self {
+            Self::Controller(_) => "controller",
+            Self::Gateway(_) => "gateway",
+            Self::Crds => "crds",
+            Self::Release(_) => "release",
+            Self::Selftest(_) => "selftest",
+        }
+    }
 }
 
 /// Form of log lines.
@@ -52,12 +77,34 @@ pub struct ControllerArgs {
     pub operator_namespace: String,
 
     /// Address of the gateway as people reach it, for example https://meet.example.org: the base of join links.
-    #[arg(long, env = "ROOMKEEPER_GATEWAY_URL", value_parser = gateway_url)]
+    #[arg(long, env = "ROOMKEEPER_GATEWAY_URL", value_parser = base_url)]
     pub gateway_url: String,
 
     /// Address that serves /metrics, /healthz and /readyz.
     #[arg(long, env = "ROOMKEEPER_METRICS_ADDR", default_value = "0.0.0.0:9090")]
     pub metrics_addr: SocketAddr,
+
+    /// Namespaces whose Rooms are looked after, with commas between. Default: all.
+    #[arg(long, env = "ROOMKEEPER_WATCH_NAMESPACES", value_delimiter = ',', value_parser = namespace)]
+    pub watch_namespaces: Vec<String>,
+
+    /// Which RoomClasses are looked after: those with this controllerName.
+    #[arg(long, env = "ROOMKEEPER_CONTROLLER_NAME", default_value = DEFAULT_CONTROLLER)]
+    pub controller_name: String,
+
+    /// Of several controllers one works, by a Lease in the operator's namespace, and the others stand by.
+    #[arg(long, env = "ROOMKEEPER_LEADER_ELECT", default_value_t = true, action = ArgAction::Set,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub leader_elect: bool,
+
+    /// File with a RoomClass that is applied at the start.
+    #[arg(long, env = "ROOMKEEPER_ROOM_CLASS_FILE", value_name = "PATH")]
+    pub room_class_file: Option<PathBuf>,
+
+    /// Secret in the operator's namespace with the keys of a LiveKit server that is installed along; made at the start if it
+    /// is missing.
+    #[arg(long, env = "ROOMKEEPER_LIVEKIT_KEYS_SECRET", value_name = "NAME")]
+    pub livekit_keys_secret: Option<String>,
 
     /// How often the invite Secrets of every Room are looked at, so that deleted ones come back.
     #[arg(long, env = "ROOMKEEPER_RESYNC", default_value = "1h", value_parser = resync)]
@@ -73,7 +120,7 @@ pub struct GatewayArgs {
 
     /// Address of the gateway as people reach it, for example https://meet.example.org: where clients find the signalling
     /// that goes through it. Without it, the host that each request names.
-    #[arg(long, env = "ROOMKEEPER_GATEWAY_URL", value_parser = gateway_url)]
+    #[arg(long, env = "ROOMKEEPER_GATEWAY_URL", value_parser = base_url)]
     pub gateway_url: Option<String>,
 
     /// Networks of the proxies before the gateway, for example 10.0.0.0/8: their X-Forwarded-For and X-Forwarded-Proto are
@@ -84,6 +131,14 @@ pub struct GatewayArgs {
     /// Origins that may show the page in a frame, for example https://portal.example.org; none of others, none by default.
     #[arg(long, env = "ROOMKEEPER_FRAME_ANCESTORS", value_delimiter = ',', value_parser = origin)]
     pub frame_ancestors: Vec<String>,
+
+    /// Namespaces whose Rooms people may join, with commas between. Default: all.
+    #[arg(long, env = "ROOMKEEPER_WATCH_NAMESPACES", value_delimiter = ',', value_parser = namespace)]
+    pub watch_namespaces: Vec<String>,
+
+    /// Which RoomClasses are used: those with this controllerName.
+    #[arg(long, env = "ROOMKEEPER_CONTROLLER_NAME", default_value = DEFAULT_CONTROLLER)]
+    pub controller_name: String,
 
     /// Requests a second from one address; ten times as many may come at once.
     #[arg(long, env = "ROOMKEEPER_RATE_LIMIT_PER_ADDRESS", default_value = "200")]
@@ -98,7 +153,47 @@ pub struct GatewayArgs {
     pub metrics_addr: SocketAddr,
 }
 
-fn gateway_url(value: &str) -> Result<String, String> {
+/// Settings of what comes after an uninstallation.
+#[derive(Args, Debug)]
+pub struct ReleaseArgs {
+    /// Namespace that Roomkeeper ran in.
+    #[arg(long, env = "ROOMKEEPER_OPERATOR_NAMESPACE", default_value = "roomkeeper-system")]
+    pub operator_namespace: String,
+
+    /// Namespaces whose Rooms were looked after, with commas between. Default: all.
+    #[arg(long, env = "ROOMKEEPER_WATCH_NAMESPACES", value_delimiter = ',', value_parser = namespace)]
+    pub watch_namespaces: Vec<String>,
+}
+
+/// Settings of the test of an installation.
+#[derive(Args, Debug)]
+pub struct SelftestArgs {
+    /// Namespace of the Room.
+    #[arg(long)]
+    pub namespace: String,
+
+    /// Name of the Room.
+    #[arg(long)]
+    pub name: String,
+
+    /// Address of the gateway.
+    #[arg(long, value_parser = base_url)]
+    pub gateway: String,
+
+    /// Clients reach the media server themselves: signalling through the gateway is not tested.
+    #[arg(long)]
+    pub direct: bool,
+}
+
+/// A namespace's name: a DNS label.
+fn namespace(value: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let label = (1..=63).contains(&value.len()) && value.chars().all(fits) && !value.starts_with('-') && !value.ends_with('-');
+    if label { Ok(value.to_owned()) } else { Err("must be the name of a namespace, or several with commas between".into()) }
+}
+
+/// The part of an address before its path, or a path too.
+fn base_url(value: &str) -> Result<String, String> {
     let scheme = value.starts_with("https://") || value.starts_with("http://");
     if scheme && !value.contains(['?', '#', ' ']) {
         return Ok(value.to_owned());

@@ -1,29 +1,33 @@
 //! The `roomkeeper` binary: arguments, start-up, and one call per role.
 
 use std::error::Error;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use roomkeeper::config::{Cli, Command, ControllerArgs};
+use roomkeeper::config::{Cli, Command};
 use roomkeeper::metrics::Metrics;
-use roomkeeper::{api, cluster, controller, gateway, telemetry};
+use roomkeeper::{api, cluster, controller, gateway, release, selftest, settings, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Cli { command, log, log_format } = Cli::parse();
-    let result = match telemetry::init(&log, log_format) {
-        Ok(()) => run(command).await,
-        Err(error) => Err(error.into()),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    let Cli { command, log, log_format, otlp_endpoint } = Cli::parse();
+    let telemetry = match telemetry::init(&log, log_format, otlp_endpoint.as_deref(), command.role()) {
+        Ok(telemetry) => telemetry,
         Err(error) => {
-            tracing::error!(%error, "roomkeeper stops");
-            ExitCode::FAILURE
+            // There is no log yet.
+            let _ = writeln!(std::io::stderr(), "roomkeeper: {error}");
+            return ExitCode::FAILURE;
         }
+    };
+    let result = run(command).await;
+    if let Err(error) = &result {
+        tracing::error!(%error, "roomkeeper stops");
     }
+    telemetry.shutdown();
+    if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 async fn run(command: Command) -> Result<(), Box<dyn Error>> {
@@ -32,26 +36,17 @@ async fn run(command: Command) -> Result<(), Box<dyn Error>> {
             print!("{}", api::crds().yaml()?);
             Ok(())
         }
-        Command::Controller(ControllerArgs { operator_namespace, gateway_url, metrics_addr, resync }) => {
-            let settings = controller::Settings { operator_namespace, gateway_url, resync: resync.into() };
-            let metrics = Metrics::default();
-            let work = controller::run(cluster::client().await?, settings, metrics.clone(), shutdown()?);
-            beside_metrics(work, metrics, metrics_addr).await
+        Command::Selftest(args) => Ok(selftest::run(cluster::client().await?, args, shutdown()?).await?),
+        Command::Release(args) => Ok(release::run(cluster::client().await?, args).await?),
+        Command::Controller(args) => {
+            let (address, metrics) = (args.metrics_addr, Metrics::default());
+            let work = Box::pin(controller::run(cluster::client().await?, settings::controller(args)?, metrics.clone(), shutdown()?));
+            beside_metrics(work, metrics, address).await
         }
         Command::Gateway(args) => {
-            let metrics_addr = args.metrics_addr;
-            let settings = gateway::Settings {
-                listen: args.listen,
-                operator_namespace: args.operator_namespace,
-                gateway_url: args.gateway_url,
-                trusted_proxies: args.trusted_proxies,
-                frame_ancestors: args.frame_ancestors,
-                rate_limit_per_address: args.rate_limit_per_address,
-                longest_silence: gateway::LONGEST_SILENCE,
-            };
-            let metrics = Metrics::default();
-            let work = gateway::serve(cluster::client().await?, settings, metrics.clone(), shutdown()?);
-            beside_metrics(work, metrics, metrics_addr).await
+            let (address, metrics) = (args.metrics_addr, Metrics::default());
+            let work = Box::pin(gateway::serve(cluster::client().await?, settings::gateway(args), metrics.clone(), shutdown()?));
+            beside_metrics(work, metrics, address).await
         }
     }
 }

@@ -1,31 +1,62 @@
-//! Logs.
+//! Logs and traces.
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::config::LogFormat;
+use crate::traces::{self, TracesError};
 
 /// Target of the audit log: one line for each join, refusal, removal, change of role and end, whose fields say who, where and
 /// what came of it. Never an invite or a media token.
 pub const AUDIT: &str = "roomkeeper::audit";
 
-/// Sends logs to standard error. `filter` is a level such as `info`, or directives such as `roomkeeper=debug,kube=warn`.
+/// Why there are no logs or traces.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The log filter cannot be read.
+    #[error("--log: {0}")]
+    Filter(#[from] tracing_subscriber::filter::ParseError),
+    /// Traces cannot be sent.
+    #[error("--otlp-endpoint: {0}")]
+    Traces(#[from] TracesError),
+}
+
+/// What sends traces, if anything does.
+pub struct Telemetry(Option<SdkTracerProvider>);
+
+impl Telemetry {
+    /// Sends what has not been sent yet.
+    pub fn shutdown(self) {
+        if let Some(Err(error)) = self.0.map(|provider| provider.shutdown()) {
+            tracing::debug!(%error, "the last traces could not be sent");
+        }
+    }
+}
+
+/// Sends logs to standard error, and traces to the OTLP/HTTP receiver at `otlp_endpoint` if there is one. `filter` is a level
+/// such as `info`, or directives such as `roomkeeper=debug,kube=warn`; it is for logs alone.
 ///
 /// # Errors
-/// When the filter cannot be read.
-pub fn init(filter: &str, format: LogFormat) -> Result<(), tracing_subscriber::filter::ParseError> {
-    let filter = EnvFilter::try_new(filter)?;
+/// When the filter cannot be read, or traces cannot be sent.
+pub fn init(filter: &str, format: LogFormat, otlp_endpoint: Option<&str>, role: &str) -> Result<Telemetry, TelemetryError> {
+    // kube's client says of each request that failed what its caller says too, who knows what it was for.
+    let filter = EnvFilter::try_new(filter)?.add_directive("kube_client::client::builder=off".parse()?);
+    let provider = otlp_endpoint.map(|endpoint| traces::provider(endpoint, role)).transpose()?;
+    let spans = Targets::new().with_target("roomkeeper", LevelFilter::DEBUG);
+    let traced = provider.as_ref().map(|provider| tracing_opentelemetry::layer().with_tracer(traces::tracer(provider)).with_filter(spans));
     // Colours are for people; files and collectors would keep their codes.
     let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     let layer = match format {
         LogFormat::Text => tracing_subscriber::Layer::boxed(layer),
-        LogFormat::Json => tracing_subscriber::Layer::boxed(layer.json().flatten_event(true)),
+        LogFormat::Json => tracing_subscriber::Layer::boxed(layer.json().flatten_event(true).with_span_list(false)),
     };
     // A subscriber that is set already is the embedding program's choice.
-    let _ = tracing_subscriber::registry().with(filter).with(layer).try_init();
-    Ok(())
+    let _ = tracing_subscriber::registry().with(traced).with(layer.with_filter(filter)).try_init();
+    Ok(Telemetry(provider))
 }

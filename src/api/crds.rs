@@ -33,15 +33,19 @@ pub fn crds() -> Crds {
     }
     name_schema(&mut room, MAX_ROOM_NAME, None);
     name_schema(&mut guest, MAX_GUEST_NAME, Some("^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"));
-    for schema in status_schemas(&mut room) {
-        // Shows Pending, and keeps kstatus from counting a Room as ready, before the controller has seen it; costs no write.
-        schema.default = Some(JSON(json!({
-            "phase": "Pending",
-            "conditions": [{
-                "type": "Ready", "status": "Unknown", "reason": "Pending", "message": "Waiting for the controller",
-                "lastTransitionTime": "1970-01-01T00:00:00Z",
-            }],
-        })));
+    let waiting = json!([{
+        "type": "Ready", "status": "Unknown", "reason": "Pending", "message": "Waiting for the controller",
+        "lastTransitionTime": "1970-01-01T00:00:00Z",
+    }]);
+    // Keeps kstatus from counting an object as ready before the controller has seen it, and shows a Room as Pending; costs no
+    // write.
+    let first_status = [
+        (&mut room, json!({"phase": "Pending", "conditions": waiting})),
+        (&mut class, json!({"conditions": waiting})),
+        (&mut guest, json!({"conditions": waiting})),
+    ];
+    for (crd, status) in first_status {
+        status_schemas(crd).for_each(|schema| schema.default = Some(JSON(status.clone())));
     }
     Crds(vec![("roomkeeper.io_rooms.yaml", room), ("roomkeeper.io_roomclasses.yaml", class), ("roomkeeper.io_roomguests.yaml", guest)])
 }

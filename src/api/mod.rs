@@ -15,8 +15,8 @@ mod status;
 pub use conditions::{ConditionType, Reason};
 pub use crds::{Crds, crds};
 pub use names::{
-    COMPONENT, DEFAULT_CLASS_ANNOTATION, FINALIZER, GUEST_PREFIX, INVITE_SECRET_TYPE, LABEL_PARTICIPANT, LABEL_ROOM, LABEL_ROOM_UID,
-    LINK_SUBJECT, MANAGER, invite_secret_name,
+    COMPONENT, DEFAULT_CLASS_ANNOTATION, DEFAULT_CONTROLLER, FINALIZER, GUEST_PREFIX, INVITE_SECRET_TYPE, LABEL_PARTICIPANT, LABEL_ROOM,
+    LABEL_ROOM_UID, LINK_SUBJECT, MANAGER, invite_secret_name,
 };
 pub use room::{InviteTemplate, InviteTemplateMetadata, JoinPolicy, Link, Participant, Provision, Role, Room, RoomSession, RoomSpec};
 pub use room_class::{

@@ -4,6 +4,8 @@
 pub const MANAGER: &str = "roomkeeper";
 /// Name under which Events are reported.
 pub const COMPONENT: &str = "roomkeeper.io/controller";
+/// `controllerName` of a RoomClass that sets none, and of a controller that is not told otherwise.
+pub const DEFAULT_CONTROLLER: &str = "roomkeeper.io/controller";
 /// Finalizer of Rooms: held until session and invites are gone.
 pub const FINALIZER: &str = "roomkeeper.io/session";
 /// Type of invite Secrets.

@@ -9,6 +9,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::names::DEFAULT_CONTROLLER;
 use super::room::Provision;
 use super::schema;
 
@@ -37,9 +38,19 @@ pub const DEFAULT_TTL_SECONDS: i32 = 86_400;
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.controllerName) == has(oldSelf.controllerName) && (!has(self.controllerName) || self.controllerName == oldSelf.controllerName)")
+        .message("spec.controllerName: cannot be changed")
+)]
 pub struct RoomClassSpec {
     /// The media server. Exactly one kind of backend is set.
     pub backend: Backend,
+
+    /// Which installation of Roomkeeper looks after this class, where there are several in the cluster: the one whose
+    /// setting --controller-name is the same. Default: roomkeeper.io/controller. Cannot be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9.-]+/[a-zA-Z0-9/._-]+$"))]
+    pub controller_name: Option<String>,
 
     /// Namespaces whose Rooms may use this class. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,6 +69,14 @@ pub struct RoomClassSpec {
     /// What Rooms of this class do with their session unless they say otherwise themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<RoomClassSession>,
+}
+
+impl RoomClass {
+    /// Which installation looks after this class.
+    #[must_use]
+    pub fn controller(&self) -> &str {
+        self.spec.controller_name.as_deref().unwrap_or(DEFAULT_CONTROLLER)
+    }
 }
 
 /// What Rooms of a class do with their session.
@@ -187,7 +206,8 @@ pub struct RoomClassStatus {
     pub rooms: Option<i32>,
 
     /// Ready says whether the media server can be used; reasons when not: Unreachable, Unauthorized, UnsafeAutoCreate,
-    /// Misconfigured.
+    /// Misconfigured, Rejected. Stalled is there while somebody has to change something, which is so for all of them but
+    /// Unreachable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     pub conditions: Vec<Condition>,

@@ -98,6 +98,11 @@ pub enum Phase {
     Expired,
 }
 
+impl Phase {
+    /// Every phase.
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Scheduled, Self::Open, Self::Suspended, Self::Expired];
+}
+
 /// A session on the media server.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]

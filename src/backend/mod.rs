@@ -5,6 +5,7 @@
 
 mod livekit;
 mod memory;
+mod metered;
 mod registry;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 
 pub use livekit::LiveKit;
 pub use memory::Memory;
+pub use metered::Metered;
 pub use registry::Registry;
 
 use crate::api::Role;

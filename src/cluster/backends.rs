@@ -8,8 +8,9 @@ use kube::runtime::reflector::Store;
 
 use super::OwnSecrets;
 use crate::api::{Backend as BackendSpec, LiveKit as LiveKitSpec, Reason, RoomClass, Signalling};
-use crate::backend::{Backend, LiveKit, Registry};
+use crate::backend::{Backend, LiveKit, Metered, Registry};
 use crate::domain::Failure;
+use crate::metrics::Metrics;
 
 /// Everything that a backend is made from; equal recipes make equal backends.
 #[derive(Clone, PartialEq, Eq)]
@@ -40,20 +41,27 @@ impl Recipe {
         Ok(Self { url, public_url, signalling, api_key: value("apiKey")?, api_secret: value("apiSecret")? })
     }
 
-    /// The backend.
-    pub fn make(&self) -> Result<Arc<dyn Backend>, Failure> {
+    /// The backend, whose calls are counted by `metrics`.
+    pub fn make(&self, metrics: &Metrics) -> Result<Arc<dyn Backend>, Failure> {
         let Self { url, public_url, signalling, api_key, api_secret } = self;
         let livekit = LiveKit::new(url, public_url.as_deref(), api_key, api_secret)?;
-        Ok(Arc::new(match signalling {
+        let livekit = match signalling {
             Signalling::Proxied => livekit.proxied(url),
             Signalling::Direct => livekit,
-        }))
+        };
+        Ok(Arc::new(Metered::new(Arc::new(livekit), "livekit", metrics.clone())))
     }
 }
 
 /// Brings the registry in line with the classes: for whoever needs backends but does not look after their health. `known`
 /// is what it was made from the last time.
-pub fn keep_backends(registry: &Registry, classes: &Store<RoomClass>, secrets: &OwnSecrets, known: &mut HashMap<String, Recipe>) {
+pub fn keep_backends(
+    registry: &Registry,
+    classes: &Store<RoomClass>,
+    secrets: &OwnSecrets,
+    metrics: &Metrics,
+    known: &mut HashMap<String, Recipe>,
+) {
     let classes = classes.state();
     known.retain(|name, _| {
         let exists = classes.iter().any(|class| class.name_any() == *name);
@@ -67,7 +75,7 @@ pub fn keep_backends(registry: &Registry, classes: &Store<RoomClass>, secrets: &
         match Recipe::of(&class, secrets) {
             Ok(recipe) if known.get(&name) == Some(&recipe) => {}
             Ok(recipe) => {
-                registry.set(&name, recipe.make());
+                registry.set(&name, recipe.make(metrics));
                 known.insert(name, recipe);
             }
             Err(failure) => {

@@ -1,6 +1,9 @@
 //! The cluster as both roles see it: the client, watches, and the Secrets in the operator's own namespace.
 
 mod backends;
+mod installed;
+mod merge;
+mod preflight;
 mod secrets;
 mod watch;
 
@@ -9,8 +12,10 @@ use std::time::Duration;
 use kube::{Client, Config};
 
 pub use backends::{Recipe, keep_backends};
-pub use secrets::{INVITE_KEYS_SECRET, KeysError, OwnSecrets, ensure_invite_keys, watch_own_secrets};
-pub use watch::{WatchStream, watch};
+pub use installed::{ClassFileError, apply_class, read_class};
+pub use preflight::{PreflightError, may_list, may_read};
+pub use secrets::{INVITE_KEYS_SECRET, KeysError, OwnSecrets, ensure_invite_keys, ensure_livekit_keys, watch_own_secrets};
+pub use watch::{Scope, WatchStream, watch, watch_classes, watch_namespaces, watch_scope};
 
 /// Longest wait for one answer of the API server.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);

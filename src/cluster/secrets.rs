@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
@@ -29,10 +31,11 @@ pub struct OwnSecrets {
     pub keys: watch::Receiver<Option<Arc<KeyRing>>>,
 }
 
-/// Why the signing keys could not be made.
+/// Why keys could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("the Secret {INVITE_KEYS_SECRET} could not be made in namespace {namespace}: {source}")]
+#[error("the Secret {name} could not be made in namespace {namespace}: {source}")]
 pub struct KeysError {
+    name: String,
     namespace: String,
     source: Box<kube::Error>,
 }
@@ -98,16 +101,40 @@ fn read_keys(secret: &Secret, publish: &watch::Sender<Option<Arc<KeyRing>>>) {
 /// When the API server refuses, or cannot be reached.
 pub async fn ensure_invite_keys(client: Client, namespace: &str, now: Timestamp) -> Result<(), KeysError> {
     let (name, pem) = generate_key(&now.strftime("%Y%m%d%H%M%S").to_string());
+    ensure(client, namespace, INVITE_KEYS_SECRET, BTreeMap::from([(name, pem)])).await
+}
+
+/// Makes the Secret `name` with the API key and secret of a LiveKit server that is installed along, if it is missing: for
+/// Roomkeeper under `apiKey` and `apiSecret`, for LiveKit under `keys.yaml`, as its `--key-file` wants them.
+///
+/// # Errors
+/// When the API server refuses, or cannot be reached.
+pub async fn ensure_livekit_keys(client: Client, namespace: &str, name: &str) -> Result<(), KeysError> {
+    let mut random = [0; 48];
+    getrandom::fill(&mut random).map_err(|error| KeysError {
+        name: name.to_owned(),
+        namespace: namespace.to_owned(),
+        source: Box::new(kube::Error::Service(Box::new(error))),
+    })?;
+    let (key, secret) = random.split_at(12);
+    let (key, secret) = (format!("RK{}", URL_SAFE_NO_PAD.encode(key)), URL_SAFE_NO_PAD.encode(secret));
+    let file = format!("\"{key}\": \"{secret}\"\n");
+    let data = [("apiKey", key), ("apiSecret", secret), ("keys.yaml", file)];
+    ensure(client, namespace, name, data.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()).await
+}
+
+/// Makes a Secret, if it is missing.
+async fn ensure(client: Client, namespace: &str, name: &str, data: BTreeMap<String, String>) -> Result<(), KeysError> {
     let labels = BTreeMap::from([("app.kubernetes.io/part-of".into(), MANAGER.into())]);
     let secret = Secret {
-        metadata: ObjectMeta { name: Some(INVITE_KEYS_SECRET.into()), labels: Some(labels), ..ObjectMeta::default() },
-        data: Some(BTreeMap::from([(name, ByteString(pem.into_bytes()))])),
+        metadata: ObjectMeta { name: Some(name.into()), labels: Some(labels), ..ObjectMeta::default() },
+        data: Some(data.into_iter().map(|(key, value)| (key, ByteString(value.into_bytes()))).collect()),
         ..Secret::default()
     };
     match Api::<Secret>::namespaced(client, namespace).create(&PostParams::default(), &secret).await {
-        Ok(_) => tracing::info!(namespace, secret = INVITE_KEYS_SECRET, "made the first invite signing key"),
+        Ok(_) => tracing::info!(namespace, secret = name, "made the keys that were missing"),
         Err(kube::Error::Api(status)) if status.is_already_exists() => {}
-        Err(error) => return Err(KeysError { namespace: namespace.to_owned(), source: Box::new(error) }),
+        Err(error) => return Err(KeysError { name: name.to_owned(), namespace: namespace.to_owned(), source: Box::new(error) }),
     }
     Ok(())
 }

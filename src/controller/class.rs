@@ -48,6 +48,7 @@ impl ClassWatch {
         let Some(class) = context.classes.get(&ObjectRef::new(name)) else {
             context.backends.remove(name);
             context.attendance.remove(name);
+            context.metrics.forget_class(name);
             context.nudge(|room| uses(room, name));
             return None;
         };
@@ -85,7 +86,7 @@ impl ClassWatch {
         let remade = self.made.as_ref().is_none_or(|(made_from, _)| *made_from != recipe);
         if remade {
             self.made = None;
-            let backend = recipe.make()?;
+            let backend = recipe.make(&context.metrics)?;
             self.made = Some((recipe, backend));
             self.probe_at = None;
         }
@@ -115,8 +116,13 @@ impl ClassWatch {
             Ok(()) => (true, Reason::Reconciled, "The media server can be used".to_owned()),
             Err(failure) => (false, failure.reason, failure.message.clone()),
         };
-        let condition = condition(&before.conditions, ConditionType::Ready, verdict, class.metadata.generation, now);
-        let after = RoomClassStatus { observed_generation: class.metadata.generation, capabilities, rooms, conditions: vec![condition] };
+        let stalled = health.as_ref().err().filter(|failure| failure.needs_change()).map(|_| (true, verdict.1, verdict.2.clone()));
+        let conditions = [(ConditionType::Ready, Some(verdict)), (ConditionType::Stalled, stalled)];
+        let conditions = conditions.into_iter().filter_map(|(kind, verdict)| {
+            verdict.map(|verdict| condition(&before.conditions, kind, verdict, class.metadata.generation, now))
+        });
+        let after =
+            RoomClassStatus { observed_generation: class.metadata.generation, capabilities, rooms, conditions: conditions.collect() };
         if class.status.as_ref() == Some(&after) {
             return;
         }
@@ -165,7 +171,9 @@ impl ClassLoops {
             self.0.entry(name.clone()).or_insert_with(|| {
                 tokio::spawn(async move {
                     loop {
+                        let looking = context.metrics.pulse().begin(format!("a look at the class {name}"));
                         let pause = watch.look(&name, &secrets, &context).await.unwrap_or(Duration::MAX);
+                        drop(looking);
                         let _ = tokio::time::timeout(pause, changed.changed()).await;
                     }
                 })

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::invites::{Invites, withdraw};
 use super::observe::Sight;
 use super::request::{failure_of, timed};
-use crate::api::{FINALIZER, LedgerEntry, MANAGER, Reason, Role, Room};
+use crate::api::{FINALIZER, LedgerEntry, MANAGER, Role, Room};
 use crate::backend::Backend;
 use crate::domain::{Failure, Goal, Outcome, Plan, SessionView, Step};
 use crate::telemetry::AUDIT;
@@ -192,8 +192,7 @@ async fn delete_room(sight: &Sight, context: &Context, done: &mut Executed) {
         Ok(_) => done.gone = true,
         Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => done.gone = true,
         Err(error) => {
-            let failure = Failure { reason: Reason::ApiServerUnavailable, ..failure_of(&error) };
-            done.outcome.invites_failure.get_or_insert(failure);
+            done.outcome.invites_failure.get_or_insert(failure_of(&error));
         }
     }
 }

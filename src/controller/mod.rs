@@ -10,12 +10,14 @@ mod context;
 mod execute;
 mod guests;
 mod invites;
+mod lease;
 mod newest;
 mod observe;
 mod pace;
 mod reconcile;
 mod report;
 mod request;
+mod start;
 mod sweep;
 mod triggers;
 mod vigil;
@@ -25,22 +27,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use futures::{StreamExt, stream};
-use k8s_openapi::api::core::v1::Namespace;
+use futures::{FutureExt, StreamExt, stream};
 use kube::runtime::controller::{Config, Controller};
 use kube::runtime::events::{Recorder, Reporter};
-use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
 use tokio::sync::{mpsc, watch};
 
 use self::class::{ClassLoops, ClassWatch};
 use self::context::Context;
+pub use self::lease::LEASE;
+use self::lease::{Election, while_leading};
 use self::pace::Paces;
-use crate::api::{COMPONENT, Room};
+pub use self::start::StartError;
+use crate::api::{COMPONENT, Phase, Room, RoomClass};
 use crate::backend::Registry;
 use crate::clock;
-use crate::cluster::{self, KeysError, OwnSecrets};
-use crate::domain::{Installation, KeyRing};
+use crate::cluster::{OwnSecrets, Scope};
 use crate::metrics::Metrics;
 
 /// Rooms that are worked on at the same time.
@@ -51,45 +54,65 @@ const ROOMS_AT_ONCE: u16 = 32;
 pub struct Settings {
     /// Namespace of the operator, where signing keys and credentials are.
     pub operator_namespace: String,
+    /// Where the Rooms are.
+    pub scope: Scope,
+    /// Which classes are looked after.
+    pub controller_name: String,
     /// Base of join links.
     pub gateway_url: String,
+    /// Whether this one works only as long as it is the leader.
+    pub leader_elect: bool,
+    /// A class that is applied at the start.
+    pub room_class: Option<RoomClass>,
+    /// Secret with the keys of a LiveKit server that is installed along; made if it is missing.
+    pub livekit_keys_secret: Option<String>,
     /// How often the invites of each Room are looked at.
     pub resync: Duration,
 }
 
-/// Why the controller could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A watch ended before it had listed its objects.
-    #[error("a watch ended before it had listed its objects")]
-    Watch(#[from] reflector::store::WriterDropped),
-    /// The signing keys could not be made.
-    #[error(transparent)]
-    Keys(#[from] KeysError),
-    /// The operator's namespace does not exist.
-    #[error("there is no namespace {0}; --operator-namespace must name the one that Roomkeeper runs in")]
-    NoNamespace(String),
-    /// The signing keys are there and cannot be used.
-    #[error("the Secret {} has no usable invite signing key", cluster::INVITE_KEYS_SECRET)]
-    NoKeys,
-}
-
-/// Runs the controller until `shutdown`, then lets the passes under way finish.
+/// Runs the controller until `shutdown`, then lets the passes under way finish. With `leader_elect` it stands by until it is
+/// the leader.
 ///
 /// # Errors
-/// When it cannot start; later errors are tried again.
+/// When it cannot start, or is the leader no more; other errors are tried again.
 pub async fn run(
     client: Client,
     settings: Settings,
     metrics: Metrics,
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) -> Result<(), StartError> {
+    start::preflight(&client, &settings).await?;
+    let shutdown = shutdown.shared();
+    if !settings.leader_elect {
+        return lead(client, settings, metrics, shutdown).await;
+    }
+    let election = Election::new(client.clone(), &settings.operator_namespace, start::identity()?);
+    let lease = tokio::select! {
+        won = election.win(|| metrics.ready()) => won?,
+        () = shutdown.clone() => return Ok(()),
+    };
+    tracing::info!("this controller is the leader");
+    while_leading(&election, lease, Box::pin(lead(client, settings, metrics, shutdown))).await
+}
+
+/// Works, as the only one.
+async fn lead(
+    client: Client,
+    settings: Settings,
+    metrics: Metrics,
+    shutdown: impl Future<Output = ()> + Clone + Send + Sync + 'static,
+) -> Result<(), StartError> {
+    metrics.leads();
+    start::install(&client, &settings).await?;
     let (nudges, due) = mpsc::unbounded_channel();
-    let watches = triggers::start(&client, &settings.operator_namespace, &nudges);
+    let watches = triggers::start(&client, &settings, &nudges);
     let (namespaces, secrets) = (watches.namespaces.clone(), watches.secrets.clone());
-    watches.ready().await?;
-    let installation = installation(&namespaces, &settings.operator_namespace)?;
-    let keys = signing_keys(&client, &secrets, &settings.operator_namespace).await?;
+    tokio::select! {
+        ready = watches.ready() => ready?,
+        () = shutdown.clone() => return Ok(()),
+    }
+    let installation = start::installation(&namespaces, &settings.operator_namespace)?;
+    let keys = start::signing_keys(&client, &secrets, &settings.operator_namespace).await?;
     let context = Arc::new(Context {
         rooms: watches.rooms.clone(),
         guests: watches.guests.clone(),
@@ -110,6 +133,10 @@ pub async fn run(
     });
     let loops = watch_classes(&context, &secrets, watches.classes_changed.clone()).await;
     let background = triggers::follow(watches, context.clone());
+    let rooms = context.rooms.clone();
+    metrics.count_rooms(move || {
+        rooms.state().iter().map(|room| room.status.as_ref().map_or(Phase::default(), |status| status.phase)).collect()
+    });
     metrics.ready();
     tracing::info!(rooms = context.rooms.len(), classes = context.classes.len(), "the controller has started");
     work(context, due, shutdown).await;
@@ -131,20 +158,6 @@ async fn work(
         .run(reconcile::reconcile, reconcile::retry, context)
         .for_each(|_| std::future::ready(()))
         .await;
-}
-
-fn installation(namespaces: &Store<Namespace>, own: &str) -> Result<Installation, StartError> {
-    let namespace = namespaces.get(&ObjectRef::new(own)).and_then(|namespace| namespace.uid());
-    namespace.map(|uid| Installation::from_namespace_uid(&uid)).ok_or_else(|| StartError::NoNamespace(own.to_owned()))
-}
-
-async fn signing_keys(client: &Client, secrets: &OwnSecrets, namespace: &str) -> Result<watch::Receiver<Option<Arc<KeyRing>>>, StartError> {
-    if !secrets.exists(cluster::INVITE_KEYS_SECRET) {
-        cluster::ensure_invite_keys(client.clone(), namespace, clock::now()).await?;
-    }
-    let mut keys = secrets.keys.clone();
-    let usable = tokio::time::timeout(cluster::REQUEST_TIMEOUT, keys.wait_for(Option::is_some)).await.is_ok_and(|seen| seen.is_ok());
-    if usable { Ok(keys) } else { Err(StartError::NoKeys) }
 }
 
 /// Looks at every class once, so that the first passes know their media servers, and then keeps looking.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use kube::api::ObjectMeta;
 use kube::runtime::controller::Action;
+use tracing::{Instrument, info_span};
 
 use super::context::Context;
 use super::execute::execute;
@@ -11,9 +13,20 @@ use super::report::report;
 use crate::api::{Reason, Room};
 use crate::clock;
 use crate::domain::{Failure, plan};
+use crate::traces::{join_room_trace, room_trace_id};
+
+/// One pass, as part of the Room's trace.
+pub async fn reconcile(room: Arc<Room>, context: Arc<Context>) -> Result<Action, Failure> {
+    let ObjectMeta { namespace, name, uid, .. } = &room.metadata;
+    let uid = uid.as_deref().unwrap_or_default();
+    let span = info_span!("pass", namespace, room = name, trace_id = room_trace_id(uid));
+    join_room_trace(&span, uid);
+    pass(room, context).instrument(span).await
+}
 
 /// Brings a Room closer to its spec: observe, plan, execute, report.
-pub async fn reconcile(room: Arc<Room>, context: Arc<Context>) -> Result<Action, Failure> {
+async fn pass(room: Arc<Room>, context: Arc<Context>) -> Result<Action, Failure> {
+    let _moving = context.metrics.pulse().begin(format!("a pass over {:?}/{:?}", room.metadata.namespace, room.metadata.name));
     let started = clock::now();
     let keys = context.keys.borrow().clone();
     let keys = keys.ok_or_else(|| Failure::transient(Reason::Misconfigured, "the invite signing keys are not known yet"))?;

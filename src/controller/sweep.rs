@@ -41,6 +41,7 @@ pub async fn sweep(
         let is_used = |room: &Room| recorded_session(room).is_some_and(|session| joined.get(session).is_some_and(|joined| *joined > 0));
         context.nudge(|room| lives_here(room, class) && is_used(room) && is_watched(room));
     }
+    context.metrics.swept(class, now);
     if count {
         context.attendance.count(class, joined);
         context.nudge(|room| {

@@ -10,15 +10,16 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::Event;
-use kube::{Api, Client, ResourceExt};
+use kube::{Client, ResourceExt};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::Settings;
 use super::context::Context;
 use super::guests;
 use crate::api::{DEFAULT_CLASS_ANNOTATION, Room, RoomClass, RoomGuest};
 use crate::clock;
-use crate::cluster::{self, OwnSecrets, WatchStream, watch_own_secrets};
+use crate::cluster::{OwnSecrets, WatchStream, watch_classes, watch_namespaces, watch_own_secrets, watch_scope};
 
 /// The caches, and the tasks that keep them up to date.
 pub struct Watches {
@@ -41,7 +42,8 @@ pub struct Watches {
 }
 
 /// Starts the watches. Each Room whose spec changed is sent to `nudges`.
-pub fn start(client: &Client, operator_namespace: &str, nudges: &mpsc::UnboundedSender<ObjectRef<Room>>) -> Watches {
+pub fn start(client: &Client, settings: &Settings, nudges: &mpsc::UnboundedSender<ObjectRef<Room>>) -> Watches {
+    let Settings { operator_namespace, scope, controller_name, .. } = settings;
     let (rooms, room_writer) = reflector::store();
     let (guests, guest_writer) = reflector::store();
     let (classes, class_writer) = reflector::store();
@@ -53,10 +55,11 @@ pub fn start(client: &Client, operator_namespace: &str, nudges: &mpsc::Unbounded
     let (tell_relabelled, relabelled) = mpsc::unbounded_channel();
     let (tell_guest, guests_changed) = mpsc::unbounded_channel();
     let mut tasks = JoinSet::new();
-    tasks.spawn(follow_guests(cluster::watch(Api::all(client.clone()), guest_writer), tell_guest));
-    tasks.spawn(follow_rooms(cluster::watch(Api::all(client.clone()), room_writer), nudges.clone(), tell_gone));
-    tasks.spawn(follow_classes(cluster::watch(Api::all(client.clone()), class_writer), class_change.clone()));
-    tasks.spawn(follow_namespaces(cluster::watch(Api::all(client.clone()), namespace_writer), tell_relabelled));
+    tasks.spawn(follow_guests(watch_scope(client, scope, guests.clone(), guest_writer), tell_guest));
+    tasks.spawn(follow_rooms(watch_scope(client, scope, rooms.clone(), room_writer), nudges.clone(), tell_gone));
+    tasks.spawn(follow_classes(watch_classes(client, controller_name, class_writer), class_change.clone()));
+    let namespace_events = watch_namespaces(client, scope, operator_namespace, namespaces.clone(), namespace_writer);
+    tasks.spawn(follow_namespaces(namespace_events, tell_relabelled));
     tasks.spawn(secret_changes.for_each(move |()| {
         class_change.send_replace(());
         std::future::ready(())

@@ -140,7 +140,9 @@ impl Connections {
 
     /// Puts out everybody whose window is over. The wall clock decides, the timer only wakes.
     pub async fn keep_time(self: Arc<Self>, lobby: Arc<Lobby>) {
+        let turning = self.metrics.pulse().begin("the ends of calls".into());
         loop {
+            turning.beat();
             let now = (self.clock)();
             let ends: Vec<_> = self.lock().iter().filter_map(|(room, call)| Some((room.clone(), call.until?))).collect();
             let (over, running): (Vec<_>, Vec<_>) = ends.into_iter().partition(|(_, until)| *until <= now);

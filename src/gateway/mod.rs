@@ -24,6 +24,7 @@ mod signalling;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,6 +93,7 @@ pub fn router(door: &Door, frame_ancestors: &[String]) -> Router {
         .with_state(door.clone())
         .merge(page)
         .layer(from_fn_with_state(door.clone(), freshness::required))
+        .layer(from_fn_with_state(door.clone(), trace::request))
         .layer(from_fn_with_state(door.clone(), limits::by_address))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST_REQUEST))
         .layer(CatchPanicLayer::custom(problem::of_panic))

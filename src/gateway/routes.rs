@@ -2,6 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use kube::runtime::reflector::ObjectRef;
 use serde::Deserialize;
 
 use super::Door;
@@ -10,6 +11,7 @@ use super::answer::GuestAnswer;
 use super::body::Strict;
 use super::lobby::{Denial, Joined, View};
 use super::problem::Problem;
+use super::trace;
 use crate::api::Role;
 use crate::domain::Invite;
 use crate::telemetry::AUDIT;
@@ -106,6 +108,7 @@ pub async fn add_guest(
 fn invite(door: &Door, headers: &HeaderMap) -> Result<Invite, Problem> {
     let invite = door.lobby.invite(headers)?;
     door.limits.count(&invite)?;
+    trace::about(door, &ObjectRef::new(&invite.room).within(&invite.namespace));
     Ok(invite)
 }
 

@@ -16,6 +16,7 @@ use kube::{Api, Client};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use super::address::Trust;
 use super::connections::Connections;
@@ -26,8 +27,11 @@ use super::{ApiClerk, Door, Lobby, Upstream, UpstreamError, router};
 use crate::api::{Room, RoomClass, RoomGuest};
 use crate::backend::Registry;
 use crate::clock;
-use crate::cluster::{self, OwnSecrets, keep_backends, watch_own_secrets};
+use crate::cluster::{OwnSecrets, PreflightError, Scope, keep_backends, may_read, watch_classes, watch_own_secrets, watch_scope};
 use crate::metrics::Metrics;
+
+/// How long the gateway goes on serving after it was asked to stop.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// What the gateway is told at its start.
 #[derive(Clone, Debug)]
@@ -36,6 +40,10 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Namespace of the operator, where signing keys and credentials are.
     pub operator_namespace: String,
+    /// Where the Rooms are.
+    pub scope: Scope,
+    /// Which classes are used.
+    pub controller_name: String,
     /// Address of the gateway as people reach it; where requests say that they came to, if not set.
     pub gateway_url: Option<String>,
     /// Networks of proxies that say truly where requests come from.
@@ -51,6 +59,9 @@ pub struct Settings {
 /// Why the gateway could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
+    /// The cluster is not there, or does not allow what is needed.
+    #[error(transparent)]
+    Preflight(#[from] PreflightError),
     /// A watch ended before it had listed its objects.
     #[error("a watch ended before it had listed its objects")]
     Watch(#[from] reflector::store::WriterDropped),
@@ -80,12 +91,15 @@ pub async fn serve(
     let Settings {
         listen: address,
         operator_namespace,
+        scope,
+        controller_name,
         gateway_url,
         trusted_proxies,
         rate_limit_per_address,
         frame_ancestors,
         longest_silence,
     } = settings;
+    may_read(&client, &scope, &operator_namespace).await?;
     let backends = Arc::new(Registry::default());
     let mut watches = JoinSet::new();
     let (rooms, room_writer) = reflector::store::<Room>();
@@ -93,9 +107,9 @@ pub async fn serve(
     let (classes, class_writer) = reflector::store::<RoomClass>();
     let clerk = Arc::new(ApiClerk::new(client.clone()));
     let (secrets, secret_changes) = watch_own_secrets(client.clone(), &operator_namespace);
-    let room_changes = cluster::watch(Api::all(client.clone()), room_writer);
-    let guest_changes = cluster::watch(Api::all(client.clone()), guest_writer);
-    let class_changes = cluster::watch(Api::all(client.clone()), class_writer).map(|_| ());
+    let room_changes = watch_scope(&client, &scope, rooms.clone(), room_writer);
+    let guest_changes = watch_scope(&client, &scope, guests.clone(), guest_writer);
+    let class_changes = watch_classes(&client, &controller_name, class_writer).map(|_| ());
     let connections = Arc::new(Connections::new(clock::now, metrics.clone()));
     let (sender, news) = mpsc::unbounded_channel();
     let class_news = sender.clone();
@@ -109,16 +123,16 @@ pub async fn serve(
         ready(())
     }));
     let recipe_changes = stream::select(class_changes, secret_changes);
-    watches.spawn(keep(recipe_changes, backends.clone(), classes.clone(), secrets.clone(), class_news));
+    watches.spawn(keep(recipe_changes, backends.clone(), classes.clone(), secrets.clone(), metrics.clone(), class_news));
     secrets.ready().await?;
     let lobby = Arc::new(Lobby::open(rooms, guests, classes, secrets.keys.clone(), backends.clone(), clerk, clock::now).await?);
     watches.spawn(guard(news, connections.clone(), lobby.clone()));
     watches.spawn(connections.clone().keep_time(lobby.clone()));
     let upstream = Upstream::new()?;
     let freshness = Freshness::default();
-    let probes = metrics.clone();
+    let (probes, keys) = (metrics.clone(), secrets.keys.clone());
     let asking = move || answers(client.clone());
-    watches.spawn(freshness.clone().keep(longest_silence, asking, move |stale| probes.set_ready(!stale)));
+    watches.spawn(freshness.clone().keep(longest_silence, asking, move |stale| probes.set_ready(!stale && keys.borrow().is_some())));
     let door = Door {
         lobby,
         backends,
@@ -132,10 +146,22 @@ pub async fn serve(
         gateway_url: gateway_url.map(Into::into),
     };
     let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
-    metrics.ready();
+    // Without keys nobody can be let in; once there are some, they stay.
+    let (probes, mut keys) = (metrics.clone(), secrets.keys.clone());
+    watches.spawn(async move {
+        if keys.wait_for(Option::is_some).await.is_ok() {
+            probes.ready();
+        }
+    });
     tracing::info!(%address, "the gateway has started");
     let trust = door.trust.clone();
-    listen(listener, router(&door, &frame_ancestors), trust, shutdown).await;
+    let leaving = async {
+        shutdown.await;
+        // Whoever spreads people over gateways by the probe learns of it before this one stops to listen.
+        metrics.set_ready(false);
+        sleep(LINGER).await;
+    };
+    listen(listener, router(&door, &frame_ancestors), trust, leaving).await;
     Ok(())
 }
 
@@ -184,12 +210,13 @@ async fn keep(
     backends: Arc<Registry>,
     classes: Store<RoomClass>,
     secrets: OwnSecrets,
+    metrics: Metrics,
     news: mpsc::UnboundedSender<Change>,
 ) {
     let mut known = HashMap::new();
     let mut changes = std::pin::pin!(changes);
     while changes.next().await.is_some() {
-        keep_backends(&backends, &classes, &secrets, &mut known);
+        keep_backends(&backends, &classes, &secrets, &metrics, &mut known);
         // Nobody listens when the gateway ends.
         let _ = news.send(Change::Everything);
     }

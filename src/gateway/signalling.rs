@@ -26,6 +26,7 @@ use super::Door;
 use super::connections::Guard;
 use super::lobby::{Denial, bearer};
 use super::problem::Problem;
+use super::trace;
 use crate::backend::{Backend, Holder, Signalling};
 use crate::domain::Refusal;
 
@@ -135,6 +136,7 @@ fn welcome(door: &Door, headers: &HeaderMap, query: &str) -> Result<Welcome, Pro
             Ok(standing) if standing.room.class == class => {
                 standing.ticket(0).map_err(|refusal| Problem::from(&refusal))?;
                 let room = ObjectRef::new(&standing.room.name).within(&standing.room.namespace);
+                trace::about(door, &room);
                 return Ok(Welcome { holder, backend, upstream, room, token });
             }
             Ok(_) => {}

@@ -77,6 +77,11 @@ impl Lobby {
         self.stand_in(&room, |guests| identify(Some(&room), guests, invite))
     }
 
+    /// UID of a Room.
+    pub fn uid(&self, room: &ObjectRef<Room>) -> Option<String> {
+        self.rooms.get(room)?.metadata.uid.clone()
+    }
+
     /// Judges the holder of a media token by the Room whose session it is for, as it is now.
     pub fn stand_by(&self, holder: &Holder) -> Result<Standing, Denial> {
         let room = self.rooms.find(|room| is_session_of(room, &holder.session)).ok_or(Refusal::InvalidInvite)?;

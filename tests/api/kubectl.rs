@@ -124,7 +124,8 @@ fn every_example_is_accepted_and_kept_as_it_is_written() {
     run(async {
         let namespace = Objects::rooms().await.namespace;
         let examples = in_repository("examples");
-        let files = std::fs::read_dir(&examples).unwrap().count();
+        // `kustomize` is a folder of its own, with a test of its own.
+        let files = std::fs::read_dir(&examples).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_file()).count();
         let applied = works(&["apply", "-n", &namespace, "-f", &examples], "").await;
         assert!(files >= 4 && applied.lines().count() >= files, "{applied}");
         assert_eq!(works(&["diff", "-n", &namespace, "-f", &examples], "").await, "");

@@ -122,3 +122,24 @@ fn a_selector_goes_with_from_selector_and_only_with_it() {
         classes.refuses(allowed(json!({"selector": selector})), &["spec.allowedNamespaces.from", "Required"]).await;
     });
 }
+
+#[test]
+fn whose_a_class_is_cannot_be_changed() {
+    run(async {
+        let classes = Objects::classes().await;
+        let of = |controller: &str| class(json!({"controllerName": controller}));
+        classes.accepts(of("example.org/meetings")).await;
+        for wrong in ["", "meetings", "Example.org/x", "a/b c"] {
+            classes.refuses(of(wrong), &["spec.controllerName"]).await;
+        }
+        let null = json!({"spec": {"controllerName": null}});
+        for (before, change) in [
+            (of("example.org/a"), json!({"spec": {"controllerName": "example.org/b"}})),
+            (of("example.org/a"), null),
+            (class(json!({})), json!({"spec": {"controllerName": "example.org/a"}})),
+        ] {
+            let before = classes.accepts(before).await;
+            classes.refuses_change(&before, change, &["spec.controllerName: cannot be changed"]).await;
+        }
+    });
+}

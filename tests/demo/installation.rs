@@ -52,7 +52,7 @@ pub async fn start(clock: &Clock) -> Installation {
             Some(cluster)
         }
     };
-    clock.say("Installed crds/ and the accounts of charts/roomkeeper/files/rbac.yaml");
+    clock.say("Installed crds/ and the accounts of charts/roomkeeper");
     let admin = cluster::client(&kubeconfig).await;
     let livekit = LiveKitServer::start(Options::default()).await;
     clock.say(&format!("livekit-server answers at {}", livekit.url()));
@@ -68,7 +68,7 @@ pub async fn start(clock: &Clock) -> Installation {
 
 /// Kubeconfig for the same cluster with the rights of one of Roomkeeper's ServiceAccounts.
 async fn account(admin: &Client, kubeconfig: &Path, name: &str) -> PathBuf {
-    let token = cluster::account_token(admin, name).await;
+    let token = cluster::account_token(admin, cluster::OPERATOR_NAMESPACE, name).await;
     let mut config = Kubeconfig::read_from(kubeconfig).expect("a kubeconfig");
     let user: AuthInfo = serde_json::from_value(json!({ "token": token })).expect("a user");
     for named in &mut config.auth_infos {

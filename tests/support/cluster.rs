@@ -19,6 +19,7 @@ use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
+use super::helm;
 use super::process::{Leashed, free_port, log_file};
 use super::tools::tool;
 
@@ -53,6 +54,13 @@ pub struct Cluster {
 impl Cluster {
     /// Starts a control plane that keeps its data in `directory`, and installs Roomkeeper's CRDs and accounts.
     pub async fn start(directory: &Path) -> Self {
+        let cluster = Self::empty(directory).await;
+        install(&cluster.admin().await, &cluster.admin_kubeconfig()).await;
+        cluster
+    }
+
+    /// Starts a control plane on which nothing of Roomkeeper is installed.
+    pub async fn empty(directory: &Path) -> Self {
         fs::create_dir_all(directory).expect("a directory for the control plane");
         let directory = directory.canonicalize().expect("the directory of the control plane");
         let (etcd, etcd_url) = start_etcd(&directory);
@@ -63,9 +71,7 @@ impl Cluster {
         let (api_server, url) = start_api_server(&directory, &etcd_url, &admin_token).await;
         let kubeconfig = write_kubeconfig(&directory, &url, "admin", &admin_token);
         let controllers = start_controllers(&directory, &kubeconfig);
-        let cluster = Self { directory, url, admin_kubeconfig: kubeconfig, _controllers: controllers, api_server, _etcd: etcd };
-        install(&cluster.admin().await, &cluster.admin_kubeconfig()).await;
-        cluster
+        Self { directory, url, admin_kubeconfig: kubeconfig, _controllers: controllers, api_server, _etcd: etcd }
     }
 
     /// The control plane that the tests of one binary share.
@@ -93,8 +99,13 @@ impl Cluster {
 
     /// Kubeconfig with the rights of one of Roomkeeper's ServiceAccounts.
     pub async fn account_kubeconfig(&self, account: &str) -> PathBuf {
-        let token = account_token(&self.admin().await, account).await;
-        write_kubeconfig(&self.directory, &self.url, account, &token)
+        self.account_kubeconfig_in(OPERATOR_NAMESPACE, account).await
+    }
+
+    /// Kubeconfig with the rights of any ServiceAccount.
+    pub async fn account_kubeconfig_in(&self, namespace: &str, account: &str) -> PathBuf {
+        let token = account_token(&self.admin().await, namespace, account).await;
+        write_kubeconfig(&self.directory, &self.url, &format!("{namespace}-{account}"), &token)
     }
 
     /// Sends the API server a signal, such as `STOP`.
@@ -161,12 +172,19 @@ fn start_controllers(directory: &Path, kubeconfig: &Path) -> Leashed {
     command.arg(format!("--kubeconfig={}", kubeconfig.display()));
     command.arg(format!("--service-account-private-key-file={}", directory.join(PRIVATE_KEY).display()));
     command.args(["--use-service-account-credentials", "--leader-elect=false", "--secure-port=0"]);
-    command.arg("--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller");
+    command.arg(
+        "--controllers=clusterrole-aggregation-controller,garbage-collector-controller,namespace-controller,serviceaccount-controller",
+    );
     Leashed::spawn("kube-controller-manager", &command)
 }
 
 /// Installs CRDs and accounts as a user would, and waits until they can be used.
 pub async fn install(admin: &Client, kubeconfig: &Path) {
+    install_with(admin, kubeconfig, &[]).await;
+}
+
+/// The same with arguments for the chart, such as `--set`.
+pub async fn install_with(admin: &Client, kubeconfig: &Path, arguments: &[&str]) {
     let crds = Api::all(admin.clone());
     for crd in roomkeeper::api::crds().iter() {
         let name = crd.name_any();
@@ -180,18 +198,17 @@ pub async fn install(admin: &Client, kubeconfig: &Path) {
         Err(kube::Error::Api(status)) if status.is_already_exists() => {}
         other => drop(other.expect("the operator's namespace")),
     }
-    let rbac = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/roomkeeper/files/rbac.yaml");
-    let applied = kubectl(kubeconfig, &["apply", "-f", &rbac.display().to_string()], "");
+    let applied = kubectl(kubeconfig, &["apply", "-f", "-"], &helm::accounts(arguments));
     assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
 }
 
-/// A token of one of Roomkeeper's ServiceAccounts.
-pub async fn account_token(admin: &Client, account: &str) -> String {
+/// A token of a ServiceAccount.
+pub async fn account_token(admin: &Client, namespace: &str, account: &str) -> String {
     let request = TokenRequest {
         spec: TokenRequestSpec { expiration_seconds: Some(36_000), ..TokenRequestSpec::default() },
         ..TokenRequest::default()
     };
-    let accounts = Api::<ServiceAccount>::namespaced(admin.clone(), OPERATOR_NAMESPACE);
+    let accounts = Api::<ServiceAccount>::namespaced(admin.clone(), namespace);
     let answer = accounts.create_token_request(account, &PostParams::default(), &request).await.expect("a token of the account");
     answer.status.expect("an answered request").token
 }
@@ -237,7 +254,7 @@ fn random_hex() -> String {
 }
 
 /// Makes a key for the tokens of ServiceAccounts: private and public half, each as PEM.
-fn make_signing_key(directory: &Path) {
+pub fn make_signing_key(directory: &Path) {
     /// What comes before the point in the DER of a public P-256 key (RFC 5480).
     const PUBLIC_HEADER: [u8; 26] = [48, 89, 48, 19, 6, 7, 42, 134, 72, 206, 61, 2, 1, 6, 8, 42, 134, 72, 206, 61, 3, 1, 7, 3, 66, 0];
     let random = SystemRandom::new();

@@ -1,5 +1,6 @@
 //! A real LiveKit server, and real clients of it.
 
+use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ const ATTEMPTS: usize = 3;
 pub struct Options {
     /// Whether joining makes a room, as in LiveKit's own defaults.
     pub auto_create: bool,
+    /// The one address that it listens on and tells its clients.
+    pub address: Ipv4Addr,
     /// The HTTP port; any free one when `None`.
     pub port: Option<u16>,
     /// The API key.
@@ -39,6 +42,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             auto_create: false,
+            address: Ipv4Addr::LOCALHOST,
             port: None,
             api_key: "roomkeeper-tests".to_owned(),
             api_secret: "a secret that only tests know, of 32 characters".to_owned(),
@@ -80,9 +84,14 @@ impl LiveKitServer {
         self.process = Some(launch(&self.options, self.port).await.unwrap_or_else(|failure| panic!("{failure}")));
     }
 
+    /// Sends the server a signal, such as `STOP`.
+    pub fn signal(&mut self, signal: &str) {
+        self.process.as_mut().expect("a server that runs").signal(signal);
+    }
+
     /// Address of its HTTP API.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://{}:{}", self.options.address, self.port)
     }
 
     /// The backend for this server.
@@ -96,14 +105,14 @@ async fn launch(options: &Options, port: u16) -> Result<Leashed, String> {
     let udp_port = free_port();
     let config = json!({
         "port": port,
-        "bind_addresses": ["127.0.0.1"],
+        "bind_addresses": [options.address],
         "rtc": {
             "tcp_port": free_port(),
             "udp_port": udp_port,
             // Without this it names public servers to its clients.
-            "stun_servers": [format!("127.0.0.1:{udp_port}")],
+            "stun_servers": [format!("{}:{udp_port}", options.address)],
             "use_external_ip": false,
-            "node_ip": "127.0.0.1",
+            "node_ip": options.address,
             "enable_loopback_candidate": true,
         },
         "keys": { &options.api_key: options.api_secret },
@@ -114,13 +123,13 @@ async fn launch(options: &Options, port: u16) -> Result<Leashed, String> {
     // JSON is YAML too.
     command.env("LIVEKIT_CONFIG", config.to_string());
     let mut process = Leashed::spawn("livekit-server", &command);
-    process.ready(PATIENCE, async || answers(port).await).await.map(|()| process)
+    process.ready(PATIENCE, async || answers((options.address, port)).await).await.map(|()| process)
 }
 
 /// Whether the HTTP port says that the server is well.
-async fn answers(port: u16) -> Result<(), String> {
+async fn answers(address: (Ipv4Addr, u16)) -> Result<(), String> {
     let ask = async {
-        let mut connection = TcpStream::connect(("127.0.0.1", port)).await?;
+        let mut connection = TcpStream::connect(address).await?;
         connection.write_all(b"GET / HTTP/1.0\r\n\r\n").await?;
         let mut answer = String::new();
         connection.read_to_string(&mut answer).await?;

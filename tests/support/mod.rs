@@ -6,7 +6,9 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 pub mod cluster;
+pub mod helm;
 pub mod livekit;
+pub mod node;
 pub mod operator;
 pub mod process;
 pub mod stage;

@@ -23,9 +23,15 @@ pub struct Role {
 }
 
 impl Role {
-    /// Starts the controller and waits until it is ready. Join links begin with `gateway_url`.
+    /// Starts the only controller and waits until it is ready. Join links begin with `gateway_url`. It needs no election: the
+    /// Lease of one that a test has killed would only hold it up.
     pub async fn controller(kubeconfig: &Path, gateway_url: &str) -> Self {
-        Self::start("controller", kubeconfig, &["--gateway-url", gateway_url], 0).await
+        Self::controller_with(kubeconfig, gateway_url, &["--leader-elect=false"]).await
+    }
+
+    /// The same with other flags.
+    pub async fn controller_with(kubeconfig: &Path, gateway_url: &str, flags: &[&str]) -> Self {
+        Self::start("controller", kubeconfig, &[&["--gateway-url", gateway_url], flags].concat(), 0).await
     }
 
     /// Starts a gateway and waits until it is ready.
@@ -39,12 +45,47 @@ impl Role {
         Self::start("gateway", kubeconfig, &[&["--listen", listen.as_str()], flags].concat(), port).await
     }
 
-    async fn start(role: &str, kubeconfig: &Path, arguments: &[&str], port: u16) -> Self {
-        let metrics_port = free_port();
+    /// Runs a role that is not expected to become ready.
+    pub fn doomed(role: &str, kubeconfig: &Path, arguments: &[&str]) -> Leashed {
+        Self::doomed_at(role, kubeconfig, arguments, free_port())
+    }
+
+    /// The same with a port of its own for `/metrics`.
+    pub fn doomed_at(role: &str, kubeconfig: &Path, arguments: &[&str], metrics_port: u16) -> Leashed {
+        Self::launch(role, kubeconfig, arguments, 0, metrics_port).process
+    }
+
+    /// Whether it says that it is ready, and that it is alive.
+    pub async fn probes(&self) -> (bool, bool) {
+        let ok = async |path| get(self.metrics_port, path).await.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"));
+        (ok("/readyz").await, ok("/healthz").await)
+    }
+
+    /// The value of one line of `/metrics`, labels included in its name.
+    pub async fn metric(&self, name: &str) -> Option<f64> {
+        let metrics = self.metrics().await;
+        metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.process.log()).expect("its log")
+    }
+
+    /// Starts a gateway that is not expected to become ready soon.
+    pub fn gateway_that_waits(kubeconfig: &Path, port: u16) -> Self {
+        Self::launch("gateway", kubeconfig, &["--listen", &format!("127.0.0.1:{port}")], port, free_port())
+    }
+
+    fn launch(role: &str, kubeconfig: &Path, arguments: &[&str], port: u16, metrics_port: u16) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_roomkeeper"));
         command.arg(role).args(arguments).args(["--metrics-addr", &format!("127.0.0.1:{metrics_port}")]);
         command.env("KUBECONFIG", kubeconfig);
-        let mut process = Leashed::spawn(role, &command);
+        Self { process: Leashed::spawn(role, &command), metrics_port, port }
+    }
+
+    async fn start(role: &str, kubeconfig: &Path, arguments: &[&str], port: u16) -> Self {
+        let Self { mut process, metrics_port, port } = Self::launch(role, kubeconfig, arguments, port, free_port());
         let ready = process.ready(PATIENCE, async || match get(metrics_port, "/readyz").await {
             Ok(answer) if answer.starts_with("HTTP/1.1 200") => Ok(()),
             Ok(answer) => Err(answer),

@@ -26,8 +26,6 @@ pub struct Leashed {
 impl Leashed {
     /// Starts `command` with an empty stdin and its output in the log called `name`.
     pub fn spawn(name: &str, command: &Command) -> Self {
-        let log = log_file(name);
-        let output = File::create(&log).expect("a log file");
         let mut leash = Command::new("sh");
         leash.arg("-c").arg(include_str!("leash.sh")).arg("leash").arg(command.get_program()).args(command.get_args());
         for (name, value) in command.get_envs() {
@@ -39,6 +37,13 @@ impl Leashed {
         if let Some(directory) = command.get_current_dir() {
             leash.current_dir(directory);
         }
+        Self::hold(name, leash)
+    }
+
+    /// Starts a command that itself ends at the end of its stdin, with its output in the log called `name`.
+    pub fn hold(name: &str, mut leash: Command) -> Self {
+        let log = log_file(name);
+        let output = File::create(&log).expect("a log file");
         let errors = output.try_clone().expect("a second handle of the log file");
         let mut leash = leash.stdin(Stdio::piped()).stdout(output).stderr(errors).spawn().expect("sh");
         Self { name: name.to_owned(), hold: leash.stdin.take(), leash, log }
@@ -68,6 +73,11 @@ impl Leashed {
             Err(last) => format!("not within {deadline:?}; last seen: {last}"),
         };
         Err(format!("{} did not start: {failure}\n{}", self.name, self.log_tail()))
+    }
+
+    /// The pid of what ends the server.
+    pub fn id(&self) -> u32 {
+        self.leash.id()
     }
 
     /// The file with its output.

@@ -142,10 +142,15 @@ impl Stage {
 
 /// Asks a gateway on loopback.
 pub async fn ask(port: u16, method: &str, path: &str, invite: &str, body: Option<Value>) -> std::io::Result<Answer> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    ask_at(&format!("127.0.0.1:{port}"), method, path, invite, body).await
+}
+
+/// Asks the gateway at `host`, a name or address and a port.
+pub async fn ask_at(host: &str, method: &str, path: &str, invite: &str, body: Option<Value>) -> std::io::Result<Answer> {
+    let mut stream = TcpStream::connect(host).await?;
     let content_type = body.as_ref().map_or("", |_| "content-type: application/json\r\n");
     let body = body.map(|body| body.to_string()).unwrap_or_default();
-    let head = format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nauthorization: Bearer {invite}\r\n{content_type}");
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {invite}\r\n{content_type}");
     let request = format!("{head}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();

@@ -69,7 +69,8 @@ async fn every_join_is_logged_with_who_where_and_how_it_ended() {
     world.join("mallory").await;
     world.join_with("garbage").await;
     let text = log.text();
-    let lines: Vec<_> = text.lines().collect();
+    // Spans come and go on lines of their own.
+    let lines: Vec<_> = text.lines().filter(|line| !line.contains("roomkeeper::gateway::trace:")).collect();
     let expected = [
         r#"event="join" namespace="team" room="standup" participant="att" result="joined""#,
         r#"event="join" namespace="team" room="standup" participant="col" result="suspended""#,

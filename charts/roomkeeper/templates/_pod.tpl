@@ -1,0 +1,95 @@
+{{- /* What the pods of controller and gateway have in common. Takes (list CONTEXT COMPONENT). */ -}}
+
+{{- define "roomkeeper.podLabels" -}}
+{{- $values := index (index . 0).Values (index . 1) -}}
+{{ include "roomkeeper.labels" . }}
+{{- with $values.podLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "roomkeeper.podPlacement" -}}
+{{- $values := index (index . 0).Values (index . 1) -}}
+{{- with $values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{- define "roomkeeper.podSpread" -}}
+{{- $values := index (index . 0).Values (index . 1) -}}
+topologySpreadConstraints:
+{{- with $values.topologySpreadConstraints }}
+  {{- toYaml . | nindent 2 }}
+{{- else }}
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "roomkeeper.selectorLabels" . | nindent 8 }}
+{{- end }}
+{{- end -}}
+
+{{- define "roomkeeper.pod" -}}
+{{- $root := index . 0 -}}
+serviceAccountName: {{ include "roomkeeper.serviceAccountName" . }}
+# Variables of Services would begin like those of Roomkeeper's own settings.
+enableServiceLinks: false
+{{- with $root.Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  {{- toYaml $root.Values.podSecurityContext | nindent 2 }}
+{{- end -}}
+
+{{- define "roomkeeper.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{- define "roomkeeper.commonArgs" -}}
+{{- $root := index . 0 -}}
+- --operator-namespace={{ $root.Release.Namespace }}
+{{- with $root.Values.watchNamespaces }}
+- --watch-namespaces={{ join "," . }}
+{{- end }}
+{{- with include "roomkeeper.controllerName" $root }}
+- --controller-name={{ . }}
+{{- end }}
+- --log={{ $root.Values.logs.level }}
+- --log-format={{ $root.Values.logs.format }}
+{{- with $root.Values.otlp.endpoint }}
+- --otlp-endpoint={{ . }}
+{{- end }}
+{{- end -}}
+
+{{- define "roomkeeper.probes" -}}
+livenessProbe:
+  httpGet:
+    path: /healthz
+    port: metrics
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+readinessProbe:
+  httpGet:
+    path: /readyz
+    port: metrics
+  periodSeconds: 3
+  timeoutSeconds: 3
+{{- end -}}

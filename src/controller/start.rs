@@ -1,0 +1,96 @@
+//! What has to be there before the controller can work, and the one line that says what is not.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::{Api, Client, ResourceExt};
+use tokio::sync::watch;
+
+use super::Settings;
+use super::lease::LeaseError;
+use crate::clock;
+use crate::cluster::{self, ClassFileError, KeysError, OwnSecrets, PreflightError, Scope, may_list, may_read};
+use crate::domain::{Installation, KeyRing};
+
+/// Why the controller could not start, or does not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The cluster is not there, or does not allow what is needed.
+    #[error(transparent)]
+    Preflight(#[from] PreflightError),
+    /// It is not, or no longer, the leader.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    Random(#[from] getrandom::Error),
+    /// A watch ended before it had listed its objects.
+    #[error("a watch ended before it had listed its objects")]
+    Watch(#[from] reflector::store::WriterDropped),
+    /// Keys could not be made.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The class that comes with the installation cannot be used.
+    #[error(transparent)]
+    Class(#[from] ClassFileError),
+    /// The operator's namespace does not exist.
+    #[error("there is no namespace {0}; --operator-namespace must name the one that Roomkeeper runs in")]
+    NoNamespace(String),
+    /// The signing keys are there and cannot be used.
+    #[error(
+        "the Secret {secret} in namespace {0} has no usable invite signing key: each entry must be named <id>.pem and hold an Ed25519 private key",
+        secret = cluster::INVITE_KEYS_SECRET
+    )]
+    NoKeys(String),
+}
+
+/// Asks for all that the controller reads.
+pub async fn preflight(client: &Client, settings: &Settings) -> Result<(), PreflightError> {
+    let Settings { scope, operator_namespace, .. } = settings;
+    may_read(client, scope, operator_namespace).await?;
+    // Where namespaces are named, an account may have the right to see those alone.
+    if *scope == Scope::Everywhere {
+        may_list(&Api::<Namespace>::all(client.clone())).await?;
+    }
+    Ok(())
+}
+
+/// Who this process is among the candidates: the machine or Pod, and something that no other process there has.
+pub fn identity() -> Result<String, getrandom::Error> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random)?;
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    Ok(format!("{host}_{:016x}", u64::from_be_bytes(random)))
+}
+
+/// Makes what an installation brings along and is missing.
+pub async fn install(client: &Client, settings: &Settings) -> Result<(), StartError> {
+    if let Some(name) = &settings.livekit_keys_secret {
+        cluster::ensure_livekit_keys(client.clone(), &settings.operator_namespace, name).await?;
+    }
+    if let Some(class) = &settings.room_class {
+        cluster::apply_class(client.clone(), class).await?;
+    }
+    Ok(())
+}
+
+/// The names of this installation's sessions come from the UID of its namespace.
+pub fn installation(namespaces: &Store<Namespace>, own: &str) -> Result<Installation, StartError> {
+    let namespace = namespaces.get(&ObjectRef::new(own)).and_then(|namespace| namespace.uid());
+    namespace.map(|uid| Installation::from_namespace_uid(&uid)).ok_or_else(|| StartError::NoNamespace(own.to_owned()))
+}
+
+/// The invite signing keys, made if there are none yet.
+pub async fn signing_keys(
+    client: &Client,
+    secrets: &OwnSecrets,
+    namespace: &str,
+) -> Result<watch::Receiver<Option<Arc<KeyRing>>>, StartError> {
+    if !secrets.exists(cluster::INVITE_KEYS_SECRET) {
+        cluster::ensure_invite_keys(client.clone(), namespace, clock::now()).await?;
+    }
+    let mut keys = secrets.keys.clone();
+    let usable = tokio::time::timeout(cluster::REQUEST_TIMEOUT, keys.wait_for(Option::is_some)).await.is_ok_and(|seen| seen.is_ok());
+    if usable { Ok(keys) } else { Err(StartError::NoKeys(namespace.to_owned())) }
+}

@@ -1,0 +1,101 @@
+//! Whether the work of a process goes on: loops that turn, passes that end. A deadlock, or a request without a limit, shows as
+//! work that has not moved for long, and the liveness probe then fails.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::clock;
+
+/// How long work may take between two beats. Every request is bounded, and the longest pass, 350 invites with an API server
+/// that takes nearly as long as it may for each, stays below.
+pub const LONGEST: Duration = Duration::from_mins(10);
+
+/// All work under way.
+#[derive(Clone, Default)]
+pub struct Pulse(Arc<Mutex<Works>>);
+
+#[derive(Default)]
+struct Works {
+    last_id: u64,
+    works: HashMap<u64, Work>,
+}
+
+struct Work {
+    name: String,
+    moved_at: Duration,
+}
+
+/// Work under way, until it is dropped.
+pub struct Beat {
+    pulse: Pulse,
+    id: u64,
+}
+
+impl Pulse {
+    /// Some work begins; the name is for logs.
+    #[must_use]
+    pub fn begin(&self, name: String) -> Beat {
+        let mut works = self.lock();
+        works.last_id += 1;
+        let id = works.last_id;
+        works.works.insert(id, Work { name, moved_at: clock::uptime() });
+        Beat { pulse: self.clone(), id }
+    }
+
+    /// The work that has not moved for too long, if there is any.
+    #[must_use]
+    pub fn stalled(&self) -> Option<String> {
+        self.stalled_at(clock::uptime())
+    }
+
+    fn stalled_at(&self, now: Duration) -> Option<String> {
+        let works = self.lock();
+        let stalled = works.works.values().find(|work| now.saturating_sub(work.moved_at) > LONGEST)?;
+        Some(stalled.name.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Works> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Beat {
+    /// The work moves.
+    pub fn beat(&self) {
+        if let Some(work) = self.pulse.lock().works.get_mut(&self.id) {
+            work.moved_at = clock::uptime();
+        }
+    }
+}
+
+impl Drop for Beat {
+    fn drop(&mut self) {
+        self.pulse.lock().works.remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_that_has_not_moved_for_too_long_is_named_until_it_moves_or_ends() {
+        let pulse = Pulse::default();
+        let (stuck, fine) = (pulse.begin("a pass".into()), pulse.begin("a loop".into()));
+        let now = clock::uptime();
+        assert_eq!(pulse.stalled_at(now + LONGEST.mul_f64(0.9)), None);
+        let late = now + LONGEST + Duration::from_mins(1);
+        pulse.lock().works.get_mut(&fine.id).expect("there").moved_at = late;
+        assert_eq!(pulse.stalled_at(late).as_deref(), Some("a pass"));
+        drop(stuck);
+        assert_eq!(pulse.stalled_at(late), None);
+        fine.beat();
+        assert_eq!(pulse.stalled_at(late), Some("a loop".into()), "it moved long before that");
+    }
+
+    #[test]
+    fn nothing_to_do_is_no_stall() {
+        assert_eq!(Pulse::default().stalled_at(LONGEST * 100), None);
+    }
+}

@@ -1,0 +1,161 @@
+//! The test of an installation from the inside: a Room is made, joined through the gateway, and deleted. Run by `helm test`.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{DeleteParams, PostParams};
+use kube::{Api, Client, ResourceExt};
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+
+use crate::api::{Phase, Room, invite_secret_name};
+use crate::config::SelftestArgs;
+
+/// Longest wait for each step.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// How often a step looks.
+const LOOK: Duration = Duration::from_millis(250);
+/// The one participant.
+const PARTICIPANT: &str = "helm";
+
+/// Which step failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The API server refuses or does not answer.
+    #[error("{0}: {1}")]
+    Cluster(&'static str, #[source] kube::Error),
+    /// Something did not happen in time.
+    #[error("not within a minute: {0}; last seen: {1}")]
+    Late(&'static str, String),
+    /// The Secret with the invite is not what it should be.
+    #[error("the Secret {0} has no invite")]
+    Invite(String),
+    /// No requests can be sent.
+    #[error("the HTTP client cannot be made: {0}")]
+    Http(#[from] reqwest::Error),
+    /// No requests can be sent.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+    /// Stopped from outside.
+    #[error("the test was stopped")]
+    Stopped,
+}
+
+/// Runs the test until it is done, or until `stop`. The Room is deleted in any case.
+///
+/// # Errors
+/// The step that failed.
+pub async fn run(client: Client, settings: SelftestArgs, stop: impl Future<Output = ()>) -> Result<(), Failure> {
+    let rooms = Api::<Room>::namespaced(client.clone(), &settings.namespace);
+    // Of a test before that was killed.
+    delete(&rooms, &settings.name).await?;
+    let tested = tokio::select! {
+        result = call(&client, &rooms, &settings) => result,
+        () = stop => Err(Failure::Stopped),
+    };
+    let deleted = delete(&rooms, &settings.name).await;
+    tested?;
+    deleted?;
+    tracing::info!("the test has passed");
+    Ok(())
+}
+
+async fn call(client: &Client, rooms: &Api<Room>, settings: &SelftestArgs) -> Result<(), Failure> {
+    let SelftestArgs { namespace, name, gateway, .. } = settings;
+    let room = json!({
+        "apiVersion": "roomkeeper.io/v1alpha1",
+        "kind": "Room",
+        "metadata": {"name": name},
+        // Gone by itself, if this process cannot delete it.
+        "spec": {"displayName": "Test of the installation", "duration": "2m", "ttlSecondsAfterExpired": 0,
+            "participants": [{"name": PARTICIPANT}]},
+    });
+    let room: Room = serde_json::from_value(room).map_err(|error| Failure::Cluster("the Room", kube::Error::SerdeError(error)))?;
+    rooms.create(&PostParams::default(), &room).await.map_err(|error| Failure::Cluster("the Room cannot be made", error))?;
+    tracing::info!("made the Room {namespace}/{name}");
+
+    let is_open = async || {
+        let room = rooms.get(name).await.map_err(|error| error.to_string())?;
+        let status = room.status.unwrap_or_default();
+        let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
+        let said = ready.map(|ready| format!("Ready={} {}: {}", ready.status, ready.reason, ready.message)).unwrap_or_default();
+        if status.phase == Phase::Open && ready.is_some_and(|ready| ready.status == "True") { Ok(()) } else { Err(said) }
+    };
+    until("the Room is Open and Ready", is_open).await?;
+    tracing::info!("the Room is Open and Ready");
+
+    let secret_name = invite_secret_name(name, PARTICIPANT);
+    let secrets = Api::<Secret>::namespaced(client.clone(), namespace);
+    let secret = secrets.get(&secret_name).await.map_err(|error| Failure::Cluster("the invite cannot be read", error))?;
+    let invite = secret.data.and_then(|mut data| data.remove("invite")).and_then(|invite| String::from_utf8(invite.0).ok());
+    let invite = invite.ok_or(Failure::Invite(secret_name))?;
+    tracing::info!("read the invite");
+
+    let http = reqwest::Client::builder().tls_backend_preconfigured(crate::tls::client()?).no_proxy().timeout(LOOK * 40).build()?;
+    // The gateway may hear of the Room a moment later.
+    let joined = async || {
+        let answer = http.post(format!("{gateway}/v1/join")).bearer_auth(&invite).send().await.map_err(|error| told(&error))?;
+        let status = answer.status();
+        let body: Value = answer.json().await.unwrap_or_default();
+        let token = body["token"].as_str().map(str::to_owned);
+        token.filter(|_| status.is_success()).ok_or_else(|| format!("{status}, {}", body["type"].as_str().unwrap_or("no problem named")))
+    };
+    let token = until("the gateway lets the participant in", joined).await?;
+    tracing::info!("joined through {gateway}");
+
+    if !settings.direct {
+        let accepted = async || {
+            let asked = http.get(format!("{gateway}/rtc/validate")).bearer_auth(&token).send().await;
+            let status = asked.map_err(|error| told(&error))?.status();
+            if status.is_success() { Ok(()) } else { Err(status.to_string()) }
+        };
+        until("the media server takes the participant", accepted).await?;
+        tracing::info!("the media server takes the participant");
+    }
+    Ok(())
+}
+
+/// An HTTP error with its cause, which says more than the error itself.
+fn told(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// Deletes the Room, if it is there, and waits until it is gone.
+async fn delete(rooms: &Api<Room>, name: &str) -> Result<(), Failure> {
+    let Some(room) = rooms.get_opt(name).await.map_err(|error| Failure::Cluster("the Room cannot be looked at", error))? else {
+        return Ok(());
+    };
+    match rooms.delete(name, &DeleteParams::default()).await {
+        Err(kube::Error::Api(status)) if status.is_not_found() => {}
+        other => drop(other.map_err(|error| Failure::Cluster("the Room cannot be deleted", error))?),
+    }
+    let is_gone = async || match rooms.get_opt(name).await.map_err(|error| error.to_string())? {
+        Some(now) if now.uid() == room.uid() => Err("it is still there".to_owned()),
+        _ => Ok(()),
+    };
+    until("the Room is gone after its deletion", is_gone).await?;
+    tracing::info!("deleted the Room");
+    Ok(())
+}
+
+/// Looks until something is so.
+async fn until<T>(what: &'static str, mut look: impl AsyncFnMut() -> Result<T, String>) -> Result<T, Failure> {
+    let mut last = "nothing".to_owned();
+    let looking = async {
+        loop {
+            match look().await {
+                Ok(found) => break found,
+                Err(seen) => last = seen,
+            }
+            sleep(LOOK).await;
+        }
+    };
+    let found = timeout(PATIENCE, looking).await;
+    found.map_err(|_| Failure::Late(what, last))
+}

@@ -1,0 +1,234 @@
+#!/usr/bin/env bash
+# A cluster of one node, with its control plane, as one tree of processes in namespaces of its own. It lives as long as somebody
+# holds our stdin, which ends with the test process, however that ended. Then nothing of it is left: processes, mounts,
+# interfaces and firewall rules go with the namespaces, control groups and unpacked images are removed.
+# Usage: node.sh DIRECTORY TOOLS   (a new directory for its files; where the pinned servers are)
+#        node.sh - - probe         (says what root may not do here that a node needs, and fails)
+# What it gives is in DIRECTORY when there is a file `ready` there: `kubeconfig-admin` and `address`.
+set -euo pipefail
+directory=$1 tools=$2 part=${3:-hold} outside=${4:-$$}
+# containerd looks for its shim on PATH.
+export LC_ALL=C PATH=$tools:$PATH:/usr/sbin:/sbin
+# A name for what all nodes of the machine share.
+name=roomkeeper-node-$outside
+# Where pods and Services live, and nobody outside of the node.
+readonly pods=10.244.0.0/24 services=10.96.0.0/24
+
+# What root may do in a container is another matter, and so is what a kernel was built with.
+probe() {
+    local group=/sys/fs/cgroup/roomkeeper-probe-$$
+    [[ -e /sys/fs/cgroup/cgroup.procs ]] || group=/sys/fs/cgroup/memory/roomkeeper-probe-$$
+    mkdir "$group" && rmdir "$group"
+    unshare --net --mount --pid --fork bash -euo pipefail -c '
+        mount -t tmpfs tmpfs /run
+        mount -t proc proc /proc
+        ip link set lo up
+        ip link add rk0 type veth peer name rk1
+        iptables -t nat -A POSTROUTING -m comment --comment probe -j MASQUERADE
+        iptables -A FORWARD -m conntrack --ctstate INVALID -j DROP
+        iptables -t nat -A PREROUTING -m statistic --mode random --probability 0.5 -m addrtype --dst-type LOCAL -j RETURN'
+}
+
+# The part that stays outside: starts the node, ends it, and removes what does not go by itself.
+hold() {
+    local node child holder group status=0
+    exec 3<&0
+    unshare --net --mount --propagation private bash "$0" "$directory" "$tools" enter "$$" </dev/null 3<&- &
+    node=$!
+    echo "$node" >"$directory/pid"
+    {
+        while read -r _ <&3; do :; done
+        # The first process of the node: with it the kernel ends all others before it tells us.
+        read -r child <"/proc/$node/task/$node/children" || true
+        kill -KILL "${child:-$node}"
+    } 2>/dev/null &
+    holder=$!
+    disown "$holder"
+    exec 3<&-
+    wait "$node" || status=$?
+    kill -KILL "$holder" 2>/dev/null || true
+    for group in /sys/fs/cgroup/"$name" /sys/fs/cgroup/*/"$name"; do
+        [[ ! -e $group ]] || find "$group" -depth -type d -exec rmdir {} +
+    done
+    rm -rf "$directory/containerd"
+    exit "$status"
+}
+
+# In the node's network and mounts: the wire to the outside, and the places that servers know by fixed paths.
+enter() {
+    local n here
+    ip link set lo up
+    for ((n = 1; ; n++)); do
+        ((n < 255)) || { echo "no wire to the node can be laid: $(ip link add eth0 type veth peer name rk0 netns "$outside" 2>&1)"; exit 1; }
+        ip link add eth0 type veth peer name "rk$n" netns "$outside" 2>/dev/null && break
+    done
+    # Addresses that no network uses (RFC 2544), the first for the machine, the second for the node.
+    nsenter --target "$outside" --net sh -c "ip address add 198.18.$n.1/24 dev rk$n && ip link set rk$n up"
+    here=198.18.$n.2
+    ip address add "$here/24" dev eth0
+    ip link set eth0 up
+    ip route add default via "198.18.$n.1"
+    echo 1 >/proc/sys/net/ipv4/ip_forward
+    echo "$here" >"$directory/address"
+
+    mkdir -p /var/lib/cni
+    mount -t tmpfs tmpfs /run
+    mount -t tmpfs tmpfs /var/log
+    mount -t tmpfs tmpfs /var/lib/cni
+    exec unshare --pid --fork --kill-child=KILL bash "$0" "$directory" "$tools" run "$outside"
+}
+
+# kubeconfig USER GROUP: a file for that user, who is known from now on.
+kubeconfig() {
+    local token
+    token=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+    echo "$token,$1,$1,$2" >>"$directory/tokens.csv"
+    cat >"$directory/kubeconfig-${1##*:}" <<END
+{"apiVersion": "v1", "kind": "Config", "current-context": "node",
+ "clusters": [{"name": "node", "cluster": {"server": "https://$address:6443", "certificate-authority": "$directory/certificates/apiserver.crt"}}],
+ "users": [{"name": "$1", "user": {"token": "$token"}}],
+ "contexts": [{"name": "node", "context": {"cluster": "node", "user": "$1"}}]}
+END
+}
+
+# start NAME ARGUMENT...: a server, with its log in a file.
+start() {
+    local server=$1
+    shift
+    "$tools/$server" "$@" </dev/null >"$directory/$server.log" 2>&1 &
+    names[$!]=$server
+}
+
+# The first process of the node: starts all others, and ends, and they with it, when one of them does.
+run() {
+    local ended procs setting
+    declare -A names=()
+    address=$(<"$directory/address")
+    mount -t proc proc /proc
+    # The kubelet would set these for the whole machine.
+    for setting in kernel/panic kernel/panic_on_oops vm/overcommit_memory; do
+        cat "/proc/sys/$setting" >"/run/${setting#*/}"
+        mount --bind "/run/${setting#*/}" "/proc/sys/$setting"
+    done
+
+    # Whoever looks for an image elsewhere is to hear at once that there is nothing.
+    echo "nameserver $address" >"$directory/resolv.conf"
+    mount --bind "$directory/resolv.conf" /etc/resolv.conf
+
+    kubeconfig admin system:masters
+    kubeconfig system:node:node system:nodes
+    kubeconfig system:kube-controller-manager ''
+    kubeconfig system:kube-scheduler ''
+    kubeconfig system:kube-proxy ''
+    local admin=$directory/kubeconfig-admin
+
+    start etcd --data-dir "$directory/etcd" --unsafe-no-fsync --log-level=error
+    start kube-apiserver --etcd-servers=http://127.0.0.1:2379 --cert-dir="$directory/certificates" --advertise-address="$address" \
+        --service-cluster-ip-range="$services" --service-account-issuer=https://kubernetes.default.svc \
+        --service-account-key-file="$directory/service-accounts.pub" --service-account-signing-key-file="$directory/service-accounts.pem" \
+        --authorization-mode=Node,RBAC --kubelet-preferred-address-types=InternalIP --enable-admission-plugins=NodeRestriction --token-auth-file="$directory/tokens.csv"
+
+    containerd_configuration >"$directory/containerd.toml"
+    network_configuration >"$directory/cni/node.conflist"
+    start containerd --config "$directory/containerd.toml"
+
+    until "$tools/kubectl" --kubeconfig "$admin" get --raw /readyz --request-timeout=2s >/dev/null 2>&1; do sleep 0.1; done
+    start kube-controller-manager --kubeconfig="$directory/kubeconfig-kube-controller-manager" --use-service-account-credentials \
+        --service-account-private-key-file="$directory/service-accounts.pem" --root-ca-file="$directory/certificates/apiserver.crt" \
+        --leader-elect=false --secure-port=0
+    start kube-scheduler --kubeconfig="$directory/kubeconfig-kube-scheduler" --leader-elect=false --secure-port=0
+    start kube-proxy --kubeconfig="$directory/kubeconfig-kube-proxy" --hostname-override=node --proxy-mode=iptables --cluster-cidr="$pods" \
+        --conntrack-max-per-core=0 --conntrack-tcp-timeout-established=0 --conntrack-tcp-timeout-close-wait=0 \
+        --healthz-bind-address= --metrics-bind-address=
+
+    # One in each hierarchy of the first version of control groups; one, with what it may hand on, in the second.
+    for procs in /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/*/cgroup.procs; do
+        [[ -e $procs && ! -e /sys/fs/cgroup/$name ]] || continue
+        mkdir "${procs%/*}/$name"
+    done
+    kubelet_configuration >"$directory/kubelet.yaml"
+    start kubelet --config="$directory/kubelet.yaml" --kubeconfig="$directory/kubeconfig-node" --hostname-override=node --node-ip="$address" \
+        --root-dir="$directory/kubelet" --cert-dir="$directory/kubelet-certificates"
+    name_server_configuration >"$directory/Corefile"
+    start coredns -conf "$directory/Corefile"
+
+    {
+        "$tools/kubectl" --kubeconfig "$admin" wait --for=create --timeout=60s node/node
+        "$tools/kubectl" --kubeconfig "$admin" wait --for=condition=Ready --timeout=60s node/node
+        touch "$directory/ready"
+        exec sleep infinity
+    } >"$directory/readiness.log" 2>&1 &
+    names[$!]=readiness
+    wait -n -p ended "${!names[@]}" || true
+    echo "${names[$ended]} ended; its last lines:"
+    tail -n 20 "$directory/${names[$ended]}.log"
+    exit 1
+}
+
+containerd_configuration() {
+    cat <<END
+version = 3
+root = "$directory/containerd"
+state = "/run/containerd"
+[grpc]
+  address = "/run/containerd/containerd.sock"
+[plugins."io.containerd.cri.v1.images"]
+  snapshotter = "native"
+  [plugins."io.containerd.cri.v1.images".pinned_images]
+    sandbox = "localhost/pause:latest"
+[plugins."io.containerd.cri.v1.runtime"]
+  # Without the right to make anything less likely to be killed for want of memory than this test is.
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.cri.v1.runtime".cni]
+    bin_dirs = ["/usr/lib/cni"]
+    conf_dir = "$directory/cni"
+  [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+    [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
+      BinaryName = "runc"
+END
+}
+
+# A wire of its own for each pod, so that all its packets pass the node's rules, whether or not bridges do here.
+network_configuration() {
+    cat <<END
+{"cniVersion": "1.0.0", "name": "node", "plugins": [
+  {"type": "ptp", "ipMasq": true, "ipam": {"type": "host-local", "ranges": [[{"subnet": "$pods"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}
+END
+}
+
+kubelet_configuration() {
+    cat <<END
+apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
+authentication: {anonymous: {enabled: true}, webhook: {enabled: false}}
+authorization: {mode: AlwaysAllow}
+clusterDNS: ["$address"]
+clusterDomain: cluster.local
+resolvConf: $directory/resolv.conf
+podLogsDir: $directory/pods
+volumePluginDir: $directory/kubelet/plugins
+cgroupDriver: cgroupfs
+cgroupRoot: /$name
+failCgroupV1: false
+failSwapOn: false
+enforceNodeAllocatable: []
+evictionHard: {}
+imageMinimumGCAge: 24h
+END
+}
+
+name_server_configuration() {
+    cat <<END
+.:53 {
+    bind $address
+    errors
+    kubernetes cluster.local {
+        kubeconfig $directory/kubeconfig-admin
+    }
+}
+END
+}
+
+"$part"
