@@ -1,0 +1,17 @@
+//! The chart: what it renders for which values, what it refuses, and its life on a real API server.
+
+// Clippy takes only functions marked as tests for tests, and some are parts of them.
+#![allow(clippy::expect_used, clippy::panic)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod generated;
+mod install;
+mod livekit;
+mod metrics;
+mod others;
+mod refusals;
+mod releases;
+mod selftest;
+mod values;

@@ -1,0 +1,184 @@
+//! Alerts and dashboard ask for metrics that exist, with labels that they have: a real Prometheus reads a real controller and a real
+//! gateway, and evaluates every query.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use roomkeeper::api::Phase;
+use roomkeeper::backend::Admission;
+use serde_json::{Value, json};
+
+use crate::support::helm::chart;
+use crate::support::livekit::Client;
+use crate::support::process::{Leashed, free_port, log_file};
+use crate::support::stage::{Stage, in_seconds};
+use crate::support::{eventually, run};
+
+const PATIENCE: Duration = Duration::from_mins(1);
+
+fn alerts() -> Vec<Value> {
+    let text = fs::read_to_string(chart().join("files/alerts.yaml")).expect("the alerts");
+    let file: Value = serde_yaml::from_str(&text).expect("YAML");
+    file["groups"][0]["rules"].as_array().expect("rules").clone()
+}
+
+/// Title and query of each panel's queries, with Grafana's variables filled in.
+fn panels() -> Vec<(String, String)> {
+    let text = fs::read_to_string(chart().join("files/dashboard.json")).expect("the dashboard");
+    let dashboard: Value = serde_json::from_str(&text).expect("JSON");
+    let mut queries = Vec::new();
+    for panel in dashboard["panels"].as_array().expect("panels") {
+        for target in panel["targets"].as_array().expect("queries") {
+            let query = target["expr"].as_str().expect("a query").replace("$namespace", ".*").replace("$__rate_interval", "1m");
+            assert!(!query.contains('$'), "{query} has a variable that nobody fills in");
+            queries.push((panel["title"].as_str().expect("a title").to_owned(), query));
+        }
+    }
+    assert!(queries.len() > 15, "only {} queries", queries.len());
+    queries
+}
+
+/// The metrics that a query names.
+fn metrics(query: &str) -> BTreeSet<String> {
+    let words = query.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    words.filter(|word| word.starts_with("roomkeeper_")).map(str::to_owned).collect()
+}
+
+/// A program of Prometheus, or none with a loud word about what is not tested.
+fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|directory| directory.join(name)).find(|file| file.is_file());
+    if found.is_none() {
+        // Not by a macro: what those write of a test that passes nobody sees.
+        let told = writeln!(
+            std::io::stderr(),
+            "\nWARNING: ALERTS AND DASHBOARD ARE NOT TRIED WITH PROMETHEUS: install {name} (Debian: prometheus)"
+        );
+        told.expect("stderr");
+    }
+    found
+}
+
+#[test]
+fn every_alert_says_what_is_wrong_and_what_to_do() {
+    for alert in alerts() {
+        let name = alert["alert"].as_str().expect("a name");
+        assert!(name.starts_with("Roomkeeper"), "{name}");
+        for annotation in ["summary", "description", "runbook"] {
+            assert!(alert["annotations"][annotation].as_str().is_some_and(|text| text.len() > 10), "{name} has no {annotation}");
+        }
+        assert!(["warning", "critical"].map(Value::from).contains(&alert["labels"]["severity"]), "{name} has no severity");
+    }
+    let Some(promtool) = program("promtool") else { return };
+    let output = Command::new(promtool).args(["check", "rules"]).arg(chart().join("files/alerts.yaml")).output().expect("promtool");
+    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn every_query_of_alerts_and_dashboard_finds_what_a_real_prometheus_has_read() {
+    run(async {
+        let stage = Stage::start().await;
+        let place = stage.place().await;
+        // One of each that is counted: a call with somebody in it who is put out, one that ends, a refused join, a class that fails.
+        place.apply("call", json!({"participants": [{"name": "ada"}, {"name": "ben", "role": "Presenter"}]})).await;
+        place.until_phase("call", Phase::Open).await;
+        let invite = place.invite("call", "ada").await;
+        let ada = place.joined("call", "ada", &[]).await;
+        let ben = place.joined("call", "ben", &[]).await;
+        place.edit("call", json!({"participants": [{"name": "ben", "role": "Presenter"}]})).await;
+        ada.event("disconnected").await;
+        assert_eq!(stage.join(&invite).await.problem(), "invalid-invite");
+        let forged = Admission { url: Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), token: "none".into() };
+        assert!(Client::join(&forged, &[]).await.is_err());
+        let taken = ["create", "secret", "generic", "stuck-invite-ada", "-n", &place.namespace];
+        assert!(stage.cluster.kubectl(&taken, "").status.success());
+        place.apply("stuck", json!({"participants": [{"name": "ada"}]})).await;
+        place.until_not("stuck", "InvitesReady", "NameConflict").await;
+        place.apply("over", json!({"participants": [{"name": "ada"}], "validUntil": in_seconds(3)})).await;
+        place.until_phase("over", Phase::Open).await;
+        place.until_phase("over", Phase::Expired).await;
+
+        let exposed = format!("{}{}", stage.controller.metrics().await, stage.gateway.metrics().await);
+        let known: BTreeSet<&str> =
+            exposed.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split(['{', ' ']).next()).collect();
+        let alerts = alerts();
+        let asked = alerts
+            .iter()
+            .map(|alert| (alert["alert"].as_str().expect("a name").to_owned(), alert["expr"].as_str().expect("an expression").to_owned()));
+        let asked: Vec<(String, String)> = asked.chain(panels()).collect();
+        let missing: Vec<String> = asked
+            .iter()
+            .flat_map(|(title, query)| metrics(query).into_iter().map(move |metric| (title, metric)))
+            .filter(|(_, metric)| !known.contains(metric.as_str()))
+            .map(|(title, metric)| format!("{title} asks for {metric}, which nobody has"))
+            .collect();
+        assert!(missing.is_empty(), "\n{}", missing.join("\n"));
+
+        let (Some(prometheus), Some(promtool)) = (program("prometheus"), program("promtool")) else { return };
+        let directory = log_file("prometheus").with_extension("d");
+        fs::create_dir_all(&directory).expect("a directory");
+        // Under the names that the ServiceMonitors give.
+        let jobs = [("controller", stage.controller.metrics_port), ("gateway", stage.gateway.metrics_port)].map(|(role, port)| {
+            let target = json!({"targets": [format!("127.0.0.1:{port}")], "labels": {"namespace": "roomkeeper-system"}});
+            json!({"job_name": format!("roomkeeper-{role}-metrics"), "static_configs": [target]})
+        });
+        let config = json!({"global": {"scrape_interval": "1s"}, "scrape_configs": jobs});
+        fs::write(directory.join("prometheus.yml"), config.to_string()).expect("the configuration");
+        let port = free_port();
+        let mut command = Command::new(prometheus);
+        command.arg(format!("--config.file={}", directory.join("prometheus.yml").display()));
+        command.arg(format!("--storage.tsdb.path={}", directory.join("data").display()));
+        command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        let _server = Leashed::spawn("prometheus", &command);
+        let ask = |query: &str| {
+            let mut command = Command::new(&promtool);
+            let output = command.args(["query", "instant", &format!("http://127.0.0.1:{port}"), query]).output().expect("promtool");
+            let (found, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            if output.status.success() { Ok(found.trim().to_owned()) } else { Err(errors.into_owned()) }
+        };
+        // What an alert compares; that it compares is what promtool checks.
+        let watched = alerts.iter().map(|alert| {
+            let name = alert["alert"].as_str().expect("a name").to_owned();
+            let expression = alert["expr"].as_str().expect("an expression");
+            let left = expression.rsplit_once(" > ").map_or(expression, |(left, _)| left);
+            let left = left.strip_prefix("absent(").and_then(|inner| inner.strip_suffix(')')).unwrap_or(left);
+            (
+                name,
+                left.replace("[10m]", "[1m]")
+                    .replace("[15m]", "[1m]")
+                    .replace(r#"{result="unavailable"}"#, "")
+                    .replace(r#"{code!="OK"}"#, ""),
+            )
+        });
+        for (title, query) in panels().into_iter().chain(watched) {
+            eventually(PATIENCE, async || {
+                let found = ask(&query)?;
+                if found.is_empty() { Err(format!("{title}: {query} finds nothing")) } else { Ok(()) }
+            })
+            .await;
+        }
+        // The alerts as they are, on an installation that is well: none is raised by what is no trouble.
+        for alert in &alerts {
+            let (name, expression) = (&alert["alert"], alert["expr"].as_str().expect("an expression"));
+            let expected = name == "RoomkeeperRoomsFail" || name == "RoomkeeperRoomsPending";
+            let found = ask(expression).expect("an answer");
+            assert!(expected || found.is_empty(), "{name} would be raised: {found}");
+        }
+        // Without a gateway, and without a controller, the two are raised that say so.
+        ben.close().await;
+        let Stage { controller, gateway, .. } = stage;
+        for (role, alert) in [(gateway, "RoomkeeperNoGateway"), (controller, "RoomkeeperNoController")] {
+            drop(role);
+            let alert = alerts.iter().find(|known| known["alert"] == alert).expect("the alert");
+            eventually(PATIENCE, async || {
+                let found = ask(alert["expr"].as_str().expect("an expression"))?;
+                if found.is_empty() { Err(format!("{alert} is not raised")) } else { Ok(()) }
+            })
+            .await;
+        }
+    });
+}

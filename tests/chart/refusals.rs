@@ -1,0 +1,59 @@
+//! Values that are wrong are refused before anything reaches the cluster, by a line that names the key.
+
+use crate::support::helm::template;
+
+/// What is set, and what the refusal has to say.
+const REFUSED: &[(&[&str], &str)] = &[
+    (&["--set", "controler.replicaCount=1"], "additional properties 'controler' not allowed"),
+    (&["--set", "controller.replicaCoun=1"], "at '/controller': additional properties 'replicaCoun' not allowed"),
+    (&["--set", "image.tags=v1"], "at '/image': additional properties 'tags' not allowed"),
+    (&["--set", "gateway.service.ports=80"], "at '/gateway/service': additional properties 'ports' not allowed"),
+    (&["--set", "gateway.ingress.host=a.example.org"], "at '/gateway/ingress': additional properties 'host' not allowed"),
+    (&["--set", "gateway.resources.limit.memory=1Gi"], "at '/gateway/resources': additional properties 'limit' not allowed"),
+    (&["--set", "livekit.rtc.port=7881"], "at '/livekit/rtc': additional properties 'port' not allowed"),
+    (&["--set", "networkPolicy.enable=true"], "at '/networkPolicy': additional properties 'enable' not allowed"),
+    (
+        &["--set", "roomClass.spec.limits.maxParticipant=5"],
+        "at '/roomClass/spec/limits': additional properties 'maxParticipant' not allowed",
+    ),
+    (&["--set", "roomClass.spec.limits.maxParticipants=500"], "at '/roomClass/spec/limits/maxParticipants': maximum"),
+    (&["--set", "controller.replicaCount=two"], "at '/controller/replicaCount': got string, want integer"),
+    (&["--set", "controller.replicaCount=0"], "at '/controller/replicaCount': minimum"),
+    (&["--set", "controller.resync=hourly"], "at '/controller/resync'"),
+    (&["--set", "crds.enabled=yes"], "at '/crds/enabled': got string, want boolean"),
+    (&["--set", "gateway.url=meet.example.org"], "at '/gateway/url'"),
+    (&["--set", "gateway.url=https://meet.example.org/?a=b"], "at '/gateway/url'"),
+    (&["--set", "gateway.trustedProxies[0]=10.0.0.1"], "at '/gateway/trustedProxies/0'"),
+    (&["--set", "gateway.frameAncestors[0]=*"], "at '/gateway/frameAncestors/0'"),
+    (&["--set", "gateway.service.type=External"], "at '/gateway/service/type': value must be one of"),
+    (&["--set", "gateway.extraArgs[0]=debug"], "at '/gateway/extraArgs/0'"),
+    (&["--set", "image.pullPolicy=Sometimes"], "at '/image/pullPolicy': value must be one of"),
+    (&["--set", "image.digest=sha256:abc"], "at '/image/digest'"),
+    (&["--set", "livekit.rtc.udpPort=70000"], "at '/livekit/rtc/udpPort': maximum"),
+    (&["--set", "livekit.rtc.nodeIP=node.example.org"], "at '/livekit/rtc/nodeIP'"),
+    (&["--set", "logs.format=xml"], "at '/logs/format': value must be one of"),
+    (&["--set", "otlp.endpoint=collector:4318"], "at '/otlp/endpoint'"),
+    (&["--set", "watchNamespaces=team-a"], "at '/watchNamespaces': got string, want array"),
+    (&["--set", "watchNamespaces={team-a,team-a}"], "at '/watchNamespaces'"),
+    (&["--set", "watchNamespaces={Team}"], "at '/watchNamespaces/0'"),
+    (&["--set", "commonLabels.a=true"], "at '/commonLabels/a': got boolean, want string"),
+    // What takes two values to be wrong is refused by the templates.
+    (
+        &["--set", "controller.leaderElection.enabled=false"],
+        "controller.replicaCount must be 1 while controller.leaderElection.enabled is false",
+    ),
+    (&["--set", "livekit.enabled=false"], "roomClass.spec.backend must say where your LiveKit is while livekit.enabled is false"),
+    (&["--set", "gateway.ingress.enabled=true"], "gateway.ingress.hosts must name a host"),
+    (&["--set", "gateway.httpRoute.enabled=true"], "gateway.httpRoute.parentRefs must name a Gateway"),
+    (&["--kube-version", "1.29.0"], "chart requires kubeVersion: >=1.30.0-0"),
+];
+
+#[test]
+fn wrong_values_are_refused_by_a_line_that_names_the_key() {
+    for (arguments, wanted) in REFUSED {
+        let output = template(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{arguments:?} is accepted");
+        assert!(errors.lines().any(|line| line.contains(wanted)), "{arguments:?} is refused without `{wanted}`: {errors}");
+    }
+}
