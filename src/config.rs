@@ -12,7 +12,8 @@ use crate::api::DEFAULT_CONTROLLER;
 
 /// Declarative call rooms for Kubernetes.
 #[derive(Parser, Debug)]
-#[command(name = "roomkeeper", version)]
+// What stands last wins, so that whoever adds arguments to those of the chart can replace one.
+#[command(name = "roomkeeper", version, args_override_self = true)]
 pub struct Cli {
     /// The role to run.
     #[command(subcommand)]
@@ -40,7 +41,7 @@ pub enum Command {
     Gateway(GatewayArgs),
     /// Prints the CustomResourceDefinitions as YAML.
     Crds,
-    /// Takes Roomkeeper's finalizer off all Rooms, after an uninstallation.
+    /// Takes Roomkeeper's finalizer off all Rooms, at the end of an uninstallation.
     Release(ReleaseArgs),
     /// Tests an installation: makes a short Room, joins it through the gateway, and deletes it.
     Selftest(SelftestArgs),
@@ -163,6 +164,10 @@ pub struct ReleaseArgs {
     /// Namespaces whose Rooms were looked after, with commas between. Default: all.
     #[arg(long, env = "ROOMKEEPER_WATCH_NAMESPACES", value_delimiter = ',', value_parser = namespace)]
     pub watch_namespaces: Vec<String>,
+
+    /// First deletes the Rooms, while there is a controller that ends their calls.
+    #[arg(long)]
+    pub delete_rooms: bool,
 }
 
 /// Settings of the test of an installation.
@@ -179,6 +184,10 @@ pub struct SelftestArgs {
     /// Address of the gateway.
     #[arg(long, value_parser = base_url)]
     pub gateway: String,
+
+    /// RoomClass of the Room. Default: the default class.
+    #[arg(long)]
+    pub room_class: Option<String>,
 
     /// Clients reach the media server themselves: signalling through the gateway is not tested.
     #[arg(long)]

@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod backend;
+pub mod bind;
 pub mod clock;
 pub mod cluster;
 pub mod config;

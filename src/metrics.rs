@@ -21,6 +21,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::api::{Phase, Reason};
+use crate::bind::bind;
 use crate::pulse::Pulse;
 
 /// The metrics of one process.
@@ -270,10 +271,10 @@ impl Metrics {
         };
         let router = Router::new()
             .route("/metrics", get(move || std::future::ready(self.render())))
-            .route("/healthz", get(move || std::future::ready(alive(&pulse))))
+            .route("/healthz", get(move || std::future::ready(alive(pulse.stalled()))))
             .route("/readyz", get(is_ready));
         let named = |error: io::Error| io::Error::new(error.kind(), format!("--metrics-addr: {address} cannot be listened on: {error}"));
-        axum::serve(tokio::net::TcpListener::bind(address).await.map_err(named)?, router).await
+        axum::serve(bind(address).await.map_err(named)?, router).await
     }
 
     fn render(&self) -> impl IntoResponse + use<> {
@@ -291,13 +292,25 @@ impl Metrics {
     }
 }
 
-/// Whether all work moves.
-fn alive(pulse: &Pulse) -> (StatusCode, String) {
-    match pulse.stalled() {
+/// What the liveness probe answers while this work has not moved.
+fn alive(stalled: Option<String>) -> (StatusCode, String) {
+    match stalled {
         None => (StatusCode::OK, "ok\n".to_owned()),
         Some(work) => {
             tracing::error!(work, "work has not moved for too long, and the liveness probe fails");
             (StatusCode::INTERNAL_SERVER_ERROR, format!("stalled: {work}\n"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_liveness_probe_fails_and_names_the_work_that_does_not_move() {
+        assert_eq!(alive(None).0, StatusCode::OK);
+        let (status, text) = alive(Some("a pass over team/call".into()));
+        assert_eq!((status, text.as_str()), (StatusCode::INTERNAL_SERVER_ERROR, "stalled: a pass over team/call\n"));
     }
 }

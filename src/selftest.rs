@@ -61,13 +61,13 @@ pub async fn run(client: Client, settings: SelftestArgs, stop: impl Future<Outpu
 }
 
 async fn call(client: &Client, rooms: &Api<Room>, settings: &SelftestArgs) -> Result<(), Failure> {
-    let SelftestArgs { namespace, name, gateway, .. } = settings;
+    let SelftestArgs { namespace, name, gateway, room_class, .. } = settings;
     let room = json!({
         "apiVersion": "roomkeeper.io/v1alpha1",
         "kind": "Room",
         "metadata": {"name": name},
         // Gone by itself, if this process cannot delete it.
-        "spec": {"displayName": "Test of the installation", "duration": "2m", "ttlSecondsAfterExpired": 0,
+        "spec": {"displayName": "Test of the installation", "duration": "2m", "ttlSecondsAfterExpired": 0, "roomClassName": room_class,
             "participants": [{"name": PARTICIPANT}]},
     });
     let room: Room = serde_json::from_value(room).map_err(|error| Failure::Cluster("the Room", kube::Error::SerdeError(error)))?;

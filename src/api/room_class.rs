@@ -9,7 +9,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::names::DEFAULT_CONTROLLER;
+use super::names::{DEFAULT_CLASS_ANNOTATION, DEFAULT_CONTROLLER};
 use super::room::Provision;
 use super::schema;
 
@@ -76,6 +76,13 @@ impl RoomClass {
     #[must_use]
     pub fn controller(&self) -> &str {
         self.spec.controller_name.as_deref().unwrap_or(DEFAULT_CONTROLLER)
+    }
+
+    /// Whether it is the class of Rooms that name none.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        let annotations = self.metadata.annotations.as_ref();
+        annotations.and_then(|all| all.get(DEFAULT_CLASS_ANNOTATION)).is_some_and(|value| value == "true")
     }
 }
 

@@ -3,6 +3,7 @@
 mod backends;
 mod installed;
 mod merge;
+mod other_classes;
 mod preflight;
 mod secrets;
 mod watch;
@@ -13,7 +14,8 @@ use kube::{Client, Config};
 
 pub use backends::{Recipe, keep_backends};
 pub use installed::{ClassFileError, apply_class, read_class};
-pub use preflight::{PreflightError, may_list, may_read};
+pub use other_classes::OtherClasses;
+pub use preflight::{PreflightError, installation, may_list, may_read};
 pub use secrets::{INVITE_KEYS_SECRET, KeysError, OwnSecrets, ensure_invite_keys, ensure_livekit_keys, watch_own_secrets};
 pub use watch::{Scope, WatchStream, watch, watch_classes, watch_namespaces, watch_scope};
 

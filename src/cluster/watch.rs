@@ -17,6 +17,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
 use super::merge::merge;
+use super::other_classes::OtherClasses;
 use crate::api::RoomClass;
 
 /// Longest pause before a watch that broke is tried again: whoever lives from it must soon know again what is true.
@@ -88,35 +89,28 @@ where
 }
 
 /// Watches the Namespaces that matter for `scope`, one by one where they are named: an account that may see those needs no
-/// right to see the others. `own` is one of them in any case.
+/// right to see the others.
 #[must_use]
 pub fn watch_namespaces(
     client: &Client,
     scope: &Scope,
-    own: &str,
     store: Store<Namespace>,
     writer: Writer<Namespace>,
 ) -> WatchStream<Namespace> {
     let Scope::Namespaces(names) = scope else {
         return watch(Api::all(client.clone()), writer);
     };
-    let mut names = names.clone();
-    names.insert(own.to_owned());
     let one = |name| events(Api::all(client.clone()), watcher::Config::default().fields(&format!("metadata.name={name}")));
     kept(merge(names.iter().map(one).collect(), store), writer)
 }
 
-/// Watches the RoomClasses that `controller` is to look after.
+/// Watches the RoomClasses that `controller` is to look after. Of those of others only the names are kept, in `others`.
 #[must_use]
-pub fn watch_classes(client: &Client, controller: &str, writer: Writer<RoomClass>) -> WatchStream<RoomClass> {
+pub fn watch_classes(client: &Client, controller: &str, others: OtherClasses, writer: Writer<RoomClass>) -> WatchStream<RoomClass> {
     let controller = controller.to_owned();
-    // A class cannot change whose it is, so that leaving others out of everything is enough.
     let ours = events::<RoomClass>(Api::all(client.clone()), watcher::Config::default()).filter(move |event| {
-        let of_another = match event {
-            Ok(Event::Apply(class) | Event::InitApply(class) | Event::Delete(class)) => class.controller() != controller,
-            Ok(Event::Init | Event::InitDone) | Err(_) => false,
-        };
-        future::ready(!of_another)
+        let is_ours = event.as_ref().map_or(true, |event| others.take(event, |class| class.controller() == controller));
+        future::ready(is_ours)
     });
     kept(ours, writer)
 }

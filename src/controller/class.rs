@@ -2,7 +2,7 @@
 //!
 //! Each class has a loop of its own, so that a media server that does not answer holds up no other.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use kube::api::{ObjectMeta, PostParams};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::context::Context;
 use super::request::timed;
@@ -152,9 +153,12 @@ async fn write(class: &RoomClass, status: RoomClassStatus, context: &Context) ->
     timed(Api::all(context.client.clone()).replace_status(&path, &params, &update)).await
 }
 
-/// The loops of all classes, by name.
+/// The loops of all classes. They end with it.
 #[derive(Default)]
-pub struct ClassLoops(HashMap<String, tokio::task::JoinHandle<()>>);
+pub struct ClassLoops {
+    names: BTreeSet<String>,
+    loops: JoinSet<()>,
+}
 
 impl ClassLoops {
     /// Starts a loop for each class that has none. A loop looks at once when `changed` does, and waits when its class is
@@ -168,22 +172,24 @@ impl ClassLoops {
     ) {
         for (name, mut watch) in watches {
             let (secrets, context, mut changed) = (secrets.clone(), context.clone(), changed.clone());
-            self.0.entry(name.clone()).or_insert_with(|| {
-                tokio::spawn(async move {
-                    loop {
-                        let looking = context.metrics.pulse().begin(format!("a look at the class {name}"));
-                        let pause = watch.look(&name, &secrets, &context).await.unwrap_or(Duration::MAX);
-                        drop(looking);
-                        let _ = tokio::time::timeout(pause, changed.changed()).await;
-                    }
-                })
+            if !self.names.insert(name.clone()) {
+                continue;
+            }
+            self.loops.spawn(async move {
+                loop {
+                    let looking = context.metrics.pulse().begin(format!("a look at the class {name}"));
+                    let pause = watch.look(&name, &secrets, &context).await.unwrap_or(Duration::MAX);
+                    drop(looking);
+                    let _ = tokio::time::timeout(pause, changed.changed()).await;
+                }
             });
         }
     }
-}
 
-impl Drop for ClassLoops {
-    fn drop(&mut self) {
-        self.0.values().for_each(tokio::task::JoinHandle::abort);
+    /// Waits until a loop has ended, which none does but by a fault; for ever while there is none.
+    pub async fn ended(&mut self) {
+        if self.loops.join_next().await.is_none() {
+            std::future::pending::<()>().await;
+        }
     }
 }

@@ -14,6 +14,7 @@ use super::pace::Paces;
 use super::vigil::Vigils;
 use crate::api::{Room, RoomClass, RoomGuest};
 use crate::backend::Registry;
+use crate::cluster::OtherClasses;
 use crate::domain::{Installation, KeyRing};
 use crate::metrics::Metrics;
 
@@ -25,8 +26,10 @@ pub struct Context {
     pub rooms: Store<Room>,
     /// All guests.
     pub guests: Store<RoomGuest>,
-    /// All RoomClasses.
+    /// All RoomClasses of this installation.
     pub classes: Store<RoomClass>,
+    /// Those of others.
+    pub others: OtherClasses,
     /// All Namespaces, for their labels.
     pub namespaces: Store<Namespace>,
     /// The invite signing keys.
@@ -59,6 +62,18 @@ impl Context {
         for room in self.rooms.state().iter().filter(|room| wanted(room)) {
             // The receiver lives as long as the controller; when it is gone there is nothing left to look at.
             let _ = self.nudges.send(ObjectRef::from_obj(room.as_ref()));
+        }
+    }
+
+    /// Whether a Room is another installation's, by its class. One that has a session of ours is not: somebody has to close it.
+    pub fn is_of_another(&self, room: &Room) -> bool {
+        let session = room.status.as_ref().and_then(|status| status.session.as_ref());
+        if session.is_some_and(|session| session.id.starts_with(self.installation.prefix())) {
+            return false;
+        }
+        match room.class_name() {
+            Some(class) => self.others.have(class),
+            None => self.others.have_default() && !self.classes.state().iter().any(|class| class.is_default()),
         }
     }
 }

@@ -25,9 +25,10 @@ const LASTS: Duration = Duration::from_secs(10);
 /// How often the leader renews it.
 const RENEW_EVERY: Duration = Duration::from_secs(2);
 /// How often others look at it.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long a leader leads without renewing: it must have stopped before another may begin.
 const LEADS: Duration = Duration::from_secs(7);
+const _: () = assert!(LEADS.as_secs() < LASTS.as_secs());
 /// Longest duration that is believed of a Lease, so that one that somebody wrote nonsense into does not hold everybody up.
 const LONGEST: Duration = Duration::from_mins(1);
 

@@ -33,6 +33,7 @@ use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
 use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, timeout};
 
 use self::class::{ClassLoops, ClassWatch};
 use self::context::Context;
@@ -44,10 +45,16 @@ use crate::api::{COMPONENT, Phase, Room, RoomClass};
 use crate::backend::Registry;
 use crate::clock;
 use crate::cluster::{OwnSecrets, Scope};
+use crate::domain::Installation;
 use crate::metrics::Metrics;
 
 /// Rooms that are worked on at the same time.
 const ROOMS_AT_ONCE: u16 = 32;
+/// How long passes under way may take after the controller was told to end: the next leader waits for the Lease meanwhile, and does
+/// what they leave undone.
+const LEAVE_WITHIN: Duration = Duration::from_secs(1);
+/// How long the first look at a class may take: the Rooms of all others wait for it.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
 
 /// What the controller is told at its start.
 #[derive(Clone, Debug)]
@@ -81,10 +88,13 @@ pub async fn run(
     metrics: Metrics,
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) -> Result<(), StartError> {
-    start::preflight(&client, &settings).await?;
     let shutdown = shutdown.shared();
+    let installation = tokio::select! {
+        found = start::preflight(&client, &settings) => found?,
+        () = shutdown.clone() => return Ok(()),
+    };
     if !settings.leader_elect {
-        return lead(client, settings, metrics, shutdown).await;
+        return lead(client, installation, settings, metrics, shutdown).await;
     }
     let election = Election::new(client.clone(), &settings.operator_namespace, start::identity()?);
     let lease = tokio::select! {
@@ -92,31 +102,77 @@ pub async fn run(
         () = shutdown.clone() => return Ok(()),
     };
     tracing::info!("this controller is the leader");
-    while_leading(&election, lease, Box::pin(lead(client, settings, metrics, shutdown))).await
+    while_leading(&election, lease, Box::pin(lead(client, installation, settings, metrics, shutdown))).await
 }
 
 /// Works, as the only one.
 async fn lead(
     client: Client,
+    installation: Installation,
     settings: Settings,
     metrics: Metrics,
     shutdown: impl Future<Output = ()> + Clone + Send + Sync + 'static,
 ) -> Result<(), StartError> {
     metrics.leads();
-    start::install(&client, &settings).await?;
     let (nudges, due) = mpsc::unbounded_channel();
+    let (context, background) = tokio::select! {
+        begun = begin(client, installation, settings, metrics, nudges) => begun?,
+        () = shutdown.clone() => return Ok(()),
+    };
+    context.metrics.ready();
+    tracing::info!(rooms = context.rooms.len(), classes = context.classes.len(), "the controller has started");
+    let leave = async {
+        shutdown.clone().await;
+        sleep(LEAVE_WITHIN).await;
+    };
+    tokio::select! {
+        () = work(context, due, shutdown.clone()) => Ok(()),
+        () = leave => {
+            tracing::info!("passes that take long are left to the next leader");
+            Ok(())
+        }
+        () = background.ended() => Err(StartError::Ended),
+    }
+}
+
+/// What goes on beside the passes, until it is dropped.
+struct Background([tokio::task::JoinHandle<()>; 2]);
+
+impl Background {
+    /// Waits until something of it has ended, which is a fault.
+    async fn ended(mut self) {
+        let [one, other] = &mut self.0;
+        tokio::select! {
+            ended = one => drop(ended),
+            ended = other => drop(ended),
+        }
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.0.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
+/// Begins to lead: makes what is missing, fills the caches, and looks at every class.
+async fn begin(
+    client: Client,
+    installation: Installation,
+    settings: Settings,
+    metrics: Metrics,
+    nudges: mpsc::UnboundedSender<ObjectRef<Room>>,
+) -> Result<(Arc<Context>, Background), StartError> {
+    start::install(&client, &settings).await?;
     let watches = triggers::start(&client, &settings, &nudges);
     let (namespaces, secrets) = (watches.namespaces.clone(), watches.secrets.clone());
-    tokio::select! {
-        ready = watches.ready() => ready?,
-        () = shutdown.clone() => return Ok(()),
-    }
-    let installation = start::installation(&namespaces, &settings.operator_namespace)?;
+    watches.ready().await?;
     let keys = start::signing_keys(&client, &secrets, &settings.operator_namespace).await?;
     let context = Arc::new(Context {
         rooms: watches.rooms.clone(),
         guests: watches.guests.clone(),
         classes: watches.classes.clone(),
+        others: watches.others.clone(),
         namespaces,
         keys,
         backends: Registry::default(),
@@ -127,22 +183,17 @@ async fn lead(
         newest: newest::Newest::default(),
         paces: Paces::new(settings.resync),
         recorder: Recorder::new(client.clone(), Reporter { controller: COMPONENT.into(), instance: None }),
-        metrics: metrics.clone(),
+        metrics,
         nudges,
         client,
     });
     let loops = watch_classes(&context, &secrets, watches.classes_changed.clone()).await;
-    let background = triggers::follow(watches, context.clone());
+    let background = Background([loops, triggers::follow(watches, context.clone())]);
     let rooms = context.rooms.clone();
-    metrics.count_rooms(move || {
+    context.metrics.count_rooms(move || {
         rooms.state().iter().map(|room| room.status.as_ref().map_or(Phase::default(), |status| status.phase)).collect()
     });
-    metrics.ready();
-    tracing::info!(rooms = context.rooms.len(), classes = context.classes.len(), "the controller has started");
-    work(context, due, shutdown).await;
-    background.abort();
-    loops.abort();
-    Ok(())
+    Ok((context, background))
 }
 
 /// Works on the Rooms that are due, until `shutdown`.
@@ -160,18 +211,24 @@ async fn work(
         .await;
 }
 
-/// Looks at every class once, so that the first passes know their media servers, and then keeps looking.
+/// Looks at every class once, so that the first passes know their media servers, and then keeps looking, until a loop ends by a
+/// fault.
 async fn watch_classes(context: &Arc<Context>, secrets: &OwnSecrets, mut changed: watch::Receiver<()>) -> tokio::task::JoinHandle<()> {
     let first_looks = context.classes.state().into_iter().map(|class| async move {
         let mut watch = ClassWatch::default();
-        watch.look(&class.name_any(), secrets, context).await;
+        // Its own loop goes on with one that takes longer.
+        let _ = timeout(FIRST_LOOK, watch.look(&class.name_any(), secrets, context)).await;
         (class.name_any(), watch)
     });
     let mut loops = ClassLoops::default();
     loops.start(join_all(first_looks).await, secrets, context, &changed);
     let (context, secrets) = (context.clone(), secrets.clone());
     tokio::spawn(async move {
-        while changed.changed().await.is_ok() {
+        loop {
+            tokio::select! {
+                news = changed.changed() => if news.is_err() { return },
+                () = loops.ended() => return,
+            }
             let names = context.classes.state().into_iter().map(|class| (class.name_any(), ClassWatch::default()));
             loops.start(names, &secrets, &context, &changed);
         }

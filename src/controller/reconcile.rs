@@ -19,6 +19,9 @@ use crate::traces::{join_room_trace, room_trace_id};
 pub async fn reconcile(room: Arc<Room>, context: Arc<Context>) -> Result<Action, Failure> {
     let ObjectMeta { namespace, name, uid, .. } = &room.metadata;
     let uid = uid.as_deref().unwrap_or_default();
+    if context.is_of_another(&room) {
+        return Ok(Action::await_change());
+    }
     let span = info_span!("pass", namespace, room = name, trace_id = room_trace_id(uid));
     join_room_trace(&span, uid);
     pass(room, context).instrument(span).await

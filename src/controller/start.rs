@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::runtime::reflector::{self, ObjectRef, Store};
-use kube::{Api, Client, ResourceExt};
+use kube::runtime::reflector;
+use kube::{Api, Client};
 use tokio::sync::watch;
 
 use super::Settings;
@@ -28,15 +28,15 @@ pub enum StartError {
     /// A watch ended before it had listed its objects.
     #[error("a watch ended before it had listed its objects")]
     Watch(#[from] reflector::store::WriterDropped),
+    /// Something that goes on beside the passes has ended: without it nothing would be noticed any more.
+    #[error("a watch or the loop of a class has ended; the log says why")]
+    Ended,
     /// Keys could not be made.
     #[error(transparent)]
     Keys(#[from] KeysError),
     /// The class that comes with the installation cannot be used.
     #[error(transparent)]
     Class(#[from] ClassFileError),
-    /// The operator's namespace does not exist.
-    #[error("there is no namespace {0}; --operator-namespace must name the one that Roomkeeper runs in")]
-    NoNamespace(String),
     /// The signing keys are there and cannot be used.
     #[error(
         "the Secret {secret} in namespace {0} has no usable invite signing key: each entry must be named <id>.pem and hold an Ed25519 private key",
@@ -45,15 +45,15 @@ pub enum StartError {
     NoKeys(String),
 }
 
-/// Asks for all that the controller reads.
-pub async fn preflight(client: &Client, settings: &Settings) -> Result<(), PreflightError> {
+/// Asks for all that the controller reads, and which installation it belongs to.
+pub async fn preflight(client: &Client, settings: &Settings) -> Result<Installation, PreflightError> {
     let Settings { scope, operator_namespace, .. } = settings;
     may_read(client, scope, operator_namespace).await?;
     // Where namespaces are named, an account may have the right to see those alone.
     if *scope == Scope::Everywhere {
         may_list(&Api::<Namespace>::all(client.clone())).await?;
     }
-    Ok(())
+    cluster::installation(client, operator_namespace).await
 }
 
 /// Who this process is among the candidates: the machine or Pod, and something that no other process there has.
@@ -73,12 +73,6 @@ pub async fn install(client: &Client, settings: &Settings) -> Result<(), StartEr
         cluster::apply_class(client.clone(), class).await?;
     }
     Ok(())
-}
-
-/// The names of this installation's sessions come from the UID of its namespace.
-pub fn installation(namespaces: &Store<Namespace>, own: &str) -> Result<Installation, StartError> {
-    let namespace = namespaces.get(&ObjectRef::new(own)).and_then(|namespace| namespace.uid());
-    namespace.map(|uid| Installation::from_namespace_uid(&uid)).ok_or_else(|| StartError::NoNamespace(own.to_owned()))
 }
 
 /// The invite signing keys, made if there are none yet.

@@ -9,7 +9,7 @@ use super::context::Context;
 use crate::api::{Room, RoomStatus};
 use crate::backend::{Backend, Signalling};
 use crate::clock;
-use crate::domain::{Failure, orphans, recorded_session};
+use crate::domain::{Failure, SESSION_PREFIX, orphans, recorded_session};
 
 /// Sweeps the sessions of a class; `count` says whether people are counted anew.
 ///
@@ -21,7 +21,8 @@ pub async fn sweep(
     count: bool,
     context: &Context,
 ) -> Result<BTreeSet<String>, Failure> {
-    let sightings = backend.sweep(context.installation.prefix()).await?;
+    // Those of other installations too: a Room may still live in one that was made before this was installed.
+    let sightings = backend.sweep(SESSION_PREFIX).await?;
     let joined: HashMap<String, i32> =
         sightings.into_iter().map(|sighting| (sighting.id, i32::try_from(sighting.joined).unwrap_or(i32::MAX))).collect();
     let rooms = context.rooms.state();

@@ -19,7 +19,7 @@ use super::context::Context;
 use super::guests;
 use crate::api::{DEFAULT_CLASS_ANNOTATION, Room, RoomClass, RoomGuest};
 use crate::clock;
-use crate::cluster::{OwnSecrets, WatchStream, watch_classes, watch_namespaces, watch_own_secrets, watch_scope};
+use crate::cluster::{OtherClasses, OwnSecrets, WatchStream, watch_classes, watch_namespaces, watch_own_secrets, watch_scope};
 
 /// The caches, and the tasks that keep them up to date.
 pub struct Watches {
@@ -27,8 +27,10 @@ pub struct Watches {
     pub rooms: Store<Room>,
     /// All guests.
     pub guests: Store<RoomGuest>,
-    /// All RoomClasses.
+    /// All RoomClasses of this installation.
     pub classes: Store<RoomClass>,
+    /// Those of others.
+    pub others: OtherClasses,
     /// All Namespaces.
     pub namespaces: Store<Namespace>,
     /// The Secrets of the operator's own namespace.
@@ -50,6 +52,7 @@ pub fn start(client: &Client, settings: &Settings, nudges: &mpsc::UnboundedSende
     let (namespaces, namespace_writer) = reflector::store();
     let (secrets, secret_changes) = watch_own_secrets(client.clone(), operator_namespace);
     let (class_change, classes_changed) = watch::channel(());
+    let others = OtherClasses::default();
     let class_change = Arc::new(class_change);
     let (tell_gone, gone) = mpsc::unbounded_channel();
     let (tell_relabelled, relabelled) = mpsc::unbounded_channel();
@@ -57,14 +60,14 @@ pub fn start(client: &Client, settings: &Settings, nudges: &mpsc::UnboundedSende
     let mut tasks = JoinSet::new();
     tasks.spawn(follow_guests(watch_scope(client, scope, guests.clone(), guest_writer), tell_guest));
     tasks.spawn(follow_rooms(watch_scope(client, scope, rooms.clone(), room_writer), nudges.clone(), tell_gone));
-    tasks.spawn(follow_classes(watch_classes(client, controller_name, class_writer), class_change.clone()));
-    let namespace_events = watch_namespaces(client, scope, operator_namespace, namespaces.clone(), namespace_writer);
+    tasks.spawn(follow_classes(watch_classes(client, controller_name, others.clone(), class_writer), class_change.clone()));
+    let namespace_events = watch_namespaces(client, scope, namespaces.clone(), namespace_writer);
     tasks.spawn(follow_namespaces(namespace_events, tell_relabelled));
     tasks.spawn(secret_changes.for_each(move |()| {
         class_change.send_replace(());
         std::future::ready(())
     }));
-    Watches { rooms, guests, classes, namespaces, secrets, classes_changed, gone, relabelled, guests_changed, tasks }
+    Watches { rooms, guests, classes, others, namespaces, secrets, classes_changed, gone, relabelled, guests_changed, tasks }
 }
 
 impl Watches {
@@ -81,11 +84,10 @@ impl Watches {
     }
 }
 
-/// Passes on what concerns several Rooms, until it is aborted; the watches end with it.
+/// Passes on what concerns several Rooms, until it is aborted or a watch ends; the watches end with it.
 pub fn follow(watches: Watches, context: Arc<Context>) -> tokio::task::JoinHandle<()> {
-    let Watches { mut gone, mut relabelled, mut guests_changed, tasks, .. } = watches;
+    let Watches { mut gone, mut relabelled, mut guests_changed, mut tasks, .. } = watches;
     tokio::spawn(async move {
-        let _watching = tasks;
         let mut keys = context.keys.clone();
         let steps = clock::watch_for_steps(|| {
             tracing::info!("the clock was set, or the process was suspended: all Rooms are looked at");
@@ -95,6 +97,8 @@ pub fn follow(watches: Watches, context: Arc<Context>) -> tokio::task::JoinHandl
         loop {
             tokio::select! {
                 () = &mut steps => {}
+                // None of them ends but by a fault.
+                Some(_) = tasks.join_next() => return,
                 Some(uid) = gone.recv() => {
                     context.newest.forget(&uid);
                     context.paces.forget(&uid);

@@ -26,7 +26,7 @@ pub use orphans::{orphans, recorded_session};
 pub use permissions::Permissions;
 pub use plan::{Goal, Issue, Observed, Plan, SessionView, Step, plan, session_that_matters};
 pub use roster::{Person, Roster, guest_identity, guests_of, is_above, judge_guests};
-pub use session::{Installation, Seat, successor};
+pub use session::{Installation, SESSION_PREFIX, Seat};
 pub use status::{Notice, Outcome, Verdict, condition, notices, status};
 pub use validate::{InviteMetadata, Rejection, ValidRoom, admits_namespace, choose_class, invite_id, validate};
 pub use window::{Moment, Window};

@@ -21,8 +21,8 @@ pub fn orphans<'a>(
     let by_uid: HashMap<&str, &Room> =
         rooms.iter().map(AsRef::as_ref).filter_map(|room| Some((room.metadata.uid.as_deref()?, room))).collect();
     let wanted = |session: &str| {
-        let (uid, epoch) = session.strip_prefix(installation.prefix())?.rsplit_once('-')?;
-        Some(wants(by_uid.get(uid).copied()?, session, epoch.parse().ok()?, now))
+        let (uid, epoch) = installation.room_and_epoch(session)?;
+        Some(wants(by_uid.get(uid).copied()?, session, epoch, now))
     };
     let ours = sessions.into_iter().filter(|session| session.starts_with(installation.prefix()));
     ours.filter(|session| wanted(session) != Some(true)).collect()

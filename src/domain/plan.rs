@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::failure::Failure;
 use super::roster::{Person, guest_identity};
-use super::session::{Installation, Seat, successor};
+use super::session::{Installation, Seat};
 use super::validate::{Rejection, ValidRoom};
 use super::window::{Moment, Window, later};
 use crate::api::{
@@ -235,8 +235,8 @@ fn next_epoch(room: &Room) -> i64 {
 /// Closes the living session, and the one that the door may have made because it found that one lost.
 fn close_live_session(observed: &Observed<'_>) -> Vec<Step> {
     let Some(session) = live_session(observed.room) else { return Vec::new() };
-    let next = session.created_at.as_ref().and_then(|_| successor(session));
-    [session.id.clone()].into_iter().chain(next).map(|session| Step::CloseSession { session }).collect()
+    let uid = observed.room.metadata.uid.as_deref().unwrap_or_default();
+    observed.installation.sessions(uid, session).into_iter().map(|session| Step::CloseSession { session }).collect()
 }
 
 fn add_finalizer(room: &Room) -> Option<Step> {

@@ -2,6 +2,9 @@
 
 use crate::api::{Role, SessionStatus};
 
+/// What the names of the sessions of all installations begin with.
+pub const SESSION_PREFIX: &str = "rk-";
+
 /// Identity of this installation on a media server that others may use too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Installation {
@@ -13,7 +16,7 @@ impl Installation {
     /// restarts and upgrades, and that no other cluster has.
     #[must_use]
     pub fn from_namespace_uid(uid: &str) -> Self {
-        Self { prefix: format!("rk-{}-", uid.rsplit('-').next().unwrap_or(uid)) }
+        Self { prefix: format!("{SESSION_PREFIX}{}-", uid.rsplit('-').next().unwrap_or(uid)) }
     }
 
     /// What the names of all sessions of this installation begin with.
@@ -28,13 +31,36 @@ impl Installation {
     pub fn session_id(&self, room_uid: &str, epoch: i64) -> String {
         format!("{}{room_uid}-{epoch}", self.prefix)
     }
+
+    /// The UID of the Room and the epoch that the name of a session says; `None` for a session of others.
+    #[must_use]
+    pub fn room_and_epoch<'a>(&self, session: &'a str) -> Option<(&'a str, i64)> {
+        let (uid, epoch) = session.strip_prefix(&self.prefix)?.rsplit_once('-')?;
+        Some((uid, epoch.parse().ok()?))
+    }
+
+    /// Names under which the session that a Room's status records may live: its own and, if it was made and is lost, the one of
+    /// the next epoch, which the door may have made and the controller not recorded yet.
+    ///
+    /// The recorded one may be of an installation that was here before; what is made anew is always this one's.
+    #[must_use]
+    pub fn sessions(&self, room_uid: &str, recorded: &SessionStatus) -> Vec<String> {
+        let next = next_if_lost(recorded).map(|epoch| self.session_id(room_uid, epoch));
+        [recorded.id.clone()].into_iter().chain(next).collect()
+    }
+
+    /// Whether a session bears one of these names.
+    #[must_use]
+    pub fn is_session(&self, room_uid: &str, recorded: &SessionStatus, session: &str) -> bool {
+        recorded.id == session || self.room_and_epoch(session).is_some_and(|(uid, epoch)| uid == room_uid && next_if_lost(recorded) == Some(epoch))
+    }
 }
 
-/// Name of the session that a Room has after this one, under the next epoch.
-#[must_use]
-pub fn successor(session: &SessionStatus) -> Option<String> {
-    let stem = session.id.strip_suffix(&session.epoch.to_string())?;
-    Some(format!("{stem}{}", session.epoch.checked_add(1)?))
+
+/// The epoch under which a session would be made anew. One that was not made yet cannot be lost.
+fn next_if_lost(recorded: &SessionStatus) -> Option<i64> {
+    recorded.created_at.as_ref()?;
+    recorded.epoch.checked_add(1)
 }
 
 /// A person seen in a session.
@@ -52,6 +78,8 @@ pub struct Seat {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
     use super::*;
 
     #[test]
@@ -61,14 +89,50 @@ mod tests {
         assert_eq!(installation.session_id("room-uid", 7), "rk-abcdef012345-room-uid-7");
     }
 
+    /// A session of a Room, recorded by this installation as made.
+    fn made(installation: &Installation, epoch: i64) -> SessionStatus {
+        let created_at = Some(Time("2027-01-15T09:00:00Z".parse().expect("a time")));
+        SessionStatus { id: installation.session_id("room-1", epoch), epoch, created_at, ended_at: None }
+    }
+
     #[test]
-    fn the_successor_of_a_session_is_the_one_of_the_next_epoch() {
+    fn a_session_that_was_made_may_live_on_under_the_next_epoch() {
         let installation = Installation::from_namespace_uid("uid");
         for epoch in [1, 9, 10, 99] {
-            let session = SessionStatus { id: installation.session_id("room-1", epoch), epoch, ..SessionStatus::default() };
-            assert_eq!(successor(&session), Some(installation.session_id("room-1", epoch + 1)));
+            let names = [epoch, epoch + 1].map(|epoch| installation.session_id("room-1", epoch));
+            assert_eq!(installation.sessions("room-1", &made(&installation, epoch)), names);
         }
-        assert_eq!(successor(&SessionStatus { id: "other".into(), epoch: 1, ..SessionStatus::default() }), None);
+        let unmade = SessionStatus { created_at: None, ..made(&installation, 1) };
+        assert_eq!(installation.sessions("room-1", &unmade), [installation.session_id("room-1", 1)]);
+        let last = made(&installation, i64::MAX);
+        assert_eq!(installation.sessions("room-1", &last), [last.id.as_str()]);
+    }
+
+    #[test]
+    fn a_session_that_an_earlier_installation_recorded_is_made_anew_by_this_one() {
+        let (before, now) = (Installation::from_namespace_uid("before"), Installation::from_namespace_uid("now"));
+        assert_eq!(now.sessions("room-1", &made(&before, 1)), [before.session_id("room-1", 1), now.session_id("room-1", 2)]);
+    }
+
+    #[test]
+    fn exactly_the_names_of_a_session_are_its_own() {
+        let (before, now) = (Installation::from_namespace_uid("before"), Installation::from_namespace_uid("now"));
+        let all = [&before, &now].into_iter().flat_map(|one| (0..12).map(|epoch| one.session_id("room-1", epoch)));
+        let all: Vec<String> = all.chain([now.session_id("room-2", 2), now.session_id("room", 2), "other".into(), String::new()]).collect();
+        for recorded in [made(&before, 1), made(&now, 1), made(&now, 10), SessionStatus { created_at: None, ..made(&now, 1) }] {
+            let names = now.sessions("room-1", &recorded);
+            let found: Vec<&String> = all.iter().filter(|name| now.is_session("room-1", &recorded, name)).collect();
+            assert_eq!(found, names.iter().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_name_says_room_and_epoch_of_this_installation_alone() {
+        let installation = Installation::from_namespace_uid("uid");
+        assert_eq!(installation.room_and_epoch(&installation.session_id("room-1", 7)), Some(("room-1", 7)));
+        for other in ["", "rk-uid-", "rk-uid-room", "rk-uid-room-x", "rk-other-room-1", "room-1"] {
+            assert_eq!(installation.room_and_epoch(other), None, "{other}");
+        }
     }
 
     #[test]

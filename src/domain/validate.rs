@@ -85,11 +85,7 @@ pub fn choose_class<'a>(room: &Room, classes: impl IntoIterator<Item = &'a RoomC
             .find(|class| class.metadata.name.as_deref() == Some(name))
             .ok_or_else(|| Rejection::new(Reason::ClassNotFound, format!("spec.roomClassName: there is no RoomClass \"{name}\"")));
     }
-    let is_default = |class: &&RoomClass| {
-        let annotations = class.metadata.annotations.as_ref();
-        annotations.and_then(|all| all.get(DEFAULT_CLASS_ANNOTATION)).is_some_and(|value| value == "true")
-    };
-    let mut defaults = classes.filter(is_default);
+    let mut defaults = classes.filter(|class| class.is_default());
     let class = defaults.next().ok_or_else(|| {
         Rejection::new(
             Reason::NoDefaultClass,

@@ -16,13 +16,24 @@ use super::problem::Problem;
 use super::standing::Standing;
 use crate::api::{Room, RoomClass, RoomGuest};
 use crate::backend::{Admission, Backend, Holder, Registry};
-use crate::domain::{Failure, Invite, KeyRing, Person, Refusal, ValidRoom, Visitor};
+use crate::domain::{Failure, Installation, Invite, KeyRing, Person, Refusal, ValidRoom, Visitor};
+
+/// What the API server has.
+pub struct Stores {
+    /// The live Rooms.
+    pub rooms: Store<Room>,
+    /// Their guests.
+    pub guests: Store<RoomGuest>,
+    /// Their classes.
+    pub classes: Store<RoomClass>,
+}
 
 /// The live Rooms, their classes and media servers, and the keys that sign invites.
 pub struct Lobby {
     pub(super) rooms: Store<Room>,
     pub(super) guests: Store<RoomGuest>,
     pub(super) classes: Store<RoomClass>,
+    pub(super) installation: Installation,
     keys: watch::Receiver<Option<Arc<KeyRing>>>,
     backends: Arc<Registry>,
     pub(super) clerk: Arc<dyn Clerk>,
@@ -91,20 +102,25 @@ pub struct Joined {
 }
 
 impl Lobby {
-    /// The lobby, once both stores hold what the API server has: before that, good invites would look like unknown ones.
+    /// The lobby, once the stores hold what the API server has: before that, good invites would look like unknown ones.
     pub async fn open(
-        rooms: Store<Room>,
-        guests: Store<RoomGuest>,
-        classes: Store<RoomClass>,
+        stores: Stores,
+        installation: Installation,
         keys: watch::Receiver<Option<Arc<KeyRing>>>,
         backends: Arc<Registry>,
         clerk: Arc<dyn Clerk>,
         clock: fn() -> Timestamp,
     ) -> Result<Self, WriterDropped> {
+        let Stores { rooms, guests, classes } = stores;
         rooms.wait_until_ready().await?;
         guests.wait_until_ready().await?;
         classes.wait_until_ready().await?;
-        Ok(Self { rooms, guests, classes, keys, backends, clerk, clock, places: Places::default() })
+        Ok(Self { rooms, guests, classes, installation, keys, backends, clerk, clock, places: Places::default() })
+    }
+
+    /// The keys that sign invites, once there are some.
+    pub fn keys(&self) -> watch::Receiver<Option<Arc<KeyRing>>> {
+        self.keys.clone()
     }
 
     /// The classes, which name the media servers that the page connects to.
@@ -187,13 +203,13 @@ impl Lobby {
         let backend = self.backends.get(&standing.room.class)?;
         let asked_at = (self.clock)();
         let mut absent = None;
-        for session in standing.sessions() {
-            match backend.observe(&session).await? {
-                Some(seats) => return Ok((backend, Sight { session, seats, asked_at }, true)),
+        for session in &standing.sessions {
+            match backend.observe(session).await? {
+                Some(seats) => return Ok((backend, Sight { session: session.clone(), seats, asked_at }, true)),
                 None => absent = Some(session),
             }
         }
-        let session = absent.ok_or_else(|| unavailable("the session is not there yet"))?;
+        let session = absent.cloned().ok_or_else(|| unavailable("the session is not there yet"))?;
         Ok((backend, Sight { session, seats: Vec::new(), asked_at }, false))
     }
 }

@@ -46,7 +46,7 @@ use connections::Connections;
 use freshness::Freshness;
 pub use freshness::LONGEST_SILENCE;
 use limits::Limits;
-pub use lobby::Lobby;
+pub use lobby::{Lobby, Stores};
 pub use serve::{ServeError, Settings, serve};
 pub use signalling::{Upstream, UpstreamError};
 

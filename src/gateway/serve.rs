@@ -7,13 +7,12 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt, stream};
+use futures::{FutureExt, Stream, StreamExt, stream};
 use ipnet::IpNet;
 use kube::api::ListParams;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::Event;
 use kube::{Api, Client};
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -23,11 +22,14 @@ use super::connections::Connections;
 use super::freshness::Freshness;
 use super::limits::Limits;
 use super::listen::listen;
-use super::{ApiClerk, Door, Lobby, Upstream, UpstreamError, router};
+use super::{ApiClerk, Door, Lobby, Stores, Upstream, UpstreamError, router};
 use crate::api::{Room, RoomClass, RoomGuest};
 use crate::backend::Registry;
+use crate::bind::bind;
 use crate::clock;
-use crate::cluster::{OwnSecrets, PreflightError, Scope, keep_backends, may_read, watch_classes, watch_own_secrets, watch_scope};
+use crate::cluster::{
+    OtherClasses, OwnSecrets, PreflightError, Scope, installation, keep_backends, may_read, watch_classes, watch_own_secrets, watch_scope,
+};
 use crate::metrics::Metrics;
 
 /// How long the gateway goes on serving after it was asked to stop.
@@ -65,6 +67,9 @@ pub enum ServeError {
     /// A watch ended before it had listed its objects.
     #[error("a watch ended before it had listed its objects")]
     Watch(#[from] reflector::store::WriterDropped),
+    /// A watch, or what else keeps the door up to date, has ended.
+    #[error("a watch has ended; the log says why")]
+    Ended,
     /// The address cannot be listened on.
     #[error("{address} cannot be listened on: {source}")]
     Listen {
@@ -88,18 +93,51 @@ pub async fn serve(
     metrics: Metrics,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
+    let (address, frame_ancestors) = (settings.listen, settings.frame_ancestors.clone());
+    let shutdown = shutdown.shared();
+    let (door, mut watches) = tokio::select! {
+        opened = open(client, settings, &metrics) => opened?,
+        () = shutdown.clone() => return Ok(()),
+    };
+    let listener = bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
+    // Without keys nobody can be let in; once there are some, they stay.
+    let (probes, mut keys) = (metrics.clone(), door.lobby.keys());
+    let ready = tokio::spawn(async move {
+        if keys.wait_for(Option::is_some).await.is_ok() {
+            probes.ready();
+        }
+    });
+    tracing::info!(%address, "the gateway has started");
+    let trust = door.trust.clone();
+    let leaving = async {
+        shutdown.await;
+        // Whoever spreads people over gateways by the probe learns of it before this one stops to listen.
+        ready.abort();
+        metrics.set_ready(false);
+        sleep(LINGER).await;
+    };
+    tokio::select! {
+        () = listen(listener, router(&door, &frame_ancestors), trust, leaving) => Ok(()),
+        // None of them ends but by a fault, and without it the door would go by what is not true any more.
+        _ = watches.join_next() => Err(ServeError::Ended),
+    }
+}
+
+/// Everything that requests need, once it is there, and what keeps it up to date.
+async fn open(client: Client, settings: Settings, metrics: &Metrics) -> Result<(Door, JoinSet<()>), ServeError> {
     let Settings {
-        listen: address,
+        listen: _,
         operator_namespace,
         scope,
         controller_name,
         gateway_url,
         trusted_proxies,
         rate_limit_per_address,
-        frame_ancestors,
+        frame_ancestors: _,
         longest_silence,
     } = settings;
     may_read(&client, &scope, &operator_namespace).await?;
+    let installation = installation(&client, &operator_namespace).await?;
     let backends = Arc::new(Registry::default());
     let mut watches = JoinSet::new();
     let (rooms, room_writer) = reflector::store::<Room>();
@@ -109,7 +147,7 @@ pub async fn serve(
     let (secrets, secret_changes) = watch_own_secrets(client.clone(), &operator_namespace);
     let room_changes = watch_scope(&client, &scope, rooms.clone(), room_writer);
     let guest_changes = watch_scope(&client, &scope, guests.clone(), guest_writer);
-    let class_changes = watch_classes(&client, &controller_name, class_writer).map(|_| ());
+    let class_changes = watch_classes(&client, &controller_name, OtherClasses::default(), class_writer).map(|_| ());
     let connections = Arc::new(Connections::new(clock::now, metrics.clone()));
     let (sender, news) = mpsc::unbounded_channel();
     let class_news = sender.clone();
@@ -125,7 +163,8 @@ pub async fn serve(
     let recipe_changes = stream::select(class_changes, secret_changes);
     watches.spawn(keep(recipe_changes, backends.clone(), classes.clone(), secrets.clone(), metrics.clone(), class_news));
     secrets.ready().await?;
-    let lobby = Arc::new(Lobby::open(rooms, guests, classes, secrets.keys.clone(), backends.clone(), clerk, clock::now).await?);
+    let stores = Stores { rooms, guests, classes };
+    let lobby = Arc::new(Lobby::open(stores, installation, secrets.keys.clone(), backends.clone(), clerk, clock::now).await?);
     watches.spawn(guard(news, connections.clone(), lobby.clone()));
     watches.spawn(connections.clone().keep_time(lobby.clone()));
     let upstream = Upstream::new()?;
@@ -145,24 +184,7 @@ pub async fn serve(
         trust: Trust::new(&trusted_proxies),
         gateway_url: gateway_url.map(Into::into),
     };
-    let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
-    // Without keys nobody can be let in; once there are some, they stay.
-    let (probes, mut keys) = (metrics.clone(), secrets.keys.clone());
-    watches.spawn(async move {
-        if keys.wait_for(Option::is_some).await.is_ok() {
-            probes.ready();
-        }
-    });
-    tracing::info!(%address, "the gateway has started");
-    let trust = door.trust.clone();
-    let leaving = async {
-        shutdown.await;
-        // Whoever spreads people over gateways by the probe learns of it before this one stops to listen.
-        metrics.set_ready(false);
-        sleep(LINGER).await;
-    };
-    listen(listener, router(&door, &frame_ancestors), trust, leaving).await;
-    Ok(())
+    Ok((door, watches))
 }
 
 /// Whether the API server answers a small question, one that the account may ask.

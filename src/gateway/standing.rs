@@ -8,10 +8,10 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::lobby::{Denial, Lobby, unavailable};
 use super::places::Sight;
-use crate::api::{ConditionType, Room, RoomGuest, RoomStatus, SessionStatus};
+use crate::api::{ConditionType, Room, RoomGuest, RoomStatus};
 use crate::backend::Holder;
 use crate::domain::{
-    Invite, Refusal, Roster, Ticket, ValidRoom, Visitor, admit, choose_class, guests_of, identify, recognize, successor, validate,
+    Invite, Refusal, Roster, Ticket, ValidRoom, Visitor, admit, choose_class, guests_of, identify, recognize, validate,
 };
 
 /// How long somebody waits for the session of a call that has just opened.
@@ -26,17 +26,13 @@ pub struct Standing {
     /// The Room.
     pub room: ValidRoom,
     deleted: bool,
-    session: Option<SessionStatus>,
+    /// Names under which the Room's session may live.
+    pub sessions: Vec<String>,
     /// The moment at which things stand so.
     pub now: Timestamp,
 }
 
 impl Standing {
-    /// Names under which the Room's session may live.
-    pub fn sessions(&self) -> Vec<String> {
-        names(self.session.as_ref())
-    }
-
     /// The ticket, with this many other people in the call or on their way.
     pub fn ticket(&self, others: usize) -> Result<Ticket, Refusal> {
         if self.deleted { Err(Refusal::Over) } else { admit(&self.room, &self.visitor, others, self.now) }
@@ -45,7 +41,7 @@ impl Standing {
     /// The ticket by what was seen in the session, if that still tells anything.
     pub fn ticket_by(&self, sight: &Sight, others: usize) -> Result<Ticket, Denial> {
         self.ticket(0)?;
-        if !self.sessions().contains(&sight.session) {
+        if !self.sessions.contains(&sight.session) {
             return Err(unavailable("the session was replaced in the meantime"));
         }
         if sight.is_stale(self.now) {
@@ -62,7 +58,7 @@ impl Lobby {
         let waited = tokio::time::timeout(SESSION_PATIENCE, async {
             loop {
                 let standing = self.stand(invite)?;
-                if standing.session.is_some() || standing.ticket(0).is_err() {
+                if !standing.sessions.is_empty() || standing.ticket(0).is_err() {
                     return Ok(standing);
                 }
                 tokio::time::sleep(LOOK_EVERY).await;
@@ -84,13 +80,13 @@ impl Lobby {
 
     /// Judges the holder of a media token by the Room whose session it is for, as it is now.
     pub fn stand_by(&self, holder: &Holder) -> Result<Standing, Denial> {
-        let room = self.rooms.find(|room| is_session_of(room, &holder.session)).ok_or(Refusal::InvalidInvite)?;
+        let room = self.rooms.find(|room| self.is_session_of(room, &holder.session)).ok_or(Refusal::InvalidInvite)?;
         self.stand_in(&room, |guests| recognize(&Roster::new(&room, guests), &holder.identity, holder.generation))
     }
 
     /// The Room whose session this is, or may be, and the name of its class.
     pub fn room_of(&self, session: &str) -> Option<(ObjectRef<Room>, String)> {
-        let room = self.rooms.find(|room| is_session_of(room, session))?;
+        let room = self.rooms.find(|room| self.is_session_of(room, session))?;
         let guests = guests_of(&room, self.guests.state());
         let class = self.accepted(&room, &guests).ok()?.class;
         Some((ObjectRef::from_obj(room.as_ref()), class))
@@ -112,7 +108,7 @@ impl Lobby {
             return (if has_ended(&live, now) { all(Refusal::Over) } else { vec![None; holders.len()] }, until);
         };
         let judged = holders.iter().map(|holder| {
-            if !is_session_of(&live, &holder.session) {
+            if !self.is_session_of(&live, &holder.session) {
                 return Some(Refusal::InvalidInvite);
             }
             let visitor = recognize(&valid.roster, &holder.identity, holder.generation);
@@ -126,13 +122,21 @@ impl Lobby {
         let guests = guests_of(room, self.guests.state());
         let visitor = who(&guests)?;
         let deleted = room.metadata.deletion_timestamp.is_some();
-        let session = room.status.as_ref().and_then(RoomStatus::live_session).cloned();
+        let recorded = room.status.as_ref().and_then(RoomStatus::live_session);
+        let uid = room.metadata.uid.as_deref().unwrap_or_default();
+        let sessions = recorded.map(|recorded| self.installation.sessions(uid, recorded)).unwrap_or_default();
         match self.accepted(room, &guests) {
-            Ok(room) => Ok(Standing { visitor, room, deleted, session, now }),
+            Ok(room) => Ok(Standing { visitor, room, deleted, sessions, now }),
             // The end comes whatever the spec has become.
             Err(_) if deleted || has_ended(room, now) => Err(Refusal::Over.into()),
             Err(denial) => Err(denial),
         }
+    }
+
+    /// Whether a session is, or may be, that of a Room.
+    fn is_session_of(&self, room: &Room, session: &str) -> bool {
+        let recorded = room.status.as_ref().and_then(RoomStatus::live_session);
+        recorded.is_some_and(|recorded| self.installation.is_session(room.metadata.uid.as_deref().unwrap_or_default(), recorded, session))
     }
 
     /// The Room, while the controller and its class accept it.
@@ -144,21 +148,6 @@ impl Lobby {
         let class = choose_class(room, classes.iter().map(AsRef::as_ref));
         class.and_then(|class| validate(room, guests, class)).map_err(|rejection| unavailable(rejection.to_string()))
     }
-}
-
-/// Names under which a Room's session may live: the one that its status records, and, if that was made and is lost, the one
-/// that comes after it, which the controller may not have recorded yet.
-fn names(recorded: Option<&SessionStatus>) -> Vec<String> {
-    let next = |session: &SessionStatus| session.created_at.as_ref().and_then(|_| successor(session));
-    recorded.into_iter().flat_map(|session| [Some(session.id.clone()), next(session)]).flatten().collect()
-}
-
-/// Whether a session is, or may be, that of a Room.
-fn is_session_of(room: &Room, session: &str) -> bool {
-    let Some(recorded) = room.status.as_ref().and_then(RoomStatus::live_session) else { return false };
-    // For nearly all Rooms this says no, at no cost: their names differ before the epoch.
-    let stem = recorded.id.trim_end_matches(|character: char| character.is_ascii_digit());
-    session.starts_with(stem) && names(Some(recorded)).iter().any(|name| name == session)
 }
 
 /// Whether the window that was last in force is over.

@@ -15,7 +15,7 @@ async fn an_invited_person_joins_an_open_call_with_address_token_and_its_end() {
         answer.json(),
         json!({
             "url": "wss://media.test",
-            "token": "media-token/rk-test-room-1/pia/Presenter/2030-01-15T12:00:00Z/2030-01-15T12:01:00Z",
+            "token": format!("media-token/{SESSION}/pia/Presenter/2030-01-15T12:00:00Z/2030-01-15T12:01:00Z"),
             "identity": "pia",
             "expiresAt": "2030-01-15T12:01:00Z",
         })
@@ -28,7 +28,7 @@ async fn a_media_token_never_outlives_the_window() {
     set_clock("2030-01-15T14:59:30Z");
     let answer = world.join("att").await.json();
     assert_eq!(answer["expiresAt"], UNTIL);
-    assert_eq!(answer["token"], "media-token/rk-test-room-1/att/Attendee/2030-01-15T14:59:30Z/2030-01-15T15:00:00Z");
+    assert_eq!(answer["token"], format!("media-token/{SESSION}/att/Attendee/2030-01-15T14:59:30Z/2030-01-15T15:00:00Z"));
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn a_session_that_is_replaced_while_the_media_server_is_asked_is_tried_aga
     drop(reader);
     let rooms = Arc::new(Mutex::new(std::mem::replace(&mut world.rooms, rooms)));
     world.stage.set_mood(Mood::Meanwhile(Box::new(move || {
-        let next = serde_json::from_value(room_with("/status/session", json!({"id": "rk-test-room-2", "epoch": 2}))).unwrap();
+        let next = serde_json::from_value(room_with("/status/session", json!({"id": NEXT_SESSION, "epoch": 2}))).unwrap();
         rooms.lock().unwrap().apply_watcher_event(&Event::Apply(next));
     })));
     assert_eq!(world.join("att").await.problem(), problem(503, "unavailable"));

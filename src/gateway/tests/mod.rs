@@ -33,15 +33,17 @@ use super::address::Trust;
 use super::connections::Connections;
 use super::freshness::Freshness;
 use super::limits::{self, Limits};
-use super::{Clerk, Door, Lobby, Upstream, router};
+use super::{Clerk, Door, Lobby, Stores, Upstream, router};
 use crate::api::{Reason, Role, Room, RoomClass, RoomGuest};
 use crate::backend::{Admission, Backend, Capabilities, Holder, Registry, Sighting, Signalling};
-use crate::domain::{Failure, Invite, KeyRing, Seat, Ticket, ValidRoom, generate_key};
+use crate::domain::{Failure, Installation, Invite, KeyRing, Seat, Ticket, ValidRoom, generate_key};
 
 const FROM: &str = "2030-01-15T09:00:00Z";
 const NOON: &str = "2030-01-15T12:00:00Z";
 const UNTIL: &str = "2030-01-15T15:00:00Z";
-const SESSION: &str = "rk-test-room-1";
+const SESSION: &str = "rk-test-11111111-2222-3333-4444-555555555555-1";
+/// The session that is made when that one is lost.
+const NEXT_SESSION: &str = "rk-test-11111111-2222-3333-4444-555555555555-2";
 /// What every media token of the test double begins with, to look for in places where none belongs.
 const MEDIA_TOKEN: &str = "media-token";
 
@@ -172,9 +174,9 @@ impl World {
         let backends = Arc::new(Registry::default());
         backends.set("default", Ok(stage.clone()));
         let clerk = Arc::new(Notebook { told: Mutex::default(), guests: Mutex::new(guests) });
-        let lobby = Lobby::open(rooms_reader, guests_reader, classes_reader, keys_reader, backends.clone(), clerk.clone(), || NOW.get())
-            .await
-            .unwrap();
+        let stores = Stores { rooms: rooms_reader, guests: guests_reader, classes: classes_reader };
+        let installation = Installation::from_namespace_uid("test");
+        let lobby = Lobby::open(stores, installation, keys_reader, backends.clone(), clerk.clone(), || NOW.get()).await.unwrap();
         let metrics = crate::metrics::Metrics::default();
         let door = Door {
             lobby: Arc::new(lobby),

@@ -29,13 +29,22 @@ async fn who_joins_first_has_the_session_made_under_the_name_that_waits_for_it()
 async fn a_lost_session_is_made_under_the_next_name_without_waiting_for_the_controller() {
     let mut world = World::with(room_with("/status/session", json!({"id": SESSION, "epoch": 1, "createdAt": FROM}))).await;
     world.stage.lose_everything();
-    let next = "rk-test-room-2";
+    let next = NEXT_SESSION;
     assert_eq!(session_of(&world.join("att").await), next);
     assert_eq!(session_of(&world.join("col").await), next, "and all meet there");
     assert_eq!(sessions(&world), [next]);
 
     world.apply(room_with("/status/session", json!({"id": next, "epoch": 2, "createdAt": NOON})));
     assert_eq!(session_of(&world.join("pia").await), next, "as they do when the controller has recorded it");
+}
+
+#[tokio::test]
+async fn a_session_that_an_earlier_installation_recorded_is_made_anew_under_a_name_of_this_one() {
+    let before = SESSION.replace("test", "before");
+    let world = World::with(room_with("/status/session", json!({"id": before, "epoch": 1, "createdAt": FROM}))).await;
+    world.stage.lose_everything();
+    assert_eq!(session_of(&world.join("att").await), NEXT_SESSION, "where the controller makes it too");
+    assert_eq!(sessions(&world), [NEXT_SESSION]);
 }
 
 #[tokio::test(start_paused = true)]

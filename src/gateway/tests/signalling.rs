@@ -64,7 +64,7 @@ async fn the_room_is_asked_on_every_connect() {
         (room_with("/spec/participants", json!([])), problem(401, "invalid-invite")),
         (room_with("/spec/participants", json!([{"name": "att", "suspended": true}])), problem(401, "invalid-invite")),
         (room_with("/spec/participants", json!([{"name": "att", "inviteGeneration": 1}])), problem(401, "invalid-invite")),
-        (room_with("/status/session", json!({"id": "rk-test-room-2", "epoch": 2})), problem(401, "invalid-invite")),
+        (room_with("/status/session", json!({"id": NEXT_SESSION, "epoch": 2})), problem(401, "invalid-invite")),
         (room_with("/spec/suspend", json!(true)), problem(403, "suspended")),
         (room_with("/metadata/deletionTimestamp", json!(NOON)), problem(403, "over")),
         (room_with("/spec/validUntil", json!(NOON)), problem(403, "over")),
