@@ -6,11 +6,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod files;
 mod generated;
 mod install;
 mod livekit;
 mod metrics;
+mod network;
 mod others;
+mod permissions;
 mod refusals;
 mod releases;
 mod selftest;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::support::helm::chart;
 use crate::support::livekit::Client;
 use crate::support::process::{Leashed, free_port, log_file};
-use crate::support::stage::{Stage, in_seconds};
+use crate::support::stage::{Place, Stage, in_seconds};
 use crate::support::{eventually, run};
 
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -48,11 +48,13 @@ fn metrics(query: &str) -> BTreeSet<String> {
     words.filter(|word| word.starts_with("roomkeeper_")).map(str::to_owned).collect()
 }
 
-/// A program of Prometheus, or none with a loud word about what is not tested.
+/// A program of Prometheus, or none with a loud word about what is not tested; with `ROOMKEEPER_REQUIRE_PROMETHEUS` that is a failure.
 fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).map(|directory| directory.join(name)).find(|file| file.is_file());
     if found.is_none() {
+        let required = std::env::var_os("ROOMKEEPER_REQUIRE_PROMETHEUS").is_some();
+        assert!(!required, "alerts and dashboard cannot be tried without {name} (Debian: prometheus)");
         // Not by a macro: what those write of a test that passes nobody sees.
         let told = writeln!(
             std::io::stderr(),
@@ -78,29 +80,35 @@ fn every_alert_says_what_is_wrong_and_what_to_do() {
     assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
 }
 
+/// Makes one of each that is counted: a call with somebody in it who is put out, one that ends, refused joins, a Room that fails. Gives
+/// the person who is still in the call.
+async fn make_one_of_each(stage: &Stage, place: &Place<'_>) -> Client {
+    place.apply("call", json!({"participants": [{"name": "ada"}, {"name": "ben", "role": "Presenter"}]})).await;
+    place.until_phase("call", Phase::Open).await;
+    let invite = place.invite("call", "ada").await;
+    let ada = place.joined("call", "ada", &[]).await;
+    let ben = place.joined("call", "ben", &[]).await;
+    place.edit("call", json!({"participants": [{"name": "ben", "role": "Presenter"}]})).await;
+    ada.event("disconnected").await;
+    assert_eq!(stage.join(&invite).await.problem(), "invalid-invite");
+    let forged = Admission { url: Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), token: "none".into() };
+    assert!(Client::join(&forged, &[]).await.is_err());
+    let taken = ["create", "secret", "generic", "stuck-invite-ada", "-n", &place.namespace];
+    assert!(stage.cluster.kubectl(&taken, "").status.success());
+    place.apply("stuck", json!({"participants": [{"name": "ada"}]})).await;
+    place.until_not("stuck", "InvitesReady", "NameConflict").await;
+    place.apply("over", json!({"participants": [{"name": "ada"}], "validUntil": in_seconds(3)})).await;
+    place.until_phase("over", Phase::Open).await;
+    place.until_phase("over", Phase::Expired).await;
+    ben
+}
+
 #[test]
 fn every_query_of_alerts_and_dashboard_finds_what_a_real_prometheus_has_read() {
     run(async {
         let stage = Stage::start().await;
         let place = stage.place().await;
-        // One of each that is counted: a call with somebody in it who is put out, one that ends, a refused join, a class that fails.
-        place.apply("call", json!({"participants": [{"name": "ada"}, {"name": "ben", "role": "Presenter"}]})).await;
-        place.until_phase("call", Phase::Open).await;
-        let invite = place.invite("call", "ada").await;
-        let ada = place.joined("call", "ada", &[]).await;
-        let ben = place.joined("call", "ben", &[]).await;
-        place.edit("call", json!({"participants": [{"name": "ben", "role": "Presenter"}]})).await;
-        ada.event("disconnected").await;
-        assert_eq!(stage.join(&invite).await.problem(), "invalid-invite");
-        let forged = Admission { url: Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), token: "none".into() };
-        assert!(Client::join(&forged, &[]).await.is_err());
-        let taken = ["create", "secret", "generic", "stuck-invite-ada", "-n", &place.namespace];
-        assert!(stage.cluster.kubectl(&taken, "").status.success());
-        place.apply("stuck", json!({"participants": [{"name": "ada"}]})).await;
-        place.until_not("stuck", "InvitesReady", "NameConflict").await;
-        place.apply("over", json!({"participants": [{"name": "ada"}], "validUntil": in_seconds(3)})).await;
-        place.until_phase("over", Phase::Open).await;
-        place.until_phase("over", Phase::Expired).await;
+        let ben = make_one_of_each(&stage, &place).await;
 
         let exposed = format!("{}{}", stage.controller.metrics().await, stage.gateway.metrics().await);
         let known: BTreeSet<&str> =
@@ -161,12 +169,21 @@ fn every_query_of_alerts_and_dashboard_finds_what_a_real_prometheus_has_read() {
             })
             .await;
         }
-        // The alerts as they are, on an installation that is well: none is raised by what is no trouble.
+        // The alerts as they are, on an installation that is well but for one Room, which fails once more: none but that of failing Rooms
+        // is raised, since nothing else is trouble.
+        place.edit("stuck", json!({"displayName": "Still stuck"})).await;
         for alert in &alerts {
             let (name, expression) = (&alert["alert"], alert["expr"].as_str().expect("an expression"));
-            let expected = name == "RoomkeeperRoomsFail" || name == "RoomkeeperRoomsPending";
+            if name == "RoomkeeperRoomsFail" {
+                eventually(PATIENCE, async || match ask(expression)? {
+                    found if found.contains("NameConflict") => Ok(()),
+                    found => Err(format!("{name} is not raised: {found:?}")),
+                })
+                .await;
+                continue;
+            }
             let found = ask(expression).expect("an answer");
-            assert!(expected || found.is_empty(), "{name} would be raised: {found}");
+            assert!(name == "RoomkeeperRoomsPending" || found.is_empty(), "{name} would be raised: {found}");
         }
         // Without a gateway, and without a controller, the two are raised that say so.
         ben.close().await;

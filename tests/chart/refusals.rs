@@ -37,13 +37,30 @@ const REFUSED: &[(&[&str], &str)] = &[
     (&["--set", "watchNamespaces={team-a,team-a}"], "at '/watchNamespaces'"),
     (&["--set", "watchNamespaces={Team}"], "at '/watchNamespaces/0'"),
     (&["--set", "commonLabels.a=true"], "at '/commonLabels/a': got boolean, want string"),
+    (&["--set", "commonLabels.app\\.kubernetes\\.io/name=mine"], "invalid propertyName 'app.kubernetes.io/name'"),
+    (&["--set", "gateway.podLabels.helm\\.sh/chart=mine"], "invalid propertyName 'helm.sh/chart'"),
+    (&["--set", "nameOverride=My App"], "at '/nameOverride'"),
+    (&["--set", "fullnameOverride=1st"], "at '/fullnameOverride'"),
+    (&["--set", "gateway.rateLimitPerAddress=0"], "at '/gateway/rateLimitPerAddress': minimum"),
+    (&["--set", "gateway.rateLimitPerAddress=1000001"], "at '/gateway/rateLimitPerAddress': maximum"),
+    (&["--set", "roomClass.spec.controllerName=example.org/a"], "at '/roomClass/spec': additional properties 'controllerName' not allowed"),
+    (&["--set", "livekit=null"], "missing property 'livekit'"),
     // What takes two values to be wrong is refused by the templates.
     (
         &["--set", "controller.leaderElection.enabled=false"],
         "controller.replicaCount must be 1 while controller.leaderElection.enabled is false",
     ),
     (&["--set", "livekit.enabled=false"], "roomClass.spec.backend must say where your LiveKit is while livekit.enabled is false"),
+    (
+        &["--set", "livekit.enabled=false,roomClass.spec.backend.liveKit.url=http://livekit"],
+        "roomClass.spec.backend.liveKit.credentialsSecretRef.name must name the Secret",
+    ),
+    (
+        &["--set", "roomClass.spec.backend.liveKit.signalling=Direct"],
+        "roomClass.spec.backend.liveKit.signalling must be Proxied while livekit.enabled is true",
+    ),
     (&["--set", "gateway.ingress.enabled=true"], "gateway.ingress.hosts must name a host"),
+    (&["--set", "gateway.ingress.enabled=true,gateway.ingress.hosts={*.example.org}"], "gateway.url must say where join links lead"),
     (&["--set", "gateway.httpRoute.enabled=true"], "gateway.httpRoute.parentRefs must name a Gateway"),
     (&["--kube-version", "1.29.0"], "chart requires kubeVersion: >=1.30.0-0"),
 ];

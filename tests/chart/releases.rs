@@ -7,6 +7,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 use roomkeeper::api::{Phase, Room, RoomClass};
+use roomkeeper::backend::Backend;
 use serde_json::{Value, json};
 
 use crate::install::rendered;
@@ -280,18 +281,74 @@ fn install_upgrade_uninstall_and_reinstall_lose_no_room() {
 
 /// Does what the hook of an uninstallation does, under the accounts that it has for that.
 async fn run_hook(cluster: &Cluster, namespace: &str, objects: &[Value]) {
-    let hooks = objects.iter().filter(|object| object["metadata"]["annotations"]["helm.sh/hook"] == "post-delete");
-    let (jobs, accounts): (Vec<&Value>, Vec<&Value>) = hooks.partition(|object| object["kind"] == "Job");
+    let (mut hook, accounts) = start_hook(cluster, namespace, objects).await;
+    let status = eventually(PATIENCE, async || hook.exited().ok_or("it runs")).await;
+    assert!(status.success(), "{}", hook.log_tail());
+    kubectl(cluster, &["delete", "-f", "-"], &accounts);
+}
+
+/// Starts it; also gives the accounts that were made for it.
+async fn start_hook(cluster: &Cluster, namespace: &str, objects: &[Value]) -> (Leashed, String) {
+    let is_hook = |object: &&Value| {
+        let hook = object["metadata"]["annotations"]["helm.sh/hook"].as_str();
+        hook == Some("pre-delete") || hook == Some("post-delete")
+    };
+    let (jobs, accounts): (Vec<&Value>, Vec<&Value>) = objects.iter().filter(is_hook).partition(|object| object["kind"] == "Job");
     let accounts = json!({"apiVersion": "v1", "kind": "List", "items": accounts}).to_string();
     kubectl(cluster, &["apply", "-f", "-"], &accounts);
     let kubeconfig = cluster.account_kubeconfig_in(namespace, "roomkeeper-release").await;
     let args = jobs[0]["spec"]["template"]["spec"]["containers"][0]["args"].as_array().expect("arguments");
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_roomkeeper"));
     command.args(args.iter().map(|arg| arg.as_str().expect("text"))).env("KUBECONFIG", kubeconfig);
-    let mut hook = Leashed::spawn("release", &command);
-    let status = eventually(PATIENCE, async || hook.exited().ok_or("it runs")).await;
-    assert!(status.success(), "{}", hook.log_tail());
-    kubectl(cluster, &["delete", "-f", "-"], &accounts);
+    (Leashed::spawn("release", &command), accounts)
+}
+
+#[test]
+fn rooms_that_go_along_with_the_release_have_their_calls_ended_before() {
+    run(async {
+        let (cluster, livekit) = tokio::join!(cluster(), LiveKitServer::start(Options::default()));
+        let namespace = "ops";
+        kubectl(&cluster, &["create", "namespace", namespace], "");
+        let class = with_livekit(&cluster, &livekit, namespace);
+        let values = ["--set", "livekit.enabled=false,crds.keep=false", "--set-json", &class];
+        install(&cluster, namespace, &values).expect("installed");
+        let objects = rendered(namespace, &values);
+        let running = Running::start(&cluster, namespace, &objects).await;
+        kubectl(&cluster, &["apply", "-n", "default", "-f", "-"], &room("default", "call"));
+        until_open(&cluster, "default", "call").await;
+        assert_eq!(livekit.backend().sweep("rk-").await.expect("LiveKit answers").len(), 1);
+        // While the controller works: before the deletion of anything.
+        run_hook(&cluster, namespace, &objects).await;
+        assert_eq!(livekit.backend().sweep("rk-").await, Ok(vec![]), "the call was ended");
+        assert_eq!(kubectl(&cluster, &["get", "rooms,secrets", "-n", "default", "-o", "name"], ""), "");
+        running.stop().await;
+        on(&cluster, &["uninstall", "roomkeeper", "--namespace", namespace, "--no-hooks", "--wait", "--timeout=30s"]).expect("uninstalled");
+        assert_eq!(kubectl(&cluster, &["get", "crds", "-o", "name"], ""), "");
+    });
+}
+
+#[test]
+fn rooms_are_not_released_while_a_controller_looks_after_them() {
+    run(async {
+        let (cluster, livekit) = tokio::join!(cluster(), LiveKitServer::start(Options::default()));
+        let namespace = "ops";
+        kubectl(&cluster, &["create", "namespace", namespace], "");
+        let class = with_livekit(&cluster, &livekit, namespace);
+        let values = ["--set", "livekit.enabled=false", "--set-json", &class];
+        install(&cluster, namespace, &values).expect("installed");
+        let objects = rendered(namespace, &values);
+        let running = Running::start(&cluster, namespace, &objects).await;
+        kubectl(&cluster, &["apply", "-f", "-"], &room("default", "call"));
+        until_open(&cluster, "default", "call").await;
+        // As where the manifests of the chart were applied without Helm, with those of its hooks among them.
+        let mut hook = start_hook(&cluster, namespace, &objects).await.0;
+        let status = eventually(2 * PATIENCE, async || hook.exited().ok_or("it runs")).await;
+        assert!(!status.success());
+        assert!(hook.log_tail().contains("a controller still works"), "{}", hook.log_tail());
+        let finalizers = kubectl(&cluster, &["get", "room", "call", "-n", "default", "-o", "jsonpath={.metadata.finalizers}"], "");
+        assert_eq!(finalizers, r#"["roomkeeper.io/session"]"#);
+        running.stop().await;
+    });
 }
 
 #[test]
@@ -313,7 +370,8 @@ fn an_uninstallation_that_keeps_no_crds_leaves_nothing_that_waits_for_its_end() 
         on(&cluster, &["uninstall", "roomkeeper", "--namespace", namespace, "--no-hooks"]).expect("uninstalled");
         let deleted = kubectl(&cluster, &["get", "room", "call", "-n", "team", "-o", "jsonpath={.metadata.deletionTimestamp}"], "");
         assert!(!deleted.is_empty(), "the Room does not wait for its finalizer");
-        run_hook(&cluster, namespace, &objects).await;
+        // What there is for Rooms that stay frees those that are on their way out, too.
+        run_hook(&cluster, namespace, &rendered(namespace, &[&values[..], &["--set", "crds.keep=true"]].concat())).await;
         kubectl(&cluster, &["wait", "--for=delete", "crd/rooms.roomkeeper.io", "--timeout=30s"], "");
         kubectl(&cluster, &["delete", "namespace", "team", namespace, "--timeout=60s"], "");
     });

@@ -9,4 +9,6 @@ mod support;
 mod attempts;
 mod grants;
 mod least;
+mod stolen;
 mod tenant;
+mod viewer;

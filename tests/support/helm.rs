@@ -7,7 +7,8 @@ use super::cluster::OPERATOR_NAMESPACE;
 use super::tools::tool;
 
 /// The templates that hold the accounts and all that they may do.
-const ACCOUNTS: [&str; 5] = ["controller/serviceaccount", "controller/rbac", "gateway/serviceaccount", "gateway/rbac", "tenants"];
+const ACCOUNTS: [&str; 6] =
+    ["controller/serviceaccount", "controller/rbac", "controller/admissionpolicy", "gateway/serviceaccount", "gateway/rbac", "tenants"];
 
 /// The directory of the chart.
 pub fn chart() -> PathBuf {

@@ -73,6 +73,9 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 
 {{- /* What join links begin with. */ -}}
 {{- define "roomkeeper.gatewayURL" -}}
+{{- if hasPrefix "*" (include "roomkeeper.knownGatewayURL" . | trimPrefix "https://" | trimPrefix "http://") -}}
+{{- fail "gateway.url must say where join links lead while the first host of the Ingress or the HTTPRoute begins with an asterisk" -}}
+{{- end -}}
 {{- include "roomkeeper.knownGatewayURL" . | default "http://localhost:8080" -}}
 {{- end -}}
 
@@ -98,9 +101,4 @@ livekit
 {{- /* Namespace of the Room that `helm test` makes. */ -}}
 {{- define "roomkeeper.testNamespace" -}}
 {{- if .Values.watchNamespaces -}}{{ first .Values.watchNamespaces }}{{- else -}}{{ .Release.Namespace }}{{- end -}}
-{{- end -}}
-
-{{- /* The namespaces a name-by-name watch looks at: those of the Rooms and the release's own. */ -}}
-{{- define "roomkeeper.knownNamespaces" -}}
-{{- append .Values.watchNamespaces .Release.Namespace | uniq | toYaml -}}
 {{- end -}}
