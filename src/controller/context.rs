@@ -65,12 +65,9 @@ impl Context {
         }
     }
 
-    /// Whether a Room is another installation's, by its class. One that has a session of ours is not: somebody has to close it.
+    /// Whether a Room is another installation's, by its class. One that names none, and was not accepted yet, is so where that one has a
+    /// default class and we have none.
     pub fn is_of_another(&self, room: &Room) -> bool {
-        let session = room.status.as_ref().and_then(|status| status.session.as_ref());
-        if session.is_some_and(|session| session.id.starts_with(self.installation.prefix())) {
-            return false;
-        }
         match room.class_name() {
             Some(class) => self.others.have(class),
             None => self.others.have_default() && !self.classes.state().iter().any(|class| class.is_default()),

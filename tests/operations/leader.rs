@@ -1,7 +1,5 @@
 //! One controller works, the others stand by.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
@@ -9,15 +7,21 @@ use kube::api::{DeleteParams, Patch, PatchParams};
 use roomkeeper::api::Phase;
 use serde_json::json;
 
-use crate::support::livekit::Client;
+use crate::support::livekit::{Client, LiveKitServer, Options};
 use crate::support::operator::Role;
-use crate::support::stage::{PATIENCE, Stage, in_seconds};
+use crate::support::stage::{PATIENCE, Place, Stage, condition, in_seconds};
 use crate::support::{eventually, now, run};
 
 /// Until a leader that was killed is replaced.
 const AFTER_A_KILL: SignedDuration = SignedDuration::from_secs(15);
 /// Until a leader that was stopped is replaced.
 const AFTER_A_STOP: SignedDuration = SignedDuration::from_secs(2);
+/// How long a Lease lasts: so much later than it saw the last renewal another may begin.
+const LASTS: SignedDuration = SignedDuration::from_secs(10);
+/// How long the Lease that is stolen in a test says that it lasts.
+const STOLEN: SignedDuration = SignedDuration::from_secs(3);
+/// Rooms that a leader looks after.
+const ROOMS: usize = 20;
 
 /// Two candidates instead of the one controller that needs no election.
 struct Pair {
@@ -48,6 +52,15 @@ impl Pair {
     }
 }
 
+/// The moment at which a candidate was seen to be the leader.
+async fn is_leader(role: &Role) -> Timestamp {
+    eventually(PATIENCE, async || match role.metric("roomkeeper_leader").await {
+        Some(1.0) => Ok(now()),
+        other => Err(format!("{other:?}")),
+    })
+    .await
+}
+
 /// The moment at which a candidate was seen to be the leader, and to work.
 async fn leads(role: &Role) -> Timestamp {
     eventually(PATIENCE, async || match role.metric("roomkeeper_leader").await {
@@ -63,16 +76,23 @@ fn a_leader_that_was_killed_is_replaced_within_fifteen_seconds_and_ends_come_all
         let mut pair = Pair::start().await;
         let place = pair.stage.place().await;
         place.apply("call", json!({"participants": [{"name": "ada"}]})).await;
-        let end = in_seconds(8);
-        place.apply("short", json!({"validUntil": end, "participants": [{"name": "ben"}]})).await;
+        place.apply("short", json!({"validUntil": in_seconds(600), "participants": [{"name": "ben"}]})).await;
         place.until_phase("call", Phase::Open).await;
         place.until_phase("short", Phase::Open).await;
         let in_short = place.joined("short", "ben", &[]).await;
         assert_eq!(pair.second.probes().await, (true, true), "who stands by is ready");
-        pair.first.process.signal("KILL");
+        // The last renewal is two seconds old when the leader is killed, or a little more, so the Lease lasts more than seven seconds from
+        // then on. The end comes at most five seconds after this edit.
+        let end = in_seconds(5);
+        place.edit("short", json!({"validUntil": end})).await;
+        place.until_phase("short", Phase::Open).await;
+        let end: Timestamp = end.parse().expect("a moment");
         let killed_at = now();
-        // Nobody leads when this ends.
+        assert!(killed_at < end, "there was time to kill the leader before {end}");
+        pair.first.process.signal("KILL");
         in_short.event("disconnected").await;
+        assert!(now() >= end, "nobody is put out before the end");
+        assert_eq!(pair.second.metric("roomkeeper_leader").await, Some(0.0), "nobody leads when the call ends");
         let took = leads(&pair.second).await.duration_since(killed_at);
         assert!(took <= AFTER_A_KILL, "{took:?}");
         place.until_phase("short", Phase::Expired).await;
@@ -85,12 +105,95 @@ fn a_leader_that_was_killed_is_replaced_within_fifteen_seconds_and_ends_come_all
 fn a_leader_that_was_stopped_is_replaced_within_two_seconds() {
     run(async {
         let mut pair = Pair::start().await;
+        let place = pair.stage.place().await;
+        let names: Vec<String> = (0..ROOMS).map(|number| format!("call-{number}")).collect();
+        for name in &names {
+            place.apply(name, json!({"participants": [{"name": "ada"}, {"name": "ben"}]})).await;
+        }
+        for name in &names {
+            place.until_phase(name, Phase::Open).await;
+        }
+        let ada = place.joined("call-0", "ada", &[]).await;
+        // In the midst of work.
+        for name in &names {
+            place.edit(name, json!({"participants": [{"name": "ada"}]})).await;
+        }
         let stopped_at = now();
         pair.first.process.signal("TERM");
         let took = leads(&pair.second).await.duration_since(stopped_at);
         assert!(took <= AFTER_A_STOP, "{took:?}");
         let status = eventually(PATIENCE, async || pair.first.process.exited().ok_or("it runs")).await;
         assert!(status.success(), "{status}");
+        for name in &names {
+            place.until(name, |status| status.participants.len() == 1).await;
+        }
+        still_in(&ada);
+    });
+}
+
+/// Stops the media server of a class of its own, and has the leader hang in a pass over the Room `stuck`, which lives there. The Room
+/// `call` lives on a media server that is well.
+async fn hang(stage: &Stage, place: &Place<'_>) -> LiveKitServer {
+    let mut livekit = LiveKitServer::start(Options::default()).await;
+    stage.class("hanging", &livekit, json!({})).await;
+    let both = json!([{"name": "ada"}, {"name": "ben"}]);
+    place.apply("stuck", json!({"roomClassName": "hanging", "participants": both})).await;
+    place.apply("call", json!({"participants": both})).await;
+    place.until_phase("stuck", Phase::Open).await;
+    place.until_phase("call", Phase::Open).await;
+    livekit.signal("STOP");
+    // Until the class is found to be unreachable, each pass waits for its server, for as long as a request may take; the first one may
+    // have been a little faster than the signal.
+    for attempt in ["first", "second", "third"] {
+        place.edit("stuck", json!({"displayName": attempt, "participants": [{"name": "ada"}]})).await;
+        // What came later in the same watch is done, so the pass over the other Room has begun.
+        place.edit("call", json!({"suspend": true})).await;
+        place.until_phase("call", Phase::Suspended).await;
+        place.edit("call", json!({"suspend": false})).await;
+        place.until_phase("call", Phase::Open).await;
+        let stuck = place.rooms().get("stuck").await.expect("the Room");
+        if stuck.status.and_then(|status| status.observed_generation) != stuck.metadata.generation {
+            return livekit;
+        }
+    }
+    panic!("no pass hangs");
+}
+
+#[test]
+fn a_leader_that_hangs_in_a_pass_and_is_told_to_stop_is_replaced_within_two_seconds_all_the_same() {
+    run(async {
+        let mut pair = Pair::start().await;
+        let place = pair.stage.place().await;
+        let mut livekit = hang(&pair.stage, &place).await;
+        let stopped_at = now();
+        pair.first.process.signal("TERM");
+        let took = is_leader(&pair.second).await.duration_since(stopped_at);
+        assert!(took <= AFTER_A_STOP, "{took:?}");
+        let status = eventually(PATIENCE, async || pair.first.process.exited().ok_or("it runs")).await;
+        assert!(status.success(), "{status}");
+        // The next one works although it meets the same media server, and what was broken off is taken up.
+        place.edit("call", json!({"participants": [{"name": "ada"}, {"name": "eve"}]})).await;
+        place.until("call", |status| status.participants.iter().any(|entry| entry.name == "eve")).await;
+        livekit.signal("CONT");
+        place.until("stuck", |status| status.participants.len() == 1 && condition(status, "Ready").0 == "True").await;
+    });
+}
+
+#[test]
+fn a_leader_that_was_killed_is_replaced_by_one_that_works_within_fifteen_seconds_although_a_media_server_hangs() {
+    run(async {
+        let mut pair = Pair::start().await;
+        let place = pair.stage.place().await;
+        let _livekit = hang(&pair.stage, &place).await;
+        let killed_at = now();
+        pair.first.process.signal("KILL");
+        eventually(PATIENCE, async || pair.first.process.exited().ok_or("it runs")).await;
+        // Only another one can carry this out.
+        place.edit("call", json!({"participants": [{"name": "ada"}, {"name": "eve"}]})).await;
+        place.until("call", |status| status.participants.iter().any(|entry| entry.name == "eve")).await;
+        let took = now().duration_since(killed_at);
+        assert!(took <= AFTER_A_KILL, "{took:?}");
+        leads(&pair.second).await;
     });
 }
 
@@ -98,14 +201,17 @@ fn a_leader_that_was_stopped_is_replaced_within_two_seconds() {
 fn a_leader_whose_lease_was_taken_stops_at_once_and_says_who_took_it() {
     run(async {
         let mut pair = Pair::start().await;
-        let stolen =
-            json!({"spec": {"holderIdentity": "somebody-else", "leaseDurationSeconds": 3, "renewTime": "2001-01-01T00:00:00.000000Z"}});
+        let stolen = json!({"spec": {
+            "holderIdentity": "somebody-else", "leaseDurationSeconds": STOLEN.as_secs(), "renewTime": "2001-01-01T00:00:00.000000Z",
+        }});
+        let stolen_at = now();
         pair.leases().patch("roomkeeper-controller", &PatchParams::default(), &Patch::Merge(stolen)).await.expect("the Lease");
         let status = eventually(PATIENCE, async || pair.first.process.exited().ok_or("it runs")).await;
         assert!(!status.success());
         assert!(pair.first.log().contains("the Lease roomkeeper-controller was taken over by somebody-else"), "{}", pair.first.log());
         // Its renewal time lies decades back, and yet it is waited for as long as it lasts.
-        leads(&pair.second).await;
+        let took = leads(&pair.second).await.duration_since(stolen_at);
+        assert!(took >= STOLEN, "{took:?}");
     });
 }
 
@@ -168,8 +274,11 @@ fn still_in(client: &Client) {
 fn a_controller_whose_api_server_is_gone_gives_up_leading_before_another_may_begin() {
     run(async {
         let mut pair = Pair::start().await;
+        let stopped_at = now();
         pair.stage.cluster.signal_api_server("STOP");
-        let status = eventually(Duration::from_secs(12), async || pair.first.process.exited().ok_or("it leads")).await;
+        let status = eventually(PATIENCE, async || pair.first.process.exited().ok_or("it leads")).await;
+        let took = now().duration_since(stopped_at);
+        assert!(took < LASTS, "{took:?}");
         assert!(!status.success());
         assert!(pair.first.log().contains("could not be renewed"), "{}", pair.first.log());
         pair.stage.cluster.signal_api_server("CONT");

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use k8s_openapi::api::events::v1::Event;
+use kube::Api;
+use kube::api::ListParams;
 use roomkeeper::api::Phase;
 use serde_json::json;
 
@@ -60,16 +63,49 @@ fn with_watched_namespaces_rooms_elsewhere_are_neither_touched_nor_joined() {
 }
 
 #[test]
-fn classes_of_another_installation_are_left_alone() {
+fn rooms_of_another_installation_are_left_to_it_where_both_see_them() {
     run(async {
-        let stage = Stage::shared().await;
+        let stage = Stage::start().await;
         let place = stage.place().await;
         stage.class("of-another", &stage.livekit, json!({"controllerName": "example.org/meetings"})).await;
-        place.apply("call", json!({"roomClassName": "of-another", "participants": [{"name": "ada"}]})).await;
-        place.until_not("call", "Accepted", "ClassNotFound").await;
+        place.apply("theirs", json!({"roomClassName": "of-another", "participants": [{"name": "ada"}]})).await;
+        // What came after it has been seen to.
+        place.apply("ours", json!({"participants": [{"name": "ada"}]})).await;
+        place.until_phase("ours", Phase::Open).await;
+        let untouched = place.rooms().get("theirs").await.expect("the Room");
+        assert_eq!(untouched.metadata.finalizers, None);
+        assert_eq!(untouched.status.unwrap_or_default().observed_generation, None, "nobody judges it for want of a class");
+
         let account = stage.cluster.account_kubeconfig("roomkeeper-controller").await;
         let url = format!("http://127.0.0.1:{}", stage.gateway.port);
         let _other = Role::controller_with(&account, &url, &["--leader-elect=false", "--controller-name=example.org/meetings"]).await;
         stage.class_reason("of-another", "Reconciled").await;
+        let theirs = place.until_phase("theirs", Phase::Open).await;
+        // Every change is seen by both: of a Room with a class, of one that takes the default, and of one whose class nobody has.
+        for (name, suspend) in [("theirs", true), ("ours", true), ("theirs", false), ("ours", false)] {
+            place.edit(name, json!({"suspend": suspend})).await;
+            place.until_phase(name, if suspend { Phase::Suspended } else { Phase::Open }).await;
+        }
+        place.apply("default", json!({"participants": [{"name": "ada"}]})).await;
+        assert_eq!(
+            place.until_phase("default", Phase::Open).await.status.and_then(|status| status.room_class_name).as_deref(),
+            Some("livekit")
+        );
+        place.apply("nobodys", json!({"roomClassName": "nowhere"})).await;
+        place.until_not("nobodys", "Accepted", "ClassNotFound").await;
+        // A Room that is judged for want of a class has a warning; the last one shows that it comes.
+        let events = Api::<Event>::namespaced(stage.admin.clone(), &place.namespace);
+        let warned = eventually(PATIENCE, async || {
+            let events = events.list(&ListParams::default()).await.map_err(|error| error.to_string())?.items;
+            let warnings = events.into_iter().filter(|event| event.type_.as_deref() == Some("Warning"));
+            let told: BTreeSet<String> =
+                warnings.filter_map(|event| Some(format!("{} {}", event.regarding?.name?, event.reason?))).collect();
+            if told.contains("nobodys NotAccepted") { Ok(told) } else { Err(format!("{told:?}")) }
+        })
+        .await;
+        assert_eq!(warned, BTreeSet::from(["nobodys NotAccepted".to_owned()]));
+        assert_eq!(theirs.status.and_then(|status| status.room_class_name).as_deref(), Some("of-another"));
+        place.delete("theirs").await;
+        place.until_gone("theirs", PATIENCE).await;
     });
 }

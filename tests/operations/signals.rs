@@ -1,13 +1,19 @@
 //! Metrics, probes and logs.
 
+use std::collections::BTreeSet;
+
 use roomkeeper::api::Phase;
+use roomkeeper::backend::Admission;
 use serde_json::{Value, json};
 
-use crate::support::livekit::{LiveKitServer, Options};
+use crate::support::livekit::{Client, LiveKitServer, Options};
 use crate::support::operator::Role;
 use crate::support::process::free_port;
-use crate::support::stage::{PATIENCE, Stage, in_seconds};
+use crate::support::stage::{PATIENCE, Stage, in_seconds, session};
 use crate::support::{eventually, now, run};
+
+/// Labels that metrics may have: each has few values, however many Rooms and people there are.
+const LABELS: [&str; 9] = ["backend", "class", "code", "le", "op", "phase", "reason", "result", "version"];
 
 #[test]
 fn rooms_are_counted_by_phase_and_calls_to_media_servers_by_what_came_of_them() {
@@ -42,6 +48,99 @@ fn rooms_are_counted_by_phase_and_calls_to_media_servers_by_what_came_of_them() 
             Some(1.0)
         );
     });
+}
+
+#[test]
+fn the_end_of_a_call_is_counted_once_with_its_lag_behind_the_window() {
+    run(async {
+        let stage = Stage::start().await;
+        let place = stage.place().await;
+        place.apply("short", json!({"validUntil": in_seconds(600), "participants": [{"name": "ada"}]})).await;
+        place.until_phase("short", Phase::Open).await;
+        let lag = async |part: &str| stage.controller.metric(&format!("roomkeeper_end_lag_seconds_{part}")).await;
+        assert_eq!(lag("count").await, Some(0.0));
+        let end = in_seconds(2);
+        place.edit("short", json!({"validUntil": end})).await;
+        place.until_phase("short", Phase::Expired).await;
+        let longest = now().duration_since(end.parse().expect("a moment")).as_secs_f64();
+        assert_eq!(lag("count").await, Some(1.0));
+        let sum = lag("sum").await.expect("a sum");
+        assert!((0.0..=longest).contains(&sum), "{sum} s, and the end was seen {longest} s after the window's");
+    });
+}
+
+#[test]
+fn rooms_that_fail_are_counted_by_their_reason() {
+    run(async {
+        let stage = Stage::start().await;
+        let place = stage.place().await;
+        let metric = |reason: &str| format!("roomkeeper_reconcile_failures_total{{reason=\"{reason}\"}}");
+        place.apply("well", json!({"participants": [{"name": "ada"}]})).await;
+        place.until_phase("well", Phase::Open).await;
+        let taken = ["create", "secret", "generic", "stuck-invite-ada", "-n", &place.namespace];
+        assert!(stage.cluster.kubectl(&taken, "").status.success());
+        let mut livekit = LiveKitServer::start(Options::default()).await;
+        livekit.stop();
+        stage.class("down", &livekit, json!({})).await;
+        stage.class_reason("down", "Unreachable").await;
+        for (name, class, condition, reason) in
+            [("stuck", "livekit", "InvitesReady", "NameConflict"), ("waiting", "down", "SessionReady", "Unreachable")]
+        {
+            let metric = metric(reason);
+            assert_eq!(stage.controller.metric(&metric).await, None, "{metric}: nothing has failed yet");
+            place.apply(name, json!({"roomClassName": class, "participants": [{"name": "ada"}]})).await;
+            place.until_not(name, condition, reason).await;
+            eventually(PATIENCE, async || match stage.controller.metric(&metric).await {
+                Some(failures) if failures >= 1.0 => Ok(()),
+                other => Err(format!("{metric} {other:?}")),
+            })
+            .await;
+        }
+    });
+}
+
+#[test]
+fn no_metric_names_a_room_or_a_person() {
+    run(async {
+        let stage = Stage::start().await;
+        let place = stage.place().await;
+        let mut names = vec![place.namespace.clone()];
+        for (name, [stays, goes]) in [("hanging-gardens", ["semiramis", "hammurabi"]), ("great-pyramid", ["cleopatra", "hatshepsut"])] {
+            place.apply(name, json!({"participants": [{"name": stays}, {"name": goes}]})).await;
+            let room = place.until_phase(name, Phase::Open).await;
+            let invite = place.invite(name, goes).await;
+            let (one, other) = (place.joined(name, stays, &[]).await, place.joined(name, goes, &[]).await);
+            place.edit(name, json!({"participants": [{"name": stays}]})).await;
+            other.event("disconnected").await;
+            eventually(PATIENCE, async || match stage.join(&invite).await {
+                answer if answer.problem() == "invalid-invite" => Ok(()),
+                answer => Err(format!("{answer:?}")),
+            })
+            .await;
+            one.close().await;
+            names.extend([name, stays, goes].map(str::to_owned));
+            names.extend([session(&room), room.metadata.uid.expect("a UID")]);
+        }
+        let forged = Admission { url: Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), token: "none".into() };
+        assert!(Client::join(&forged, &[]).await.is_err());
+        place.delete("great-pyramid").await;
+        place.until_gone("great-pyramid", PATIENCE).await;
+        for role in [&stage.controller, &stage.gateway] {
+            let metrics = role.metrics().await;
+            for name in &names {
+                assert!(!metrics.contains(name.as_str()), "{name} is in {metrics}");
+            }
+            let labels = labels(&metrics);
+            assert!(labels.contains("op") && labels.is_subset(&BTreeSet::from(LABELS)), "{labels:?}");
+        }
+    });
+}
+
+/// The labels that lines of `/metrics` have.
+fn labels(metrics: &str) -> BTreeSet<&str> {
+    let lines = metrics.lines().filter(|line| !line.starts_with('#'));
+    let sets = lines.filter_map(|line| Some(line.split_once('{')?.1.rsplit_once('}')?.0));
+    sets.flat_map(|set| set.split("\",")).filter_map(|label| Some(label.split_once("=\"")?.0)).collect()
 }
 
 #[test]

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::cluster::{Cluster, OPERATOR_NAMESPACE};
 use crate::support::helm;
@@ -19,6 +19,9 @@ use crate::support::{eventually, run};
 
 /// Both roles, with the flags that they need.
 const ROLES: [(&str, &[&str]); 2] = [("controller", &["--gateway-url=http://127.0.0.1"]), ("gateway", &["--listen=127.0.0.1:0"])];
+
+/// Until a role that is told to end has ended, whatever it waits for.
+const SOON: Duration = Duration::from_secs(5);
 
 /// Waits until a process has failed, and gives the lines of its log that are errors.
 async fn last_words(mut process: Leashed, patience: Duration) -> Vec<String> {
@@ -85,24 +88,59 @@ fn without_the_crds_or_a_permission_a_role_names_what_is_missing() {
             let errors = last_words(Role::doomed(role, &strangers, flags), PATIENCE).await;
             said(&errors, &["a permission is missing", "rooms.roomkeeper.io is forbidden", "system:serviceaccount:default:default"]);
         }
-        // The right to elect.
-        let binding = cluster.kubectl(&["-n", OPERATOR_NAMESPACE, "get", "rolebindings", "-o", "name"], "");
-        let binding = String::from_utf8(binding.stdout).expect("names");
-        let binding = binding.lines().find(|name| name.contains("controller")).expect("the controller's binding").to_owned();
-        let manifest = cluster.kubectl(&["-n", OPERATOR_NAMESPACE, "get", &binding, "-o", "json"], "").stdout;
-        kubectl(&["-n", OPERATOR_NAMESPACE, "delete", &binding]);
+        // The right to elect, and then all that the controller may do in its own namespace.
+        let granted = cluster.kubectl(&["-n", OPERATOR_NAMESPACE, "get", "role", "roomkeeper-controller", "-o", "json"], "");
+        let granted: Value = serde_json::from_slice(&granted.stdout).expect("JSON");
+        let mut rest = granted["rules"].as_array().expect("rules").clone();
+        rest.retain(|rule| !rule["resources"].as_array().is_some_and(|kinds| kinds.contains(&json!("leases"))));
+        assert!(json!(rest) != granted["rules"] && !rest.is_empty(), "{granted}");
+        let allow = |rules: &Value| {
+            let patch = json!({"rules": rules}).to_string();
+            kubectl(&["-n", OPERATOR_NAMESPACE, "patch", "role", "roomkeeper-controller", "--type=merge", "-p", &patch]);
+        };
         let (role, flags) = ROLES[0];
-        let errors = last_words(Role::doomed(role, &accounts[0], flags), PATIENCE).await;
-        said(&errors, &["a permission is missing", "secrets is forbidden"]);
-        let mut manifest: Value = serde_json::from_slice(&manifest).expect("JSON");
-        manifest["metadata"].as_object_mut().expect("metadata").retain(|key, _| key == "name" || key == "namespace");
-        let applied = cluster.kubectl(&["apply", "-f", "-"], &manifest.to_string());
-        assert!(applied.status.success());
+        for (rules, words) in [
+            (json!(rest), ["the Lease roomkeeper-controller in namespace roomkeeper-system cannot be used", "is forbidden"]),
+            (json!([]), ["a permission is missing", "secrets is forbidden"]),
+        ] {
+            allow(&rules);
+            let errors = last_words(Role::doomed(role, &accounts[0], flags), PATIENCE).await;
+            said(&errors, &words);
+        }
+        allow(&granted["rules"]);
         kubectl(&["delete", "crd", "roomguests.roomkeeper.io"]);
         for ((role, flags), account) in ROLES.into_iter().zip(&accounts) {
             let errors = last_words(Role::doomed(role, account, flags), PATIENCE).await;
             said(&errors, &["the cluster knows no roomguests.roomkeeper.io", "install the CustomResourceDefinitions"]);
         }
+    });
+}
+
+#[test]
+fn a_role_that_waits_for_the_api_server_at_its_start_ends_when_it_is_told_to() {
+    run(async {
+        let directory = log_file("cluster").with_extension("d");
+        let mut cluster = Cluster::start(&directory).await;
+        let accounts = [cluster.account_kubeconfig("roomkeeper-controller").await, cluster.account_kubeconfig("roomkeeper-gateway").await];
+        // Not killed: it takes every connection and answers none.
+        cluster.signal_api_server("STOP");
+        eventually(PATIENCE, async || {
+            let asked = cluster.kubectl(&["get", "--raw", "/readyz", "--request-timeout=1s"], "");
+            if asked.status.success() { Err("it answers") } else { Ok(()) }
+        })
+        .await;
+        for ((role, flags), account) in ROLES.into_iter().zip(&accounts) {
+            let port = free_port();
+            let mut waiting = Role::doomed_at(role, account, flags, port);
+            // Who serves metrics takes signals already.
+            eventually(PATIENCE, async || TcpStream::connect(("127.0.0.1", port)).await.map(drop)).await;
+            waiting.signal("TERM");
+            let status = eventually(SOON, async || waiting.exited().ok_or("it runs")).await;
+            assert!(status.success(), "the {role}: {status}");
+            let log = fs::read_to_string(waiting.log()).expect("its log");
+            assert!(!log.contains("has started"), "it was at its start: {log}");
+        }
+        cluster.signal_api_server("CONT");
     });
 }
 

@@ -1,18 +1,25 @@
 //! Two controllers that both believe to lead, as for a moment after a machine wakes up.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 use roomkeeper::api::{Phase, Room};
+use roomkeeper::backend::Backend;
 use serde_json::{Value, json};
 
 use crate::support::operator::Role;
-use crate::support::stage::{PATIENCE, Stage, session};
+use crate::support::stage::{PATIENCE, Stage};
 use crate::support::{eventually, run};
 
 /// Rooms that both work on.
 const ROOMS: usize = 12;
+/// How long it may take until nothing changes any more. Each look takes a quarter of a minute, so this is several of them.
+const REST: Duration = Duration::from_mins(2);
+/// Sweeps of each controller in which nothing may change. One comes at most every three seconds, and people are counted every ten
+/// seconds: so each has counted in between, and has had the time for what follows from it.
+const SWEEPS: f64 = 5.0;
 
 #[test]
 fn two_leaders_at_once_make_one_session_and_one_invite_each_and_come_to_rest() {
@@ -39,30 +46,37 @@ fn two_leaders_at_once_make_one_session_and_one_invite_each_and_come_to_rest() {
             place.until(name, |status| status.participants.len() == 2 && status.participants.iter().any(|entry| entry.name == "eve")).await;
         }
         ben.event("disconnected").await;
+        // The count follows by itself, seconds later.
+        place.until("call-0", |status| status.counts.is_some_and(|counts| counts.joined == 1)).await;
         // Both are done with it: no object changes any more, whatever the class's loops do in between.
-        let seen = eventually(PATIENCE, async || {
+        let seen = eventually(REST, async || {
             let before = versions(&stage, &place.namespace).await;
-            second.metrics().await;
-            for role in [&stage.controller, &second] {
-                let sweeps = sweeps(role).await;
-                eventually(PATIENCE, async || if self::sweeps(role).await >= sweeps + 3.0 { Ok(()) } else { Err("no sweep") }).await;
-            }
+            tokio::join!(sweep_again(&stage.controller), sweep_again(&second));
             let after = versions(&stage, &place.namespace).await;
             if before == after { Ok(after) } else { Err(format!("{before:?} became {after:?}")) }
         })
         .await;
         assert_eq!(seen.len(), ROOMS + 2 * ROOMS, "Rooms and invites: {seen:?}");
         assert_eq!(place.invite("call-1", "ada").await, before, "the same invite as before");
-        let room = place.until_phase("call-0", Phase::Open).await;
         assert!(!ada.events().iter().any(|event| event["event"] == "disconnected"), "{:?}", ada.events());
-        let mut sessions: Vec<String> = Vec::new();
+        let mut recorded = Vec::new();
         for name in &names {
-            sessions.push(session(&place.until_phase(name, Phase::Open).await));
+            let room = place.until_phase(name, Phase::Open).await;
+            let session = room.status.and_then(|status| status.session).expect("a session");
+            assert_eq!(session.epoch, 1, "{name} never had another session: {session:?}");
+            recorded.push(session.id);
         }
-        sessions.sort();
-        sessions.dedup();
-        assert_eq!(sessions.len(), ROOMS);
-        assert!(sessions.contains(&session(&room)));
+        recorded.sort();
+        let sightings = stage.livekit.backend().sweep("rk-").await.expect("LiveKit's own list");
+        let mut living: Vec<String> = sightings.into_iter().map(|sighting| sighting.id).collect();
+        living.sort();
+        assert_eq!(living, recorded, "the sessions that live are those that the Rooms record");
+        recorded.dedup();
+        assert_eq!(recorded.len(), ROOMS, "each has its own");
+        for role in [&stage.controller, &second] {
+            let passes = role.metric("roomkeeper_reconcile_duration_seconds_count").await;
+            assert!(passes.is_some_and(|passes| passes > 0.0), "both have worked: {passes:?}");
+        }
         for name in &names {
             place.delete(name).await;
         }
@@ -76,6 +90,16 @@ fn two_leaders_at_once_make_one_session_and_one_invite_each_and_come_to_rest() {
 async fn sweeps(role: &Role) -> f64 {
     let name = "roomkeeper_backend_calls_total{backend=\"livekit\",op=\"sweep\",code=\"OK\"}";
     role.metric(name).await.unwrap_or_default()
+}
+
+/// Waits until a controller has swept a few more times.
+async fn sweep_again(role: &Role) {
+    let before = sweeps(role).await;
+    eventually(REST, async || {
+        let now = sweeps(role).await;
+        if now >= before + SWEEPS { Ok(()) } else { Err(format!("{now} sweeps, of which {before} were before")) }
+    })
+    .await;
 }
 
 /// Versions of the Rooms and Secrets of a namespace.
