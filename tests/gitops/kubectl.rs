@@ -5,29 +5,46 @@ use std::process::Stdio;
 
 use roomkeeper::api::crds;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::ChildStdout;
+use tokio::time::timeout;
 
 use crate::printed;
+use crate::support::run;
 use crate::support::stage::PATIENCE;
 use crate::support::stage::{Stage, in_seconds};
 use crate::support::tools::tool;
-use crate::support::{run, within};
 
 #[test]
 fn waiting_for_a_condition_and_for_a_phase_ends_when_it_is_there() {
     run(async {
         let stage = Stage::shared().await;
         let place = stage.place().await;
-        place.apply("call", json!({"validUntil": in_seconds(4), "participants": [{"name": "ada"}]})).await;
-        for wanted in ["--for=condition=Ready", "--for=jsonpath={.status.phase}=Open", "--for=jsonpath={.status.phase}=Expired"] {
+        place.apply("call", json!({"validUntil": in_seconds(600), "participants": [{"name": "ada"}]})).await;
+        let wait = |wanted: &str| {
             let waited = stage.cluster.kubectl(&["wait", "-n", &place.namespace, wanted, "room/call", "--timeout=30s"], "");
             assert_eq!(printed(&waited).trim(), "room.roomkeeper.io/call condition met", "{wanted}");
-        }
+        };
+        wait("--for=condition=Ready");
+        wait("--for=jsonpath={.status.phase}=Open");
+        // Not before, so that it is open for as long as kubectl takes to see it.
+        place.edit("call", json!({"validUntil": in_seconds(2)})).await;
+        wait("--for=jsonpath={.status.phase}=Expired");
         // Over is as the spec wants it, too.
         printed(&stage.cluster.kubectl(&["wait", "-n", &place.namespace, "--for=condition=Ready", "room/call", "--timeout=5s"], ""));
         place.delete("call").await;
         printed(&stage.cluster.kubectl(&["wait", "-n", &place.namespace, "--for=delete", "room/call", "--timeout=30s"], ""));
     });
+}
+
+/// Reads what kubectl shows until the Room `call` was shown in a phase. `phases` are all that it was shown in.
+async fn shown(lines: &mut Lines<BufReader<ChildStdout>>, phases: &mut Vec<String>, wanted: &str) {
+    while !phases.iter().any(|phase| phase == wanted) {
+        let line = timeout(PATIENCE, lines.next_line()).await.unwrap_or_else(|_| panic!("no {wanted} after {phases:?}"));
+        let line = line.expect("what kubectl says").unwrap_or_else(|| panic!("kubectl ended after {phases:?}"));
+        phases.extend(line.split_once("call").map(|(_, phase)| phase.trim().to_owned()));
+        phases.dedup();
+    }
 }
 
 #[test]
@@ -55,15 +72,13 @@ fn watching_shows_a_room_go_through_its_phases_once_each() {
         while last != "first Suspended" {
             last = lines.next_line().await.expect("its output").expect("kubectl runs").split_whitespace().collect::<Vec<_>>().join(" ");
         }
-        place.apply("call", json!({"validFrom": in_seconds(2), "validUntil": in_seconds(5), "participants": [{"name": "ada"}]})).await;
-        let mut phases: Vec<String> = Vec::new();
-        let watched = within(PATIENCE, async || {
-            let line = lines.next_line().await.ok().flatten().ok_or("kubectl ended")?;
-            phases.extend(line.split_once("call").map(|(_, phase)| phase.trim().to_owned()));
-            phases.dedup();
-            if phases.iter().any(|phase| phase == "Expired") { Ok(()) } else { Err(format!("{phases:?}")) }
-        });
-        watched.await.unwrap_or_else(|last| panic!("{last}"));
+        // Far enough ahead that it is still before its window when it is seen first; the fraction of a second is cut off.
+        let window = json!({"validFrom": in_seconds(11), "validUntil": in_seconds(600), "participants": [{"name": "ada"}]});
+        place.apply("call", window).await;
+        let mut phases = Vec::new();
+        shown(&mut lines, &mut phases, "Open").await;
+        place.edit("call", json!({"validUntil": in_seconds(2)})).await;
+        shown(&mut lines, &mut phases, "Expired").await;
         assert_eq!(phases, ["Pending", "Scheduled", "Open", "Expired"]);
     });
 }

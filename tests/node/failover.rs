@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::site::{PATIENCE, Site, kill, seconds_since};
 use crate::support::cluster::OPERATOR_NAMESPACE;
 use crate::support::{eventually, now, run};
@@ -13,15 +15,16 @@ const STOPPED: Duration = Duration::from_secs(2);
 /// How often each is tried.
 const RUNS: usize = 3;
 
-/// Waits until somebody else leads, and gives how long that took.
-async fn succession(site: &Site, old: &str, longest: Duration) -> f64 {
-    let began = now();
-    eventually(longest, async || match site.leader().await {
+/// Waits until somebody else leads, and gives how long that took since `began`.
+async fn succession(site: &Site, old: &str, began: Timestamp, longest: Duration) -> f64 {
+    eventually(PATIENCE, async || match site.leader().await {
         Some((holder, _)) if holder != old => Ok(()),
         other => Err(format!("{other:?}")),
     })
     .await;
-    seconds_since(began)
+    let took = seconds_since(began);
+    assert!(took <= longest.as_secs_f64(), "another leads after {took} seconds, which is more than {longest:?}");
+    took
 }
 
 /// Waits until both controllers are ready, and gives the leader and its pod.
@@ -38,14 +41,16 @@ fn a_leader_that_is_gone_is_replaced_in_time() {
         let (mut killed, mut stopped) = (Vec::new(), Vec::new());
         for _ in 0..RUNS {
             let (leader, pod) = complete(&site).await;
+            let began = now();
             site.kubectl(&["delete", "pod", "-n", OPERATOR_NAMESPACE, "--wait=false", &pod]);
-            stopped.push(succession(&site, &leader, STOPPED).await);
+            stopped.push(succession(&site, &leader, began, STOPPED).await);
 
             let (leader, pod) = complete(&site).await;
             let processes = site.node.processes(&site.pod(&pod).await);
             assert!(!processes.is_empty(), "no process of {pod} is found");
+            let began = now();
             processes.into_iter().for_each(kill);
-            killed.push(succession(&site, &leader, KILLED).await);
+            killed.push(succession(&site, &leader, began, KILLED).await);
             // The kubelet starts a container that was killed often later and later; a new pod begins anew.
             site.kubectl(&["delete", "pod", "-n", OPERATOR_NAMESPACE, &pod]);
         }

@@ -14,10 +14,42 @@ fn on_their_way_out(site: &Site) -> Vec<String> {
     KINDS.iter().flat_map(|kind| list(kind).lines().map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
+/// Says something when the test fails before this is dropped.
+struct IfItFails<F: Fn()>(F);
+
+impl<F: Fn()> Drop for IfItFails<F> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            (self.0)();
+        }
+    }
+}
+
+/// Prints what there is of the installation.
+fn tell(site: &Site) {
+    let objects: [&[&str]; 4] = [
+        &["get", "rooms,roomclasses", "-A", "-o", "yaml"],
+        &["get", "pods", "-A", "-o", "wide"],
+        &["get", "leases,secrets", "-n", OPERATOR_NAMESPACE],
+        &["get", "events", "-A", "--sort-by=.metadata.creationTimestamp"],
+    ];
+    // Not by what panics when kubectl fails: that would hide the failure that this is about.
+    let show = |arguments: &[&str]| {
+        let said = site.try_kubectl(arguments).unwrap_or_else(|failure| failure);
+        println!("kubectl {}\n{said}", arguments.join(" "));
+    };
+    objects.into_iter().for_each(show);
+    for component in ["controller", "gateway", "livekit"] {
+        let pods = format!("app.kubernetes.io/component={component}");
+        show(&["logs", "-n", OPERATOR_NAMESPACE, "-l", &pods, "--prefix", "--tail=100"]);
+    }
+}
+
 #[test]
 fn uninstalling_with_rooms_leaves_nothing_stuck_and_a_new_installation_takes_them_up() {
     run(async {
         let Some(site) = Site::take().await else { return };
+        let _told = IfItFails(|| tell(&site));
         let (values, host) = site.at_a_node_port();
         let values = values.each_ref().map(String::as_str);
         site.install(&values);
@@ -27,7 +59,7 @@ fn uninstalling_with_rooms_leaves_nothing_stuck_and_a_new_installation_takes_the
         let made = site.node.kubectl(&["create", "-f", "-"], ward);
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         site.kubectl(&["wait", "-n", "ward", "--for=condition=Ready", "--timeout=60s", "room/round"]);
-        let id = site.room(".metadata.uid");
+        let (id, session) = (site.room(".metadata.uid"), site.room(".status.session"));
 
         site.helm(&["uninstall", "roomkeeper", "--wait", "--timeout=2m"]);
         let settled = async || {
@@ -46,7 +78,11 @@ fn uninstalling_with_rooms_leaves_nothing_stuck_and_a_new_installation_takes_the
         assert_eq!(site.room(".metadata.uid"), id);
         let doctor = site.join(&host, "doctor", &["microphone"]).await;
         let patient = site.join(&host, "patient", &[]).await;
+        let meeting = IfItFails(|| {
+            println!("the session before: {session}\ndoctor: {:?}\npatient: {:?}", doctor.events(), patient.events());
+        });
         patient.event("media-received").await;
+        drop(meeting);
         doctor.close().await;
         // With a controller there a namespace with Rooms goes, too.
         site.kubectl(&["delete", "namespace", "--timeout=120s", CLINIC]);

@@ -3,7 +3,7 @@
 use kube::ResourceExt;
 
 use crate::image;
-use crate::site::{PATIENCE, Site, older_chart, restarts};
+use crate::site::{CLINIC, PATIENCE, Site, older_chart, restarts};
 use crate::support::cluster::OPERATOR_NAMESPACE;
 use crate::support::livekit::Client as Caller;
 use crate::support::{eventually, run};
@@ -14,6 +14,39 @@ const OLDER: &str = "0.0.9";
 /// How often a client has found back into the call.
 fn returns(client: &Caller) -> usize {
     client.events().iter().filter(|event| event["event"] == "reconnected").count()
+}
+
+/// Whether a client is not just looking for the way back.
+fn is_back(client: &Caller) -> bool {
+    let events = client.events();
+    let last = events.iter().rev().find(|event| event["event"] == "reconnecting" || event["event"] == "reconnected");
+    last.is_none_or(|event| event["event"] == "reconnected")
+}
+
+/// What an upgrade must leave as it is: the content of the invite Secrets, and the Secrets with the keys of invites and of LiveKit, of
+/// which others would make all invites and media tokens worthless.
+fn kept(site: &Site) -> [String; 3] {
+    let content = r#"jsonpath={range .items[*]}{.metadata.name} {.data}{"\n"}{end}"#;
+    let invites = site.kubectl(&["get", "secrets", "-n", CLINIC, "-o", content]);
+    assert_eq!(invites.lines().filter(|line| line.contains(r#""invite":"#)).count(), 2, "{invites}");
+    let uid = |name: &str| {
+        let uid = site.kubectl(&["get", "secret", "-n", OPERATOR_NAMESPACE, name, "-o", "jsonpath={.metadata.uid}"]);
+        assert!(!uid.is_empty(), "{name} has no UID");
+        uid
+    };
+    [invites, uid("roomkeeper-invite-keys"), uid("roomkeeper-livekit")]
+}
+
+/// The pods of the gateway.
+async fn gateways(site: &Site) -> Vec<String> {
+    site.pods("gateway").await.iter().map(|pod| format!("pod/{}", pod.name_any())).collect()
+}
+
+/// Waits until pods are gone.
+fn wait_until_gone(site: &Site, pods: &[String]) {
+    for pod in pods {
+        site.kubectl(&["wait", "-n", OPERATOR_NAMESPACE, "--for=delete", "--timeout=120s", pod]);
+    }
 }
 
 #[test]
@@ -34,20 +67,22 @@ fn an_upgrade_and_a_restart_of_the_gateway_lose_nothing_of_a_call() {
         let livekit = restarts(&site.pods("livekit").await);
         let image_of = |pods: &[k8s_openapi::api::core::v1::Pod]| pods[0].spec.as_ref().and_then(|spec| spec.containers[0].image.clone());
         assert!(image_of(&site.pods("gateway").await).expect("an image").ends_with(OLDER), "the older version runs");
+        let secrets = kept(&site);
+        let (before, left) = (gateways(&site).await, [&doctor, &patient].map(returns));
 
         site.install(&values);
         assert_eq!(image_of(&site.pods("gateway").await).as_deref(), Some(name.as_str()), "the new version runs");
-        still_in(&site, [&doctor, &patient], 1).await;
+        wait_until_gone(&site, &before);
+        still_in(&site, [&doctor, &patient], left).await;
+        assert_eq!(kept(&site), secrets, "invites and keys stay");
         assert_eq!(site.room(".status.session.id"), session, "the same session");
         assert_eq!(restarts(&site.pods("livekit").await), livekit, "LiveKit has nothing to do with it");
         assert_eq!(site.room(".status.phase"), "Open");
 
-        let before: Vec<String> = site.pods("gateway").await.iter().map(ResourceExt::name_any).collect();
+        let (before, left) = (gateways(&site).await, [&doctor, &patient].map(returns));
         site.kubectl(&["rollout", "restart", "-n", OPERATOR_NAMESPACE, "deployment/roomkeeper-gateway"]);
-        for pod in &before {
-            site.kubectl(&["wait", "-n", OPERATOR_NAMESPACE, "--for=delete", "--timeout=120s", &format!("pod/{pod}")]);
-        }
-        still_in(&site, [&doctor, &patient], 2).await;
+        wait_until_gone(&site, &before);
+        still_in(&site, [&doctor, &patient], left).await;
 
         // Through the new gateways: what one begins to send reaches the other.
         doctor.command("publish camera").await;
@@ -55,14 +90,17 @@ fn an_upgrade_and_a_restart_of_the_gateway_lose_nothing_of_a_call() {
         for client in [&doctor, &patient] {
             assert!(!client.events().iter().any(|event| event["event"] == "disconnected"), "{:?}", client.events());
         }
+        // Later, when the new controller has long been at work.
+        assert_eq!(kept(&site), secrets, "invites and keys stay");
     });
 }
 
-/// Waits until both have found back, the given number of times at least, and are in the call.
-async fn still_in(site: &Site, clients: [&Caller; 2], times: usize) {
+/// Waits until both have found back once more than `before`, and are in the call.
+async fn still_in(site: &Site, clients: [&Caller; 2], before: [usize; 2]) {
     eventually(PATIENCE, async || {
         let seen = clients.map(returns);
-        if seen.iter().all(|seen| *seen >= times) { Ok(()) } else { Err(format!("{seen:?} returns")) }
+        let again = seen.iter().zip(&before).all(|(seen, before)| seen > before);
+        if again && clients.into_iter().all(is_back) { Ok(()) } else { Err(format!("{seen:?} returns, of which {before:?} were before")) }
     })
     .await;
     eventually(PATIENCE, async || match site.room(".status.counts.joined").as_str() {

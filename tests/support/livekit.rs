@@ -36,6 +36,8 @@ pub struct Options {
     pub api_secret: String,
     /// Where it sends its webhooks.
     pub webhook: Option<String>,
+    /// Host and port of the Redis by which it is one cluster with others; alone when `None`.
+    pub redis: Option<String>,
 }
 
 impl Default for Options {
@@ -47,11 +49,12 @@ impl Default for Options {
             api_key: "roomkeeper-tests".to_owned(),
             api_secret: "a secret that only tests know, of 32 characters".to_owned(),
             webhook: None,
+            redis: None,
         }
     }
 }
 
-/// A LiveKit server, alone and on loopback.
+/// A LiveKit server, alone and on loopback unless its settings say otherwise.
 pub struct LiveKitServer {
     /// Its settings.
     pub options: Options,
@@ -103,7 +106,7 @@ impl LiveKitServer {
 
 async fn launch(options: &Options, port: u16) -> Result<Leashed, String> {
     let udp_port = free_port();
-    let config = json!({
+    let mut config = json!({
         "port": port,
         "bind_addresses": [options.address],
         "rtc": {
@@ -119,6 +122,9 @@ async fn launch(options: &Options, port: u16) -> Result<Leashed, String> {
         "room": { "auto_create": options.auto_create },
         "webhook": { "api_key": &options.api_key, "urls": options.webhook.iter().collect::<Vec<_>>() },
     });
+    if let Some(address) = &options.redis {
+        config["redis"] = json!({ "address": address });
+    }
     let mut command = Command::new(tool("livekit-server"));
     // JSON is YAML too.
     command.env("LIVEKIT_CONFIG", config.to_string());

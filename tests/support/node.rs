@@ -22,9 +22,15 @@ use super::tools::tool;
 
 /// How long the node may take to start. Generous: it is only used up by failures.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// What of a node is not built by `make tools`, and the Debian packages that have it.
-const PROGRAMS: [(&str, &str); 5] =
-    [("unshare", "util-linux"), ("ip", "iproute2"), ("iptables", "iptables"), ("runc", "runc"), ("buildah", "buildah")];
+/// What of a node, and of what its tests have around it, is not built by `make tools`, and the Debian packages that have it.
+const PROGRAMS: [(&str, &str); 6] = [
+    ("unshare", "util-linux"),
+    ("ip", "iproute2"),
+    ("iptables", "iptables"),
+    ("runc", "runc"),
+    ("buildah", "buildah"),
+    ("redis-server", "redis-server"),
+];
 /// Where the plugins for the network of pods are.
 const NETWORK_PLUGINS: &str = "/usr/lib/cni";
 
