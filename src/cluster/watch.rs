@@ -91,12 +91,7 @@ where
 /// Watches the Namespaces that matter for `scope`, one by one where they are named: an account that may see those needs no
 /// right to see the others.
 #[must_use]
-pub fn watch_namespaces(
-    client: &Client,
-    scope: &Scope,
-    store: Store<Namespace>,
-    writer: Writer<Namespace>,
-) -> WatchStream<Namespace> {
+pub fn watch_namespaces(client: &Client, scope: &Scope, store: Store<Namespace>, writer: Writer<Namespace>) -> WatchStream<Namespace> {
     let Scope::Namespaces(names) = scope else {
         return watch(Api::all(client.clone()), writer);
     };

@@ -52,10 +52,10 @@ impl Installation {
     /// Whether a session bears one of these names.
     #[must_use]
     pub fn is_session(&self, room_uid: &str, recorded: &SessionStatus, session: &str) -> bool {
-        recorded.id == session || self.room_and_epoch(session).is_some_and(|(uid, epoch)| uid == room_uid && next_if_lost(recorded) == Some(epoch))
+        recorded.id == session
+            || self.room_and_epoch(session).is_some_and(|(uid, epoch)| uid == room_uid && next_if_lost(recorded) == Some(epoch))
     }
 }
-
 
 /// The epoch under which a session would be made anew. One that was not made yet cannot be lost.
 fn next_if_lost(recorded: &SessionStatus) -> Option<i64> {

@@ -10,9 +10,7 @@ use super::lobby::{Denial, Lobby, unavailable};
 use super::places::Sight;
 use crate::api::{ConditionType, Room, RoomGuest, RoomStatus};
 use crate::backend::Holder;
-use crate::domain::{
-    Invite, Refusal, Roster, Ticket, ValidRoom, Visitor, admit, choose_class, guests_of, identify, recognize, validate,
-};
+use crate::domain::{Invite, Refusal, Roster, Ticket, ValidRoom, Visitor, admit, choose_class, guests_of, identify, recognize, validate};
 
 /// How long somebody waits for the session of a call that has just opened.
 const SESSION_PATIENCE: Duration = Duration::from_secs(3);
