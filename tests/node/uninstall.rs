@@ -7,11 +7,11 @@ use crate::support::{eventually, run};
 /// Kinds of which nothing may be left on its way out.
 const KINDS: [&str; 6] = ["namespaces", "pods", "secrets", "rooms", "roomclasses", "customresourcedefinitions"];
 
-/// Objects that are being deleted, and are still there.
-fn on_their_way_out(site: &Site) -> Vec<String> {
+/// Objects of these kinds that are being deleted, and are still there.
+fn on_their_way_out(site: &Site, kinds: &[&str]) -> Vec<String> {
     let template = r#"{{range .items}}{{if .metadata.deletionTimestamp}}{{.kind}}/{{.metadata.name}}{{"\n"}}{{end}}{{end}}"#;
     let list = |kind: &&str| site.kubectl(&["get", kind, "-A", "-o", &format!("go-template={template}")]);
-    KINDS.iter().flat_map(|kind| list(kind).lines().map(str::to_owned).collect::<Vec<_>>()).collect()
+    kinds.iter().flat_map(|kind| list(kind).lines().map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
 /// Says something when the test fails before this is dropped.
@@ -63,7 +63,7 @@ fn uninstalling_with_rooms_leaves_nothing_stuck_and_a_new_installation_takes_the
 
         site.helm(&["uninstall", "roomkeeper", "--wait", "--timeout=2m"]);
         let settled = async || {
-            let left = on_their_way_out(&site);
+            let left = on_their_way_out(&site, &KINDS);
             if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
         };
         eventually(PATIENCE, settled).await;
@@ -87,5 +87,25 @@ fn uninstalling_with_rooms_leaves_nothing_stuck_and_a_new_installation_takes_the
         // With a controller there a namespace with Rooms goes, too.
         site.kubectl(&["delete", "namespace", "--timeout=120s", CLINIC]);
         patient.event("disconnected").await;
+    });
+}
+
+#[test]
+fn an_uninstallation_that_keeps_no_definitions_takes_all_rooms_along_and_ends_their_calls() {
+    run(async {
+        let Some(site) = Site::take().await else { return };
+        let (values, host) = site.at_a_node_port();
+        site.install(&[&values.each_ref().map(String::as_str)[..], &["--set=crds.keep=false"]].concat());
+        site.consultation().await;
+        let doctor = site.join(&host, "doctor", &[]).await;
+        site.helm(&["uninstall", "roomkeeper", "--wait", "--timeout=2m"]);
+        assert_eq!(doctor.event("disconnected").await["reason"], "ROOM_DELETED");
+        assert!(!site.kubectl(&["get", "crd", "-o", "name"]).contains("roomkeeper.io"), "the definitions are gone");
+        assert_eq!(site.kubectl(&["get", "secrets", "-n", CLINIC, "-o", "name"]), "");
+        let settled = async || {
+            let left = on_their_way_out(&site, &["namespaces", "pods", "secrets", "customresourcedefinitions"]);
+            if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+        };
+        eventually(PATIENCE, settled).await;
     });
 }
