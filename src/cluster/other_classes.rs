@@ -75,21 +75,21 @@ mod tests {
     }
 
     /// Classes whose names begin with `our` are ours.
-    fn take(others: &OtherClasses, event: Event<RoomClass>) -> bool {
-        others.take(&event, |class| class.name_any().starts_with("our"))
+    fn take(others: &OtherClasses, event: &Event<RoomClass>) -> bool {
+        others.take(event, |class| class.name_any().starts_with("our"))
     }
 
     #[test]
     fn only_the_classes_of_others_are_kept_from_us_and_remembered() {
         let others = OtherClasses::default();
-        assert!(take(&others, Event::Init));
-        assert!(!take(&others, Event::InitApply(class("their-first", true))));
-        assert!(take(&others, Event::InitApply(class("ours", true))));
-        assert!(take(&others, Event::InitDone));
-        assert!(!take(&others, Event::Apply(class("their-second", false))));
+        assert!(take(&others, &Event::Init));
+        assert!(!take(&others, &Event::InitApply(class("their-first", true))));
+        assert!(take(&others, &Event::InitApply(class("ours", true))));
+        assert!(take(&others, &Event::InitDone));
+        assert!(!take(&others, &Event::Apply(class("their-second", false))));
         assert!(others.have("their-first") && others.have("their-second") && !others.have("ours") && !others.have("nobodys"));
         assert!(others.have_default());
-        assert!(!take(&others, Event::Delete(class("their-first", true))));
+        assert!(!take(&others, &Event::Delete(class("their-first", true))));
         assert!(!others.have("their-first") && !others.have_default());
     }
 
@@ -97,12 +97,12 @@ mod tests {
     fn a_class_that_a_new_list_does_not_have_is_forgotten_and_none_is_missing_meanwhile() {
         let others = OtherClasses::default();
         for event in [Event::Init, Event::InitApply(class("kept", false)), Event::InitApply(class("gone", false)), Event::InitDone] {
-            take(&others, event);
+            take(&others, &event);
         }
-        take(&others, Event::Init);
+        take(&others, &Event::Init);
         assert!(others.have("kept") && others.have("gone"), "a list is under way");
-        take(&others, Event::InitApply(class("kept", false)));
-        take(&others, Event::InitDone);
+        take(&others, &Event::InitApply(class("kept", false)));
+        take(&others, &Event::InitDone);
         assert!(others.have("kept") && !others.have("gone"));
     }
 }

@@ -163,10 +163,12 @@ async fn open(client: Client, settings: Settings, metrics: &Metrics) -> Result<(
     let recipe_changes = stream::select(class_changes, secret_changes);
     watches.spawn(keep(recipe_changes, backends.clone(), classes.clone(), secrets.clone(), metrics.clone(), class_news));
     secrets.ready().await?;
-    let stores = Stores { rooms, guests, classes };
+    let stores = Stores { rooms, guests, classes: classes.clone() };
     let lobby = Arc::new(Lobby::open(stores, installation, secrets.keys.clone(), backends.clone(), clerk, clock::now).await?);
     watches.spawn(guard(news, connections.clone(), lobby.clone()));
     watches.spawn(connections.clone().keep_time(lobby.clone()));
+    // Whoever comes first must not come before the task that does this at each change.
+    keep_backends(&backends, &classes, &secrets, metrics, &mut HashMap::new());
     let upstream = Upstream::new()?;
     let freshness = Freshness::default();
     let (probes, keys) = (metrics.clone(), secrets.keys.clone());

@@ -5,6 +5,7 @@
 //! - `sh` and `console` (lines that begin with `$ `) run in the order of the page, in one shell, in a directory where the
 //!   repository's `charts`, `crds`, `examples` and `gitops` are, with kubectl's namespace being one of the page's own.
 //! - `yaml` whose first line is a comment with a file's name becomes that file. Objects of Kubernetes are applied by a dry run.
+//! - A command that begins with `! ` has to fail.
 //! - `<!-- run: node -->` before a block: it needs Pods, so it is `tests/node/documentation.rs` that runs it.
 //! - `<!-- not run: why -->` before a block: it is not run, and the reason is printed.
 
