@@ -303,77 +303,90 @@ async fn start_hook(cluster: &Cluster, namespace: &str, objects: &[Value]) -> (L
     (Leashed::spawn("release", &command), accounts)
 }
 
+/// Namespace of the release that ends.
+const OPS: &str = "ops";
+
+/// A release with an open call, in a cluster of its own.
+struct InCall {
+    cluster: Cluster,
+    livekit: LiveKitServer,
+    /// As `--set` and `--set-json`.
+    values: [String; 4],
+    running: Running,
+}
+
+impl InCall {
+    /// With more values, as `--set` takes them; the Room `call` is in `namespace`.
+    async fn start(more: &str, namespace: &str) -> Self {
+        let (cluster, livekit) = tokio::join!(cluster(), LiveKitServer::start(Options::default()));
+        for name in [OPS, namespace].iter().filter(|name| **name != "default") {
+            kubectl(&cluster, &["create", "namespace", name], "");
+        }
+        let class = with_livekit(&cluster, &livekit, OPS);
+        let values = ["--set".to_owned(), format!("livekit.enabled=false,{more}"), "--set-json".to_owned(), class];
+        install(&cluster, OPS, &values.each_ref().map(String::as_str)).expect("installed");
+        let objects = rendered(OPS, &values.each_ref().map(String::as_str));
+        let running = Running::start(&cluster, OPS, &objects).await;
+        kubectl(&cluster, &["apply", "-f", "-"], &room(namespace, "call"));
+        until_open(&cluster, namespace, "call").await;
+        Self { cluster, livekit, values, running }
+    }
+
+    /// What is rendered, with more arguments.
+    fn objects(&self, more: &[&str]) -> Vec<Value> {
+        rendered(OPS, &[&self.values.each_ref().map(String::as_str)[..], more].concat())
+    }
+}
+
+/// Uninstalls the release. Nobody runs the pods of hooks here.
+fn uninstall(cluster: &Cluster, more: &[&str]) {
+    on(cluster, &[&["uninstall", "roomkeeper", "--namespace", OPS, "--no-hooks"], more].concat()).expect("uninstalled");
+}
+
 #[test]
 fn rooms_that_go_along_with_the_release_have_their_calls_ended_before() {
     run(async {
-        let (cluster, livekit) = tokio::join!(cluster(), LiveKitServer::start(Options::default()));
-        let namespace = "ops";
-        kubectl(&cluster, &["create", "namespace", namespace], "");
-        let class = with_livekit(&cluster, &livekit, namespace);
-        let values = ["--set", "livekit.enabled=false,crds.keep=false", "--set-json", &class];
-        install(&cluster, namespace, &values).expect("installed");
-        let objects = rendered(namespace, &values);
-        let running = Running::start(&cluster, namespace, &objects).await;
-        kubectl(&cluster, &["apply", "-n", "default", "-f", "-"], &room("default", "call"));
-        until_open(&cluster, "default", "call").await;
+        let release = InCall::start("crds.keep=false", "default").await;
+        let InCall { cluster, livekit, .. } = &release;
         assert_eq!(livekit.backend().sweep("rk-").await.expect("LiveKit answers").len(), 1);
         // While the controller works: before the deletion of anything.
-        run_hook(&cluster, namespace, &objects).await;
+        run_hook(cluster, OPS, &release.objects(&[])).await;
         assert_eq!(livekit.backend().sweep("rk-").await, Ok(vec![]), "the call was ended");
-        assert_eq!(kubectl(&cluster, &["get", "rooms,secrets", "-n", "default", "-o", "name"], ""), "");
-        running.stop().await;
-        on(&cluster, &["uninstall", "roomkeeper", "--namespace", namespace, "--no-hooks", "--wait", "--timeout=30s"]).expect("uninstalled");
-        assert_eq!(kubectl(&cluster, &["get", "crds", "-o", "name"], ""), "");
+        assert_eq!(kubectl(cluster, &["get", "rooms,secrets", "-n", "default", "-o", "name"], ""), "");
+        uninstall(cluster, &["--wait", "--timeout=30s"]);
+        assert_eq!(kubectl(cluster, &["get", "crds", "-o", "name"], ""), "");
     });
 }
 
 #[test]
 fn rooms_are_not_released_while_a_controller_looks_after_them() {
     run(async {
-        let (cluster, livekit) = tokio::join!(cluster(), LiveKitServer::start(Options::default()));
-        let namespace = "ops";
-        kubectl(&cluster, &["create", "namespace", namespace], "");
-        let class = with_livekit(&cluster, &livekit, namespace);
-        let values = ["--set", "livekit.enabled=false", "--set-json", &class];
-        install(&cluster, namespace, &values).expect("installed");
-        let objects = rendered(namespace, &values);
-        let running = Running::start(&cluster, namespace, &objects).await;
-        kubectl(&cluster, &["apply", "-f", "-"], &room("default", "call"));
-        until_open(&cluster, "default", "call").await;
+        let release = InCall::start("crds.keep=true", "default").await;
         // As where the manifests of the chart were applied without Helm, with those of its hooks among them.
-        let mut hook = start_hook(&cluster, namespace, &objects).await.0;
+        let mut hook = start_hook(&release.cluster, OPS, &release.objects(&[])).await.0;
         let status = eventually(2 * PATIENCE, async || hook.exited().ok_or("it runs")).await;
         assert!(!status.success());
         assert!(hook.log_tail().contains("a controller still works"), "{}", hook.log_tail());
-        let finalizers = kubectl(&cluster, &["get", "room", "call", "-n", "default", "-o", "jsonpath={.metadata.finalizers}"], "");
-        assert_eq!(finalizers, r#"["roomkeeper.io/session"]"#);
-        running.stop().await;
+        let finalizers = ["get", "room", "call", "-n", "default", "-o", "jsonpath={.metadata.finalizers}"];
+        assert_eq!(kubectl(&release.cluster, &finalizers, ""), r#"["roomkeeper.io/session"]"#);
     });
 }
 
 #[test]
 fn an_uninstallation_that_keeps_no_crds_leaves_nothing_that_waits_for_its_end() {
     run(async {
-        let (cluster, livekit) = tokio::join!(cluster(), LiveKitServer::start(Options::default()));
-        let namespace = "ops";
-        kubectl(&cluster, &["create", "namespace", namespace], "");
-        kubectl(&cluster, &["create", "namespace", "team"], "");
-        let class = with_livekit(&cluster, &livekit, namespace);
-        let values = ["--set", "livekit.enabled=false,crds.keep=false,watchNamespaces={team}", "--set-json", &class];
-        install(&cluster, namespace, &values).expect("installed");
-        let objects = rendered(namespace, &values);
-        let running = Running::start(&cluster, namespace, &objects).await;
-        kubectl(&cluster, &["apply", "-f", "-"], &room("team", "call"));
-        until_open(&cluster, "team", "call").await;
+        let release = InCall::start("crds.keep=false,watchNamespaces={team}", "team").await;
+        // What there is for Rooms that stay frees those that are on their way out, too.
+        let for_those_that_stay = release.objects(&["--set", "crds.keep=true"]);
+        let InCall { cluster, running, .. } = release;
         // The controller is gone before it could do anything about the Room.
         running.stop().await;
-        on(&cluster, &["uninstall", "roomkeeper", "--namespace", namespace, "--no-hooks"]).expect("uninstalled");
+        uninstall(&cluster, &[]);
         let deleted = kubectl(&cluster, &["get", "room", "call", "-n", "team", "-o", "jsonpath={.metadata.deletionTimestamp}"], "");
         assert!(!deleted.is_empty(), "the Room does not wait for its finalizer");
-        // What there is for Rooms that stay frees those that are on their way out, too.
-        run_hook(&cluster, namespace, &rendered(namespace, &[&values[..], &["--set", "crds.keep=true"]].concat())).await;
+        run_hook(&cluster, OPS, &for_those_that_stay).await;
         kubectl(&cluster, &["wait", "--for=delete", "crd/rooms.roomkeeper.io", "--timeout=30s"], "");
-        kubectl(&cluster, &["delete", "namespace", "team", namespace, "--timeout=60s"], "");
+        kubectl(&cluster, &["delete", "namespace", "team", OPS, "--timeout=60s"], "");
     });
 }
 
