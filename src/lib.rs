@@ -5,6 +5,7 @@
 pub mod api;
 pub mod backend;
 pub mod bind;
+pub mod causes;
 pub mod clock;
 pub mod cluster;
 pub mod config;

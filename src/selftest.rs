@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use crate::api::{Phase, Room, invite_secret_name};
+use crate::causes::with_causes;
 use crate::config::SelftestArgs;
 
 /// Longest wait for each step.
@@ -94,7 +95,7 @@ async fn call(client: &Client, rooms: &Api<Room>, settings: &SelftestArgs) -> Re
     let http = reqwest::Client::builder().tls_backend_preconfigured(crate::tls::client()?).no_proxy().timeout(LOOK * 40).build()?;
     // The gateway may hear of the Room a moment later.
     let joined = async || {
-        let answer = http.post(format!("{gateway}/v1/join")).bearer_auth(&invite).send().await.map_err(|error| told(&error))?;
+        let answer = http.post(format!("{gateway}/v1/join")).bearer_auth(&invite).send().await.map_err(|error| with_causes(&error))?;
         let status = answer.status();
         let body: Value = answer.json().await.unwrap_or_default();
         let token = body["token"].as_str().map(str::to_owned);
@@ -106,24 +107,13 @@ async fn call(client: &Client, rooms: &Api<Room>, settings: &SelftestArgs) -> Re
     if !settings.direct {
         let accepted = async || {
             let asked = http.get(format!("{gateway}/rtc/validate")).bearer_auth(&token).send().await;
-            let status = asked.map_err(|error| told(&error))?.status();
+            let status = asked.map_err(|error| with_causes(&error))?.status();
             if status.is_success() { Ok(()) } else { Err(status.to_string()) }
         };
         until("the media server takes the participant", accepted).await?;
         tracing::info!("the media server takes the participant");
     }
     Ok(())
-}
-
-/// An HTTP error with its cause, which says more than the error itself.
-fn told(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// Deletes the Room, if it is there, and waits until it is gone.

@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{REQUEST_TIMEOUT, Scope};
 use crate::api::{Room, RoomClass, RoomGuest};
+use crate::causes::with_causes;
 use crate::clock;
 use crate::domain::Installation;
 
@@ -89,7 +90,7 @@ async fn ask<T>(question: impl AsyncFn() -> kube::Result<T>, absent: impl Fn() -
                 404 => return Err(absent()),
                 _ => status.message,
             },
-            Ok(Err(error)) => causes(&error),
+            Ok(Err(error)) => with_causes(&error),
             Err(_) => "no answer in time".to_owned(),
         };
         if clock::uptime().saturating_sub(began) >= PATIENCE {
@@ -98,18 +99,4 @@ async fn ask<T>(question: impl AsyncFn() -> kube::Result<T>, absent: impl Fn() -
         tracing::warn!(problem, "the API server cannot be asked; it is tried again");
         sleep(ASK_AGAIN).await;
     }
-}
-
-/// An error with what is behind it, where the useful part most often is.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }

@@ -31,5 +31,8 @@ fn the_prometheus_rule_holds_the_alerts_as_they_are_tested() {
 fn the_config_map_holds_the_dashboard_as_it_is_tested() {
     let read = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
     let map = holder(|object| object["data"]["roomkeeper.json"].is_string());
-    assert_eq!(read(map["data"]["roomkeeper.json"].as_str().expect("a file")), read(&file("dashboard.json")));
+    assert_eq!(map["metadata"]["labels"]["grafana_dashboard"], "1", "Grafana's sidecar finds it");
+    let dashboard = read(map["data"]["roomkeeper.json"].as_str().expect("a file"));
+    assert_eq!(dashboard["title"], "Roomkeeper");
+    assert_eq!(dashboard, read(&file("dashboard.json")));
 }

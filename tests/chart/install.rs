@@ -33,6 +33,11 @@ pub fn rendered(namespace: &str, arguments: &[&str]) -> Vec<Value> {
     objects.filter(Value::is_object).collect()
 }
 
+/// The objects of a kind.
+pub fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    objects.iter().filter(|object| object["kind"] == kind).collect()
+}
+
 /// The pod that a rendered object leads to.
 fn pod(object: &Value) -> Option<Value> {
     match object["kind"].as_str()? {

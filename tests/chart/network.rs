@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::install::{rendered, variants};
+use crate::install::{of_kind, rendered, variants};
 use crate::support::cluster::OPERATOR_NAMESPACE;
 
 /// Values with which only some namespaces reach the gateway and the metrics.
@@ -56,10 +56,6 @@ fn pods(objects: &[Value]) -> Vec<Pod> {
         })
     });
     pods.collect()
-}
-
-fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
-    objects.iter().filter(|object| object["kind"] == kind).collect()
 }
 
 /// Whether a selector takes these labels. It may say no more than what is evaluated here.

@@ -3,15 +3,16 @@
 
 use serde_json::{Value, json};
 
-use crate::install::rendered;
+use crate::install::{of_kind, rendered};
 
 fn everything() -> Vec<Value> {
     let values = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chart/values/everything.yaml");
     rendered("roomkeeper-system", &["--values", values])
 }
 
-fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
-    let found: Vec<&Value> = objects.iter().filter(|object| object["kind"] == kind).collect();
+/// The objects of a kind, of which there has to be one.
+fn some<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    let found = of_kind(objects, kind);
     assert!(!found.is_empty(), "no {kind}");
     found
 }
@@ -24,7 +25,7 @@ fn selects(selector: &Value, labels: &Value) -> bool {
 #[test]
 fn the_route_leads_from_its_gateways_to_the_service() {
     let objects = everything();
-    let route = of_kind(&objects, "HTTPRoute")[0];
+    let route = some(&objects, "HTTPRoute")[0];
     assert_eq!(route["apiVersion"], "gateway.networking.k8s.io/v1");
     assert_eq!(route["spec"]["parentRefs"], json!([{"name": "public", "namespace": "gateways", "sectionName": "https"}]));
     assert_eq!(route["spec"]["hostnames"], json!(["meet.example.org"]));
@@ -39,12 +40,12 @@ fn the_route_leads_from_its_gateways_to_the_service() {
 #[test]
 fn each_monitor_finds_one_service_and_this_the_pods_of_one_role() {
     let objects = everything();
-    let monitors = of_kind(&objects, "ServiceMonitor");
+    let monitors = some(&objects, "ServiceMonitor");
     assert_eq!(monitors.len(), 2);
     for monitor in monitors {
         assert_eq!(monitor["apiVersion"], "monitoring.coreos.com/v1");
         assert_eq!(monitor["metadata"]["labels"]["release"], "prometheus");
-        let services = of_kind(&objects, "Service");
+        let services = some(&objects, "Service");
         let found: Vec<_> = services
             .iter()
             .filter(|service| selects(&monitor["spec"]["selector"]["matchLabels"], &service["metadata"]["labels"]))
@@ -54,7 +55,7 @@ fn each_monitor_finds_one_service_and_this_the_pods_of_one_role() {
         let endpoint = &monitor["spec"]["endpoints"][0];
         let port = found[0]["spec"]["ports"].as_array().expect("ports").iter().find(|port| port["name"] == endpoint["port"]);
         let port = port.expect("the port of the endpoint");
-        let deployments = of_kind(&objects, "Deployment");
+        let deployments = some(&objects, "Deployment");
         let pods: Vec<&Value> = deployments
             .iter()
             .map(|deployment| &deployment["spec"]["template"])
@@ -69,7 +70,7 @@ fn each_monitor_finds_one_service_and_this_the_pods_of_one_role() {
 #[test]
 fn services_policies_and_budgets_select_the_pods_of_one_role_each() {
     let objects = everything();
-    let deployments = of_kind(&objects, "Deployment");
+    let deployments = some(&objects, "Deployment");
     let selectors = objects.iter().filter_map(|object| match object["kind"].as_str()? {
         "Service" => Some(&object["spec"]["selector"]),
         "NetworkPolicy" => Some(&object["spec"]["podSelector"]["matchLabels"]),
@@ -89,14 +90,4 @@ fn services_policies_and_budgets_select_the_pods_of_one_role_each() {
 fn the_same_values_give_the_same_manifests() {
     // What is random, or asked of the cluster, would be a change at every look of a GitOps tool.
     assert_eq!(everything(), everything());
-}
-
-#[test]
-fn the_dashboard_comes_whole_in_a_config_map() {
-    let objects = everything();
-    let dashboard = of_kind(&objects, "ConfigMap").into_iter().find(|object| object["metadata"]["labels"]["grafana_dashboard"] == "1");
-    let dashboard = dashboard.expect("the dashboard");
-    let text = dashboard["data"]["roomkeeper.json"].as_str().expect("a file");
-    let dashboard: Value = serde_json::from_str(text).expect("JSON");
-    assert_eq!(dashboard["title"], "Roomkeeper");
 }

@@ -4,16 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::install::rendered;
+use crate::install::{of_kind, rendered};
 
 /// Namespace of the release, which is none of those with Rooms.
 const OWN: &str = "ops";
 /// The namespaces with Rooms.
 const TEAMS: [&str; 2] = ["team-a", "team-b"];
-
-fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
-    objects.iter().filter(|object| object["kind"] == kind).collect()
-}
 
 fn texts(list: &Value) -> Vec<&str> {
     list.as_array().expect("a list").iter().map(|text| text.as_str().expect("text")).collect()

@@ -106,13 +106,7 @@ fn a_leader_that_was_stopped_is_replaced_within_two_seconds() {
     run(async {
         let mut pair = Pair::start().await;
         let place = pair.stage.place().await;
-        let names: Vec<String> = (0..ROOMS).map(|number| format!("call-{number}")).collect();
-        for name in &names {
-            place.apply(name, json!({"participants": [{"name": "ada"}, {"name": "ben"}]})).await;
-        }
-        for name in &names {
-            place.until_phase(name, Phase::Open).await;
-        }
+        let names = place.open_calls(ROOMS).await;
         let ada = place.joined("call-0", "ada", &[]).await;
         // In the midst of work.
         for name in &names {

@@ -29,13 +29,7 @@ fn two_leaders_at_once_make_one_session_and_one_invite_each_and_come_to_rest() {
         let url = format!("http://127.0.0.1:{}", stage.gateway.port);
         let second = Role::controller(&account, &url).await;
         let place = stage.place().await;
-        let names: Vec<String> = (0..ROOMS).map(|number| format!("call-{number}")).collect();
-        for name in &names {
-            place.apply(name, json!({"participants": [{"name": "ada"}, {"name": "ben"}]})).await;
-        }
-        for name in &names {
-            place.until_phase(name, Phase::Open).await;
-        }
+        let names = place.open_calls(ROOMS).await;
         let ada = place.joined("call-0", "ada", &[]).await;
         let ben = place.joined("call-0", "ben", &[]).await;
         let before = place.invite("call-1", "ada").await;

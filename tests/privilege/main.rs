@@ -9,6 +9,7 @@ mod support;
 mod attempts;
 mod grants;
 mod least;
+mod person;
 mod stolen;
 mod tenant;
 mod viewer;

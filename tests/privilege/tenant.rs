@@ -1,6 +1,5 @@
 //! Somebody who has `edit` in one namespace, and what they try to get at in another.
 
-use axum::http::Request;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use k8s_openapi::api::core::v1::Secret;
@@ -10,7 +9,7 @@ use roomkeeper::api::{Phase, Room, RoomGuest};
 use serde_json::{Value, json};
 
 use crate::attempts::attempts;
-use crate::support::cluster::client;
+use crate::person::{send, with_role};
 use crate::support::livekit::Client as Caller;
 use crate::support::stage::{PATIENCE, Place, Stage, session, value};
 use crate::support::{eventually, run};
@@ -27,22 +26,7 @@ impl Tenants<'_> {
     async fn meet() -> Self {
         let stage = Stage::shared().await;
         let (mine, theirs) = (stage.place().await, stage.place().await);
-        for arguments in [
-            vec!["create", "serviceaccount", "mallory", "-n", &mine.namespace],
-            vec![
-                "create",
-                "rolebinding",
-                "mallory",
-                "-n",
-                &mine.namespace,
-                "--clusterrole=edit",
-                &format!("--serviceaccount={}:mallory", mine.namespace),
-            ],
-        ] {
-            let output = stage.cluster.kubectl(&arguments, "");
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        }
-        let mallory = client(&stage.cluster.account_kubeconfig_in(&mine.namespace, "mallory").await).await;
+        let mallory = with_role(stage, &mine.namespace, "mallory", "edit").await;
         // The right to have calls comes by aggregation, which Kubernetes does a moment later.
         let rooms = Api::<Room>::namespaced(mallory.clone(), &mine.namespace);
         let call = room("call", &json!({"participants": [{"name": "mallory", "role": "Presenter"}, {"name": "ada"}]}));
@@ -98,11 +82,7 @@ fn what_a_tenant_asks_the_api_server_for_beyond_their_namespace_is_refused() {
         assert!(attempts.len() > 25, "only {} attempts", attempts.len());
         let mut succeeded = Vec::new();
         for attempt in attempts {
-            let (body, patch) = (attempt.body.to_string(), if attempt.body.is_array() { "json-patch" } else { "merge-patch" });
-            let kind = if attempt.method == "PATCH" { format!("application/{patch}+json") } else { "application/json".into() };
-            let body = if attempt.body.is_null() { Vec::new() } else { body.into_bytes() };
-            let request = Request::builder().method(attempt.method).uri(&attempt.path).header("content-type", kind).body(body);
-            let answer = tenants.mallory.request_text(request.expect("a request")).await;
+            let answer = send(&tenants.mallory, attempt.method, &attempt.path, &attempt.body).await;
             match answer {
                 Err(kube::Error::Api(status)) if status.code == attempt.status => {}
                 answer => succeeded.push(format!("to {} ({} {}): {answer:?}", attempt.what, attempt.method, attempt.path)),

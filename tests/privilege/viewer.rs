@@ -1,12 +1,11 @@
 //! Somebody who has `view` in one namespace: they see its Rooms and guests, change nothing, and learn nothing else.
 
-use axum::http::Request;
 use kube::api::{ListParams, Patch, PatchParams};
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, ResourceExt};
 use roomkeeper::api::{Phase, Room, RoomGuest};
 use serde_json::{Value, json};
 
-use crate::support::cluster::client;
+use crate::person::{send, with_role};
 use crate::support::stage::{PATIENCE, Place, Stage};
 use crate::support::{eventually, run};
 
@@ -14,27 +13,6 @@ const GROUP: &str = "/apis/roomkeeper.io/v1alpha1";
 
 fn object(kind: &str, name: &str, spec: &Value) -> Value {
     json!({"apiVersion": "roomkeeper.io/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec})
-}
-
-/// Makes the ServiceAccount `vera` in a namespace, binds it to `view` there, and gives a client of hers.
-async fn viewer(stage: &Stage, namespace: &str) -> Client {
-    let account = format!("--serviceaccount={namespace}:vera");
-    for arguments in [
-        &["create", "serviceaccount", "vera", "-n", namespace][..],
-        &["create", "rolebinding", "vera", "-n", namespace, "--clusterrole=view", &account],
-    ] {
-        let output = stage.cluster.kubectl(arguments, "");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
-    client(&stage.cluster.account_kubeconfig_in(namespace, "vera").await).await
-}
-
-/// Sends a request as somebody, with a body unless that is null.
-async fn send(client: &Client, method: &str, path: &str, body: &Value) -> kube::Result<String> {
-    let kind = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
-    let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-    let request = Request::builder().method(method).uri(path).header("content-type", kind).body(body).expect("a request");
-    client.request_text(request).await
 }
 
 /// A Room with one guest.
@@ -54,7 +32,7 @@ fn who_has_view_in_a_namespace_sees_its_rooms_and_guests_and_changes_nothing() {
         let (mine, theirs) = (stage.place().await, stage.place().await);
         with_a_guest(stage, &mine, "call").await;
         with_a_guest(stage, &theirs, "board").await;
-        let vera = viewer(stage, &mine.namespace).await;
+        let vera = with_role(stage, &mine.namespace, "vera", "view").await;
 
         let rooms = Api::<Room>::namespaced(vera.clone(), &mine.namespace);
         // The right to see calls comes by aggregation, which Kubernetes does a moment later.

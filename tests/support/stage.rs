@@ -218,6 +218,18 @@ impl Place<'_> {
         self.apply_with(name, json!({}), spec).await
     }
 
+    /// Applies so many Rooms with ada and ben, waits until all are open, and gives their names: `call-0`, `call-1` and so on.
+    pub async fn open_calls(&self, number: usize) -> Vec<String> {
+        let names: Vec<String> = (0..number).map(|number| format!("call-{number}")).collect();
+        for name in &names {
+            self.apply(name, json!({"participants": [{"name": "ada"}, {"name": "ben"}]})).await;
+        }
+        for name in &names {
+            self.until_phase(name, Phase::Open).await;
+        }
+        names
+    }
+
     /// Applies a Room with this metadata and spec.
     pub async fn apply_with(&self, name: &str, metadata: Value, spec: Value) -> Room {
         let mut room = json!({"apiVersion": "roomkeeper.io/v1alpha1", "kind": "Room", "metadata": {"name": name}, "spec": spec});
