@@ -102,7 +102,7 @@ async fn revocations(stage: &Stage) {
         let name = format!("room-{number}");
         place.apply(&name, json!({"participants": [{"name": "ada"}]})).await;
         place.until_phase(&name, Phase::Open).await;
-        let ada = Client::join(&stage.join(&place.invite(&name, "ada").await).await.admission(), &[]).await.expect("ada is in");
+        let ada = Client::join(&stage.join(&place.invite(&name, "ada").await).await.credentials(), &[]).await.expect("ada is in");
         let started = now();
         place.edit(&name, json!({"participants": []})).await;
         ada.event("disconnected").await;
@@ -126,8 +126,8 @@ async fn idle_connections(stage: &Stage) {
     }
     let before = gateway.process.resident_bytes();
     let connect = |invite: String| async move {
-        let admission = stage.join(&invite).await.admission();
-        let url = format!("ws://127.0.0.1:{}/rtc?protocol=16&access_token={}", gateway.port, admission.token);
+        let credentials = stage.join(&invite).await.credentials();
+        let url = format!("ws://127.0.0.1:{}/rtc?protocol=16&access_token={}", gateway.port, credentials.token);
         let stream = TcpStream::connect(("127.0.0.1", gateway.port)).await.expect("connected");
         let (socket, _) = tokio_tungstenite::client_async(url.into_client_request().expect("a request"), stream).await.expect("let in");
         // Answers LiveKit's pings as long as it is polled.

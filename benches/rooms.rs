@@ -84,7 +84,7 @@ async fn lag_at_the_end(stage: &Stage) {
     eventually(PATIENCE, async || {
         let alive = backend.sweep("rk-").await.expect("a list");
         let before = sessions.len();
-        sessions.retain(|session| alive.iter().any(|sighting| sighting.id == *session));
+        sessions.retain(|session| alive.iter().any(|summary| summary.id == *session));
         gone.extend(std::iter::repeat_n(now().duration_since(end), before - sessions.len()));
         if sessions.is_empty() { Ok(()) } else { Err("some are alive") }
     })
@@ -100,8 +100,8 @@ async fn time_to_remove(stage: &Stage) {
         let name = format!("room-{number}");
         place.apply(&name, json!({"participants": [{"name": "ada"}]})).await;
         place.until_phase(&name, Phase::Open).await;
-        let admission = stage.join(&place.invite(&name, "ada").await).await.admission();
-        let ada = Client::join(&admission, &[]).await.expect("ada is in");
+        let credentials = stage.join(&place.invite(&name, "ada").await).await.credentials();
+        let ada = Client::join(&credentials, &[]).await.expect("ada is in");
         let started = now();
         place.edit(&name, json!({"participants": []})).await;
         ada.event("disconnected").await;

@@ -6,15 +6,17 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use roomkeeper::config::{Cli, Command};
-use roomkeeper::metrics::Metrics;
-use roomkeeper::{api, cluster, controller, gateway, release, selftest, settings, telemetry};
+use roomkeeper::args::{Cli, Command};
+use roomkeeper::commands::{selftest, uninstall};
+use roomkeeper::observability::logs;
+use roomkeeper::observability::metrics::Metrics;
+use roomkeeper::{api, cluster, controller, gateway, settings};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let Cli { command, log, log_format, otlp_endpoint } = Cli::parse();
-    let telemetry = match telemetry::init(&log, log_format, otlp_endpoint.as_deref(), command.role()) {
+    let telemetry = match logs::init(&log, log_format, otlp_endpoint.as_deref(), command.role()) {
         Ok(telemetry) => telemetry,
         Err(error) => {
             // There is no log yet.
@@ -37,7 +39,7 @@ async fn run(command: Command) -> Result<(), Box<dyn Error>> {
             Ok(())
         }
         Command::Selftest(args) => Ok(selftest::run(cluster::client().await?, args, shutdown()?).await?),
-        Command::Release(args) => Ok(release::run(cluster::client().await?, args).await?),
+        Command::Release(args) => Ok(uninstall::run(cluster::client().await?, args).await?),
         Command::Controller(args) => {
             let (address, metrics) = (args.metrics_addr, Metrics::default());
             let work = Box::pin(controller::run(cluster::client().await?, settings::controller(args)?, metrics.clone(), shutdown()?));

@@ -1,7 +1,7 @@
 //! From the arguments to the settings of the roles.
 
+use crate::args::{ControllerArgs, GatewayArgs};
 use crate::cluster::{self, ClassFileError, Scope};
-use crate::config::{ControllerArgs, GatewayArgs};
 use crate::{controller, gateway};
 
 /// The settings of the controller.

@@ -7,11 +7,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tracing::{Instrument, Span, debug_span, field};
 
-use super::{Admission, Backend, Capabilities, Holder, Seat, Sighting, Signalling};
+use super::{Backend, Capabilities, MediaCredentials, SessionMember, SessionSummary, Signalling, TokenSubject};
 use crate::api::Role;
 use crate::clock;
-use crate::domain::{Failure, Ticket};
-use crate::metrics::Metrics;
+use crate::domain::{Failure, TokenGrant};
+use crate::observability::metrics::Metrics;
 
 /// A backend of some kind.
 pub struct Metered {
@@ -52,7 +52,7 @@ impl Backend for Metered {
         self.call("probe", self.inner.probe()).await
     }
 
-    async fn observe(&self, session: &str) -> Result<Option<Vec<Seat>>, Failure> {
+    async fn observe(&self, session: &str) -> Result<Option<Vec<SessionMember>>, Failure> {
         self.call("observe", self.inner.observe(session)).await
     }
 
@@ -60,15 +60,15 @@ impl Backend for Metered {
         self.call("ensure", self.inner.ensure(session)).await
     }
 
-    fn admit(&self, session: &str, ticket: &Ticket) -> Result<Admission, Failure> {
-        self.inner.admit(session, ticket)
+    fn admit(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
+        self.inner.admit(session, grant)
     }
 
     fn signalling(&self) -> Signalling {
         self.inner.signalling()
     }
 
-    fn holder(&self, token: &str, now: Timestamp) -> Option<Holder> {
+    fn holder(&self, token: &str, now: Timestamp) -> Option<TokenSubject> {
         self.inner.holder(token, now)
     }
 
@@ -92,7 +92,7 @@ impl Backend for Metered {
         self.call("close", self.inner.close(session)).await
     }
 
-    async fn sweep(&self, prefix: &str) -> Result<Vec<Sighting>, Failure> {
+    async fn sweep(&self, prefix: &str) -> Result<Vec<SessionSummary>, Failure> {
         self.call("sweep", self.inner.sweep(prefix)).await
     }
 }

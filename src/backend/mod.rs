@@ -3,8 +3,8 @@
 //! Every operation is idempotent, and a session that is absent counts as closed. Errors are classified where they arise,
 //! as [`Failure`]s. Backends know neither Kubernetes nor each other.
 
+mod fake;
 mod livekit;
-mod memory;
 mod metered;
 mod registry;
 
@@ -13,13 +13,13 @@ use std::fmt;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+pub use fake::FakeMediaServer;
 pub use livekit::LiveKit;
-pub use memory::Memory;
 pub use metered::Metered;
 pub use registry::Registry;
 
 use crate::api::Role;
-use crate::domain::{Failure, Seat, Ticket};
+use crate::domain::{Failure, SessionMember, TokenGrant};
 
 /// What a backend can do, as plain data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct Capabilities {
 
 /// A session seen in a sweep.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sighting {
+pub struct SessionSummary {
     /// Name of the session.
     pub id: String,
     /// People in it.
@@ -55,7 +55,7 @@ pub enum Signalling {
 
 /// Who holds a media token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder {
+pub struct TokenSubject {
     /// The session that the token is for.
     pub session: String,
     /// Identity in the call.
@@ -65,16 +65,16 @@ pub struct Holder {
 }
 
 /// What a joining client needs.
-pub struct Admission {
+pub struct MediaCredentials {
     /// Address of the media server's signalling for clients; `None` when they reach it through the gateway.
     pub url: Option<String>,
     /// Media token: a secret.
     pub token: String,
 }
 
-impl fmt::Debug for Admission {
+impl fmt::Debug for MediaCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Admission").field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("MediaCredentials").field("url", &self.url).finish_non_exhaustive()
     }
 }
 
@@ -88,20 +88,20 @@ pub trait Backend: Send + Sync {
     async fn probe(&self) -> Result<(), Failure>;
 
     /// The people in a session, without the media server's own services; `None` when there is no such session.
-    async fn observe(&self, session: &str) -> Result<Option<Vec<Seat>>, Failure>;
+    async fn observe(&self, session: &str) -> Result<Option<Vec<SessionMember>>, Failure>;
 
     /// Makes the session if it is absent.
     async fn ensure(&self, session: &str) -> Result<(), Failure>;
 
     /// Mints the media token of a person for a session.
-    fn admit(&self, session: &str, ticket: &Ticket) -> Result<Admission, Failure>;
+    fn admit(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure>;
 
     /// How clients reach the signalling.
     fn signalling(&self) -> Signalling;
 
     /// Who holds this media token, if it lets somebody into a session at `now` and nothing more. It may be one that the
     /// media server itself made for somebody in the call. Says nothing about whether that person is still allowed there.
-    fn holder(&self, token: &str, now: Timestamp) -> Option<Holder>;
+    fn holder(&self, token: &str, now: Timestamp) -> Option<TokenSubject>;
 
     /// The session that something happened in, if `authorization` shows that the media server itself sent this `body`. A hint
     /// to look there, and nothing more: hints get lost, come late, and come again.
@@ -120,5 +120,5 @@ pub trait Backend: Send + Sync {
     async fn close(&self, session: &str) -> Result<(), Failure>;
 
     /// All sessions whose name begins with `prefix`.
-    async fn sweep(&self, prefix: &str) -> Result<Vec<Sighting>, Failure>;
+    async fn sweep(&self, prefix: &str) -> Result<Vec<SessionSummary>, Failure>;
 }

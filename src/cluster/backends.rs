@@ -10,11 +10,11 @@ use super::OwnSecrets;
 use crate::api::{Backend as BackendSpec, LiveKit as LiveKitSpec, Reason, RoomClass, Signalling};
 use crate::backend::{Backend, LiveKit, Metered, Registry};
 use crate::domain::Failure;
-use crate::metrics::Metrics;
+use crate::observability::metrics::Metrics;
 
-/// Everything that a backend is made from; equal recipes make equal backends.
+/// Everything that a backend is made from; equal configs make equal backends.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Recipe {
+pub struct BackendConfig {
     url: String,
     public_url: Option<String>,
     signalling: Signalling,
@@ -22,8 +22,8 @@ pub struct Recipe {
     api_secret: String,
 }
 
-impl Recipe {
-    /// The recipe of a class's backend.
+impl BackendConfig {
+    /// The configuration of a class's backend.
     pub fn of(class: &RoomClass, secrets: &OwnSecrets) -> Result<Self, Failure> {
         let BackendSpec { live_kit } = &class.spec.backend;
         let misconfigured = |message: String| Failure::misconfigured(Reason::Misconfigured, message);
@@ -55,12 +55,12 @@ impl Recipe {
 
 /// Brings the registry in line with the classes: for whoever needs backends but does not look after their health. `known`
 /// is what it was made from the last time.
-pub fn keep_backends(
+pub fn sync_backends(
     registry: &Registry,
     classes: &Store<RoomClass>,
     secrets: &OwnSecrets,
     metrics: &Metrics,
-    known: &mut HashMap<String, Recipe>,
+    known: &mut HashMap<String, BackendConfig>,
 ) {
     let classes = classes.state();
     known.retain(|name, _| {
@@ -72,11 +72,11 @@ pub fn keep_backends(
     });
     for class in classes {
         let name = class.name_any();
-        match Recipe::of(&class, secrets) {
-            Ok(recipe) if known.get(&name) == Some(&recipe) => {}
-            Ok(recipe) => {
-                registry.set(&name, recipe.make(metrics));
-                known.insert(name, recipe);
+        match BackendConfig::of(&class, secrets) {
+            Ok(config) if known.get(&name) == Some(&config) => {}
+            Ok(config) => {
+                registry.set(&name, config.make(metrics));
+                known.insert(name, config);
             }
             Err(failure) => {
                 registry.set(&name, Err(failure));

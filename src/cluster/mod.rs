@@ -1,10 +1,10 @@
 //! The cluster as both roles see it: the client, watches, and the Secrets in the operator's own namespace.
 
 mod backends;
-mod installed;
 mod merge;
 mod other_classes;
 mod preflight;
+mod room_class_file;
 mod secrets;
 mod watch;
 
@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use kube::{Client, Config};
 
-pub use backends::{Recipe, keep_backends};
-pub use installed::{ClassFileError, apply_class, read_class};
+pub use backends::{BackendConfig, sync_backends};
 pub use other_classes::OtherClasses;
 pub use preflight::{PreflightError, installation, may_list, may_read};
+pub use room_class_file::{ClassFileError, apply_class, read_class};
 pub use secrets::{INVITE_KEYS_SECRET, KeysError, OwnSecrets, ensure_invite_keys, ensure_livekit_keys, watch_own_secrets};
 pub use watch::{Scope, WatchStream, watch, watch_classes, watch_namespaces, watch_scope};
 

@@ -12,9 +12,9 @@ use tokio::time::{sleep, timeout};
 
 use super::{REQUEST_TIMEOUT, Scope};
 use crate::api::{Room, RoomClass, RoomGuest};
-use crate::causes::with_causes;
 use crate::clock;
 use crate::domain::Installation;
+use crate::error_chain::display_chain;
 
 /// How long an API server that does not answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -90,7 +90,7 @@ async fn ask<T>(question: impl AsyncFn() -> kube::Result<T>, absent: impl Fn() -
                 404 => return Err(absent()),
                 _ => status.message,
             },
-            Ok(Err(error)) => with_causes(&error),
+            Ok(Err(error)) => display_chain(&error),
             Err(_) => "no answer in time".to_owned(),
         };
         if clock::uptime().saturating_sub(began) >= PATIENCE {

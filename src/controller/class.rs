@@ -20,7 +20,7 @@ use super::triggers::{ClassFacts, class_facts};
 use crate::api::{ConditionType, MANAGER, Reason, Room, RoomClass, RoomClassStatus};
 use crate::backend::{Backend, Capabilities};
 use crate::clock;
-use crate::cluster::{OwnSecrets, Recipe};
+use crate::cluster::{BackendConfig, OwnSecrets};
 use crate::domain::{Failure, condition};
 
 /// Pause between two looks at a media server that works.
@@ -36,7 +36,7 @@ const COUNT_EVERY: Duration = Duration::from_secs(10);
 #[derive(Default)]
 pub struct ClassWatch {
     facts: Option<ClassFacts>,
-    made: Option<(Recipe, Arc<dyn Backend>)>,
+    made: Option<(BackendConfig, Arc<dyn Backend>)>,
     health: Option<Result<(), Failure>>,
     probe_at: Option<Timestamp>,
     count_at: Option<Timestamp>,
@@ -74,7 +74,7 @@ impl ClassWatch {
         made.ok_or_else(|| Failure::misconfigured(Reason::Misconfigured, "the class has no backend"))
     }
 
-    /// Makes the backend if its recipe changed, probes it if that is due, and sweeps it.
+    /// Makes the backend if its config changed, probes it if that is due, and sweeps it.
     async fn check(
         &mut self,
         class: &RoomClass,
@@ -83,12 +83,12 @@ impl ClassWatch {
         count: bool,
         now: Timestamp,
     ) -> Result<(), Failure> {
-        let recipe = Recipe::of(class, secrets)?;
-        let remade = self.made.as_ref().is_none_or(|(made_from, _)| *made_from != recipe);
+        let config = BackendConfig::of(class, secrets)?;
+        let remade = self.made.as_ref().is_none_or(|(made_from, _)| *made_from != config);
         if remade {
             self.made = None;
-            let backend = recipe.make(&context.metrics)?;
-            self.made = Some((recipe, backend));
+            let backend = config.make(&context.metrics)?;
+            self.made = Some((config, backend));
             self.probe_at = None;
         }
         let backend = self.backend()?;
@@ -177,7 +177,7 @@ impl ClassLoops {
             }
             self.loops.spawn(async move {
                 loop {
-                    let looking = context.metrics.pulse().begin(format!("a look at the class {name}"));
+                    let looking = context.metrics.watchdog().begin(format!("a look at the class {name}"));
                     let pause = watch.look(&name, &secrets, &context).await.unwrap_or(Duration::MAX);
                     drop(looking);
                     let _ = tokio::time::timeout(pause, changed.changed()).await;

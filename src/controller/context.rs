@@ -16,7 +16,7 @@ use crate::api::{Room, RoomClass, RoomGuest};
 use crate::backend::Registry;
 use crate::cluster::OtherClasses;
 use crate::domain::{Installation, KeyRing};
-use crate::metrics::Metrics;
+use crate::observability::metrics::Metrics;
 
 /// Shared by all passes and loops of the controller.
 pub struct Context {

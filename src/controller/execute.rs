@@ -12,12 +12,12 @@ use super::request::{failure_of, timed};
 use crate::api::{FINALIZER, LedgerEntry, MANAGER, Role, Room};
 use crate::backend::Backend;
 use crate::domain::{Failure, Goal, Outcome, Plan, SessionView, Step};
-use crate::telemetry::AUDIT;
+use crate::observability::logs::AUDIT;
 
 /// Invite Secrets of one Room that are written at the same time.
 const INVITES_AT_ONCE: usize = 8;
 
-/// What a pass did to the world.
+/// What a reconciliation carried out.
 #[derive(Default)]
 pub struct Executed {
     /// What came of the steps.

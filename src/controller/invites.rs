@@ -46,7 +46,7 @@ pub struct Invites<'a> {
 }
 
 impl Invites<'_> {
-    /// Brings a person's invite Secret into the world, or up to date.
+    /// Creates a person's invite Secret, or brings it up to date.
     pub async fn issue(&self, person: &Person, issue: Issue) -> Result<LedgerEntry, Failure> {
         let secret = self.secret(person)?;
         let name = invite_secret_name(&self.room.name, &person.name);

@@ -46,7 +46,7 @@ use crate::backend::Registry;
 use crate::clock;
 use crate::cluster::{OwnSecrets, Scope};
 use crate::domain::Installation;
-use crate::metrics::Metrics;
+use crate::observability::metrics::Metrics;
 
 /// Rooms that are worked on at the same time.
 const ROOMS_AT_ONCE: u16 = 32;

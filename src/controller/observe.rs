@@ -11,8 +11,7 @@ use super::invites::revision;
 use crate::api::{Room, RoomGuest};
 use crate::backend::Backend;
 use crate::domain::{
-    Failure, KeyRing, Observed, Rejection, SessionView, ValidRoom, admits_namespace, choose_class, guests_of, session_that_matters,
-    validate,
+    Failure, KeyRing, NamespaceView, Observed, Rejection, Roster, SessionView, ValidRoom, accept, guests_of, session_that_matters,
 };
 
 /// What a pass knows of a Room.
@@ -80,8 +79,8 @@ pub async fn observe(room: Arc<Room>, keys: Arc<KeyRing>, context: &Context, now
     let recheck_invites = context.paces.recheck_due(room.metadata.uid.as_deref().unwrap_or_default(), now);
     let live = room.status.as_ref().and_then(|status| status.session.as_ref());
     let joined = live.map_or(0, |session| context.attendance.joined(&class, &session.id));
-    if let (Some(live), SessionView::Present(seats)) = (live, &session)
-        && !seats.is_empty()
+    if let (Some(live), SessionView::Present(members)) = (live, &session)
+        && !members.is_empty()
     {
         context.attendance.is_used(&class, &live.id);
     }
@@ -90,12 +89,10 @@ pub async fn observe(room: Arc<Room>, keys: Arc<KeyRing>, context: &Context, now
 }
 
 fn judge(room: &Room, guests: &[Arc<RoomGuest>], context: &Context) -> Result<ValidRoom, Rejection> {
+    let namespace = context.namespaces.get(&ObjectRef::new(&room.namespace().unwrap_or_default()));
+    let labels = namespace.as_ref().and_then(|namespace| namespace.metadata.labels.as_ref());
     let classes = context.classes.state();
-    let class = choose_class(room, classes.iter().map(AsRef::as_ref))?;
-    let namespace = room.namespace().unwrap_or_default();
-    let known = context.namespaces.get(&ObjectRef::new(&namespace));
-    admits_namespace(class, &namespace, known.as_ref().and_then(|namespace| namespace.metadata.labels.as_ref()))?;
-    validate(room, guests, class)
+    accept(room, Roster::new(room, guests), classes.iter().map(AsRef::as_ref), NamespaceView::Labels(labels))
 }
 
 /// The class that holds the Room's session, also when the spec is not accepted any more.
@@ -109,7 +106,7 @@ async fn look(backend: &Result<Arc<dyn Backend>, Failure>, session: &str) -> Ses
         Err(failure) => Err(failure.clone()),
     };
     match seen {
-        Ok(Some(seats)) => SessionView::Present(seats),
+        Ok(Some(members)) => SessionView::Present(members),
         Ok(None) => SessionView::Absent,
         Err(failure) => SessionView::Unknown(failure),
     }

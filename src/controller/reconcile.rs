@@ -13,7 +13,7 @@ use super::report::report;
 use crate::api::{Reason, Room};
 use crate::clock;
 use crate::domain::{Failure, plan};
-use crate::traces::{join_room_trace, room_trace_id};
+use crate::observability::traces::{join_room_trace, room_trace_id};
 
 /// One pass, as part of the Room's trace.
 pub async fn reconcile(room: Arc<Room>, context: Arc<Context>) -> Result<Action, Failure> {
@@ -29,7 +29,7 @@ pub async fn reconcile(room: Arc<Room>, context: Arc<Context>) -> Result<Action,
 
 /// Brings a Room closer to its spec: observe, plan, execute, report.
 async fn pass(room: Arc<Room>, context: Arc<Context>) -> Result<Action, Failure> {
-    let _moving = context.metrics.pulse().begin(format!("a pass over {:?}/{:?}", room.metadata.namespace, room.metadata.name));
+    let _moving = context.metrics.watchdog().begin(format!("a pass over {:?}/{:?}", room.metadata.namespace, room.metadata.name));
     let started = clock::now();
     let keys = context.keys.borrow().clone();
     let keys = keys.ok_or_else(|| Failure::transient(Reason::Misconfigured, "the invite signing keys are not known yet"))?;

@@ -14,7 +14,7 @@ use super::observe::Sight;
 use super::request::{failure_of, timed};
 use crate::api::{MANAGER, Reason, Room, RoomStatus};
 use crate::clock;
-use crate::domain::{Failure, Goal, Notice, Plan, notices, status};
+use crate::domain::{EventDraft, Failure, Goal, Plan, event_drafts, status};
 
 /// Shortest time until the next look: the clock that wakes and the clock that decides may differ by less.
 const SHORTEST_WAIT: Duration = Duration::from_millis(5);
@@ -38,13 +38,13 @@ pub async fn report(plan: &Plan, sight: &Sight, executed: Executed, context: &Co
         if room.status.as_ref().and_then(|status| status.observed_generation) != room.metadata.generation || !outcome.removed.is_empty() {
             context.vigils.begin(uid, now);
         }
-        let told = notices(sight.room.status.as_ref(), &after, &outcome);
+        let told = event_drafts(sight.room.status.as_ref(), &after, &outcome);
         if room.status.as_ref() != Some(&after) {
             let answer = write(&room, after.clone(), context).await.map_err(|error| failure_of(&error))?;
             context.newest.wrote(answer);
         }
-        for notice in told {
-            publish(&room, notice, context).await;
+        for draft in told {
+            publish(&room, draft, context).await;
         }
         guests::tend(sight, &after, context, now).await?;
     }
@@ -76,12 +76,12 @@ async fn leave_behind(sight: &Sight, failure: &Failure, context: &Context) {
     context.metrics.left_behind();
     let note = format!("The Room is deleted although its cleanup did not finish: {}", failure.message);
     tracing::warn!(namespace = sight.namespace(), room = sight.name(), %failure, "a Room is deleted although its cleanup did not finish");
-    publish(&sight.room, Notice { warning: true, reason: Reason::SessionLeftBehind, note }, context).await;
+    publish(&sight.room, EventDraft { warning: true, reason: Reason::SessionLeftBehind, note }, context).await;
 }
 
 /// Publishes an Event. One that is lost is no reason to fail: the status tells the same.
-async fn publish(room: &Room, notice: Notice, context: &Context) {
-    let Notice { warning, reason, note } = notice;
+async fn publish(room: &Room, draft: EventDraft, context: &Context) {
+    let EventDraft { warning, reason, note } = draft;
     let event = Event {
         type_: if warning { EventType::Warning } else { EventType::Normal },
         reason: reason.to_string(),

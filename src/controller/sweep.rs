@@ -22,9 +22,9 @@ pub async fn sweep(
     context: &Context,
 ) -> Result<BTreeSet<String>, Failure> {
     // Those of other installations too: a Room may still live in one that was made before this was installed.
-    let sightings = backend.sweep(SESSION_PREFIX).await?;
+    let summaries = backend.sweep(SESSION_PREFIX).await?;
     let joined: HashMap<String, i32> =
-        sightings.into_iter().map(|sighting| (sighting.id, i32::try_from(sighting.joined).unwrap_or(i32::MAX))).collect();
+        summaries.into_iter().map(|summary| (summary.id, i32::try_from(summary.joined).unwrap_or(i32::MAX))).collect();
     let rooms = context.rooms.state();
     let found: BTreeSet<String> =
         orphans(joined.keys().map(String::as_str), &rooms, &context.installation, clock::now()).into_iter().map(str::to_owned).collect();

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::rejection::Rejection;
 use super::roster::Person;
-use super::status::{Verdict, condition};
-use super::validate::Rejection;
+use super::status::{ConditionState, condition};
 use crate::api::{ConditionType, Phase, Reason, RoomGuest, RoomGuestStatus, RoomStatus};
 
 /// The status of a guest: as a person of a Room with this status, or as one who is not let in.
@@ -19,7 +19,7 @@ pub fn guest_status(guest: &RoomGuest, judged: Result<(&Person, &RoomStatus), &R
     RoomGuestStatus { secret_name, conditions: vec![ready] }
 }
 
-fn invited(person: &Person, room: &RoomStatus) -> (Option<String>, Verdict) {
+fn invited(person: &Person, room: &RoomStatus) -> (Option<String>, ConditionState) {
     if let Some(entry) = room.participants.iter().find(|entry| entry.name == person.name) {
         let secret = entry.secret_name.clone();
         return (Some(secret), (true, Reason::Issued, "The guest has an invite Secret".to_owned()));

@@ -7,9 +7,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::failure::Failure;
+use super::rejection::Rejection;
 use super::roster::{Person, guest_identity};
-use super::session::{Installation, Seat};
-use super::validate::{Rejection, ValidRoom};
+use super::session::{Installation, SessionMember};
+use super::validate::ValidRoom;
 use super::window::{Moment, Window, later};
 use crate::api::{
     ConditionType, FINALIZER, LINK_SUBJECT, LedgerEntry, Phase, Provision, Room, RoomGuest, RoomStatus, SessionStatus, invite_secret_name,
@@ -47,7 +48,7 @@ pub enum SessionView {
     /// The media server does not know it.
     Absent,
     /// It lives, with these people in it.
-    Present(Vec<Seat>),
+    Present(Vec<SessionMember>),
     /// It could not be asked.
     Unknown(Failure),
 }
@@ -254,10 +255,10 @@ fn open(observed: &Observed<'_>, now: Timestamp) -> Vec<Step> {
     let next = || observed.installation.session_id(&room.uid, epoch);
     let on_demand = room.provision == Provision::OnFirstJoin;
     match (live_session(observed.room), observed.session) {
-        (Some(session), SessionView::Present(seats)) if seats.is_empty() && is_idle(observed, room, now) => {
+        (Some(session), SessionView::Present(members)) if members.is_empty() && is_idle(observed, room, now) => {
             vec![Step::CloseSession { session: session.id.clone() }, Step::ReserveSession { session: next(), epoch }]
         }
-        (Some(session), SessionView::Present(seats)) => seats.iter().filter_map(|seat| reseat(room, &session.id, seat)).collect(),
+        (Some(session), SessionView::Present(members)) => members.iter().filter_map(|member| reseat(room, &session.id, member)).collect(),
         (Some(_), SessionView::NotAsked | SessionView::Unknown(_)) => Vec::new(),
         (Some(session), SessionView::Absent) if session.created_at.is_none() => {
             let waits = on_demand || room.close_when_empty_after.is_some();
@@ -275,11 +276,11 @@ fn is_idle(observed: &Observed<'_>, room: &ValidRoom, now: Timestamp) -> bool {
 }
 
 /// What must happen to somebody in the call, if anything.
-fn reseat(room: &ValidRoom, session: &str, seat: &Seat) -> Option<Step> {
-    let Some(person) = room.roster.seated(seat) else {
-        return Some(Step::RemovePerson { session: session.to_owned(), identity: seat.identity.clone() });
+fn reseat(room: &ValidRoom, session: &str, member: &SessionMember) -> Option<Step> {
+    let Some(person) = room.roster.seated(member) else {
+        return Some(Step::RemovePerson { session: session.to_owned(), identity: member.identity.clone() });
     };
-    let right = seat.role == Some(person.role) && seat.display_name == person.display_name;
+    let right = member.role == Some(person.role) && member.display_name == person.display_name;
     (!right).then(|| Step::SetRole { session: session.to_owned(), person })
 }
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::invite::Invite;
-use super::session::Seat;
-use super::validate::Rejection;
+use super::rejection::Rejection;
+use super::session::SessionMember;
 use crate::api::{GUEST_PREFIX, JoinPolicy, LINK_SUBJECT, MAX_PARTICIPANTS, Reason, Role, Room, RoomGuest, RoomSpec};
 
 /// What the identities of people begin with who came by the shared link. Names of participants and of guests have no dot.
@@ -65,18 +65,18 @@ impl Roster {
         self.get(&invite.participant).filter(|person| !person.suspended && person.generation == invite.generation)
     }
 
-    /// The person who may have this seat, as they should be; `None` when nobody may.
+    /// The person that a session member is, as they should be; `None` when nobody may.
     #[must_use]
-    pub fn seated(&self, seat: &Seat) -> Option<Person> {
+    pub fn seated(&self, member: &SessionMember) -> Option<Person> {
         let by_link = || {
-            self.link.as_ref().filter(|_| seat.identity.starts_with(LINK_PREFIX)).map(|link| Person {
-                name: seat.identity.clone(),
-                display_name: seat.display_name.clone(),
+            self.link.as_ref().filter(|_| member.identity.starts_with(LINK_PREFIX)).map(|link| Person {
+                name: member.identity.clone(),
+                display_name: member.display_name.clone(),
                 ..link.clone()
             })
         };
-        let person = self.people.get(&seat.identity).cloned().or_else(by_link)?;
-        (!person.suspended && seat.generation == Some(person.generation)).then_some(person)
+        let person = self.people.get(&member.identity).cloned().or_else(by_link)?;
+        (!person.suspended && member.generation == Some(person.generation)).then_some(person)
     }
 }
 

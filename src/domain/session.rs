@@ -65,7 +65,7 @@ fn next_if_lost(recorded: &SessionStatus) -> Option<i64> {
 
 /// A person seen in a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seat {
+pub struct SessionMember {
     /// Identity, which is the participant's name.
     pub identity: String,
     /// The name that others see.

@@ -5,7 +5,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::failure::Failure;
 use super::plan::{Goal, Plan};
-use super::validate::{Rejection, ValidRoom};
+use super::rejection::Rejection;
+use super::validate::ValidRoom;
 use crate::api::{ConditionType, Counts, LedgerEntry, Phase, Reason, Room, RoomStatus, SessionStatus};
 
 /// What came of the steps of a plan.
@@ -41,7 +42,7 @@ impl Outcome {
 
 /// Something to tell people in an Event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
+pub struct EventDraft {
     /// Somebody should look at it.
     pub warning: bool,
     /// The reason.
@@ -73,7 +74,7 @@ pub fn status(
     };
     let live = session.as_ref().is_some_and(|session| session.ended_at.is_none());
     let waiting = session.as_ref().is_some_and(|session| session.created_at.is_none());
-    let facts = Facts { plan, valid, outcome, live, waiting };
+    let facts = StatusBuilder { plan, valid, outcome, live, waiting };
     let conditions = facts.conditions(&before.conditions, room.metadata.generation, now);
     RoomStatus {
         observed_generation: room.metadata.generation,
@@ -126,7 +127,7 @@ fn ledger(before: Vec<LedgerEntry>, outcome: &Outcome) -> Vec<LedgerEntry> {
     after
 }
 
-struct Facts<'a> {
+struct StatusBuilder<'a> {
     plan: &'a Plan,
     valid: Result<&'a ValidRoom, &'a Rejection>,
     outcome: &'a Outcome,
@@ -135,9 +136,9 @@ struct Facts<'a> {
 }
 
 /// Whether a condition holds, why, and in words.
-pub type Verdict = (bool, Reason, String);
+pub type ConditionState = (bool, Reason, String);
 
-impl Facts<'_> {
+impl StatusBuilder<'_> {
     fn phase(&self) -> Phase {
         match self.plan.goal {
             Goal::Scheduled => Phase::Scheduled,
@@ -169,14 +170,14 @@ impl Facts<'_> {
         all.into_iter().chain(kstatus).map(make).collect()
     }
 
-    fn accepted(&self) -> Verdict {
+    fn accepted(&self) -> ConditionState {
         match self.valid {
             Ok(_) => (true, Reason::Valid, "The spec is valid for its class".into()),
             Err(rejection) => (false, rejection.reason, rejection.message.clone()),
         }
     }
 
-    fn invites(&self) -> Verdict {
+    fn invites(&self) -> ConditionState {
         match (&self.outcome.invites_failure, &self.plan.goal) {
             (Some(failure), _) => (false, failure.reason, failure.message.clone()),
             (None, Goal::Expired | Goal::Gone { .. }) => (true, Reason::Withdrawn, "The Room is over, its invites are deleted".into()),
@@ -185,7 +186,7 @@ impl Facts<'_> {
         }
     }
 
-    fn session(&self) -> Verdict {
+    fn session(&self) -> ConditionState {
         match (&self.outcome.session_failure, &self.plan.goal) {
             (Some(failure), _) => (false, failure.reason, failure.message.clone()),
             (None, Goal::NotAccepted(_)) => (false, Reason::NotAccepted, "The spec is not accepted".into()),
@@ -198,7 +199,7 @@ impl Facts<'_> {
         }
     }
 
-    fn open(&self) -> Verdict {
+    fn open(&self) -> ConditionState {
         match &self.plan.goal {
             Goal::Open if self.outcome.session_failure.is_some() => self.session(),
             Goal::Open if self.live => (true, Reason::Joinable, "People can join".into()),
@@ -210,7 +211,7 @@ impl Facts<'_> {
         }
     }
 
-    fn ready(&self, accepted: &Verdict) -> Verdict {
+    fn ready(&self, accepted: &ConditionState) -> ConditionState {
         let over = matches!(self.plan.goal, Goal::Expired | Goal::Gone { .. });
         // What a spec says no longer matters once the window is over.
         let verdicts = [accepted.clone(), self.session(), self.invites()].into_iter().skip(usize::from(over));
@@ -227,7 +228,7 @@ impl Facts<'_> {
 
 /// A condition, with the transition time of the one before unless its status changed.
 #[must_use]
-pub fn condition(before: &[Condition], kind: ConditionType, verdict: Verdict, generation: Option<i64>, now: Timestamp) -> Condition {
+pub fn condition(before: &[Condition], kind: ConditionType, verdict: ConditionState, generation: Option<i64>, now: Timestamp) -> Condition {
     let (holds, reason, message) = verdict;
     let (type_, status) = (kind.to_string(), if holds { "True" } else { "False" }.to_owned());
     let same = before.iter().find(|condition| condition.type_ == type_ && condition.status == status);
@@ -237,15 +238,15 @@ pub fn condition(before: &[Condition], kind: ConditionType, verdict: Verdict, ge
 
 /// What people are told about a pass: changes of phase, people put out, sessions restored, and new failures.
 #[must_use]
-pub fn notices(before: Option<&RoomStatus>, after: &RoomStatus, outcome: &Outcome) -> Vec<Notice> {
-    let mut notices = Vec::new();
+pub fn event_drafts(before: Option<&RoomStatus>, after: &RoomStatus, outcome: &Outcome) -> Vec<EventDraft> {
+    let mut event_drafts = Vec::new();
     let phase = before.map(|status| status.phase).unwrap_or_default();
     if phase != after.phase {
-        notices.extend(phase_notice(after));
+        event_drafts.extend(phase_event(after));
     } else if after.phase == Phase::Open {
-        notices.extend(session_notice(before.and_then(RoomStatus::live_session), outcome));
+        event_drafts.extend(session_event(before.and_then(RoomStatus::live_session), outcome));
     }
-    notices.extend(outcome.removed.iter().map(|name| Notice {
+    event_drafts.extend(outcome.removed.iter().map(|name| EventDraft {
         warning: false,
         reason: Reason::ParticipantRemoved,
         note: format!("{name} was put out of the call"),
@@ -257,30 +258,30 @@ pub fn notices(before: Option<&RoomStatus>, after: &RoomStatus, outcome: &Outcom
     if let Some(failure) =
         outcome.failure().filter(|failure| known.as_ref().is_none_or(|(reason, _)| *reason != failure.reason.to_string()))
     {
-        notices.push(Notice { warning: true, reason: failure.reason, note: failure.message.clone() });
+        event_drafts.push(EventDraft { warning: true, reason: failure.reason, note: failure.message.clone() });
     }
     let rejected = reason_of(after, ConditionType::Accepted);
     if let Some((_, message)) =
         rejected.filter(|rejected| before.and_then(|status| reason_of(status, ConditionType::Accepted)).as_ref() != Some(rejected))
     {
-        notices.push(Notice { warning: true, reason: Reason::NotAccepted, note: message });
+        event_drafts.push(EventDraft { warning: true, reason: Reason::NotAccepted, note: message });
     }
-    notices
+    event_drafts
 }
 
 /// What is told about the session of a Room that was open before, too.
-fn session_notice(before: Option<&SessionStatus>, outcome: &Outcome) -> Option<Notice> {
+fn session_event(before: Option<&SessionStatus>, outcome: &Outcome) -> Option<EventDraft> {
     let was_made = before.is_some_and(|session| session.created_at.is_some());
     if outcome.session_made.is_some() && was_made {
         let note = "The session was gone from the media server; it was made anew".into();
-        return Some(Notice { warning: true, reason: Reason::SessionRestored, note });
+        return Some(EventDraft { warning: true, reason: Reason::SessionRestored, note });
     }
     let note = "Nobody was in the session any more; it is made anew when somebody joins".into();
-    outcome.session_closed.then_some(Notice { warning: false, reason: Reason::SessionIdle, note })
+    outcome.session_closed.then_some(EventDraft { warning: false, reason: Reason::SessionIdle, note })
 }
 
-fn phase_notice(after: &RoomStatus) -> Option<Notice> {
-    let normal = |reason, note: &str| Some(Notice { warning: false, reason, note: note.to_owned() });
+fn phase_event(after: &RoomStatus) -> Option<EventDraft> {
+    let normal = |reason, note: &str| Some(EventDraft { warning: false, reason, note: note.to_owned() });
     match after.phase {
         Phase::Pending => None,
         Phase::Scheduled => normal(Reason::Scheduled, "The Room waits for its window"),

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kube::core::{Selector, SelectorExt};
 
+use super::rejection::Rejection;
 use super::roster::Roster;
 use super::window::{Window, later};
 use crate::api::{
-    AllowedNamespaces, DEFAULT_CLASS_ANNOTATION, DEFAULT_TTL_SECONDS, MAX_PARTICIPANTS, MAX_WINDOW, NamespacesFrom, Provision, Reason,
-    Room, RoomClass, RoomGuest, RoomSpec,
+    DEFAULT_CLASS_ANNOTATION, DEFAULT_TTL_SECONDS, MAX_PARTICIPANTS, MAX_WINDOW, Provision, Reason, Room, RoomClass, RoomSpec,
 };
 
 /// A Room whose spec is valid for its class, with every default filled in.
@@ -55,22 +54,6 @@ pub struct InviteMetadata {
     pub annotations: BTreeMap<String, String>,
 }
 
-/// Why a spec is not accepted: reason and message of the condition `Accepted`.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}: {message}")]
-pub struct Rejection {
-    /// The reason.
-    pub reason: Reason,
-    /// Names field, value and limit.
-    pub message: String,
-}
-
-impl Rejection {
-    fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
-    }
-}
-
 /// What the invites of a Room are bound to; `None` before the API server has given it a UID.
 #[must_use]
 pub fn invite_id(room: &Room) -> Option<&str> {
@@ -101,27 +84,9 @@ pub fn choose_class<'a>(room: &Room, classes: impl IntoIterator<Item = &'a RoomC
     }
 }
 
-/// Whether a class is open to a namespace with these labels; `None` when the namespace is not known.
-pub fn admits_namespace(class: &RoomClass, namespace: &str, labels: Option<&BTreeMap<String, String>>) -> Result<(), Rejection> {
-    let refused = || {
-        Rejection::new(
-            Reason::NamespaceNotAllowed,
-            format!("RoomClass \"{}\" is not open to namespace \"{namespace}\"", class.metadata.name.as_deref().unwrap_or_default()),
-        )
-    };
-    match &class.spec.allowed_namespaces {
-        None | Some(AllowedNamespaces { from: NamespacesFrom::All, .. }) => Ok(()),
-        Some(AllowedNamespaces { from: NamespacesFrom::Selector, selector }) => {
-            // An empty selector matches every namespace, an absent one none.
-            let selector = Selector::try_from(selector.clone().ok_or_else(refused)?).map_err(|_| refused())?;
-            if labels.is_some_and(|labels| selector.matches(labels)) { Ok(()) } else { Err(refused()) }
-        }
-    }
-}
-
-/// Judges a Room with these guests by its class. What the API server already refuses is judged again, because rules of an older CRD may
+/// Judges a Room with this roster by its class. What the API server already refuses is judged again, because rules of an older CRD may
 /// have let it pass.
-pub fn validate(room: &Room, guests: &[impl AsRef<RoomGuest>], class: &RoomClass) -> Result<ValidRoom, Rejection> {
+pub fn validate(room: &Room, roster: Roster, class: &RoomClass) -> Result<ValidRoom, Rejection> {
     let missing = |field: &str| Rejection::new(Reason::InvalidSpec, format!("metadata.{field}: is missing"));
     let meta = &room.metadata;
     let name = meta.name.clone().ok_or_else(|| missing("name"))?;
@@ -137,7 +102,7 @@ pub fn validate(room: &Room, guests: &[impl AsRef<RoomGuest>], class: &RoomClass
         display_name: room.spec.display_name.clone().filter(|title| !title.is_empty()).unwrap_or_else(|| name.clone()),
         class: class.metadata.name.clone().unwrap_or_default(),
         window: window(room, class)?,
-        roster: Roster::new(room, guests),
+        roster,
         max_participants: max_participants(room, class)?,
         suspend: room.spec.suspend,
         provision: provision(room, class),

@@ -112,8 +112,8 @@ impl IntoResponse for View {
 
 impl IntoResponse for Joined {
     fn into_response(self) -> Response {
-        let Self { admission, identity, expires_at } = self;
-        Json(JoinAnswer { url: admission.url.unwrap_or_default(), token: admission.token, identity, expires_at: rfc3339(expires_at) })
+        let Self { credentials, identity, expires_at } = self;
+        Json(JoinAnswer { url: credentials.url.unwrap_or_default(), token: credentials.token, identity, expires_at: rfc3339(expires_at) })
             .into_response()
     }
 }

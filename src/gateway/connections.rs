@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 use super::lobby::Lobby;
 use super::problem::Problem;
 use crate::api::Room;
-use crate::backend::{Backend, Holder};
+use crate::backend::{Backend, TokenSubject};
 use crate::domain::Refusal;
-use crate::metrics::Metrics;
-use crate::telemetry::AUDIT;
+use crate::observability::logs::AUDIT;
+use crate::observability::metrics::Metrics;
 
 /// How long the controller has to put somebody out first: the media server then tells the page the reason, and closes the
 /// connection itself.
@@ -46,7 +46,7 @@ struct Call {
 
 /// Somebody's connection.
 struct Connection {
-    holder: Holder,
+    holder: TokenSubject,
     backend: Arc<dyn Backend>,
     /// Somebody is already seeing to its end.
     dismissed: AtomicBool,
@@ -94,7 +94,7 @@ impl Connections {
     }
 
     /// Enters a connection. It has to be judged once more after this: a change that came before was not yet meant for it.
-    pub fn enter(self: &Arc<Self>, room: ObjectRef<Room>, holder: Holder, backend: Arc<dyn Backend>) -> Guard {
+    pub fn enter(self: &Arc<Self>, room: ObjectRef<Room>, holder: TokenSubject, backend: Arc<dyn Backend>) -> Guard {
         let id = self.last_id.fetch_add(1, Ordering::Relaxed);
         let connection = Arc::new(Connection {
             holder,
@@ -118,7 +118,7 @@ impl Connections {
     /// A Room has changed, or is gone: whoever may not stay is put out.
     pub fn room_changed(self: &Arc<Self>, lobby: &Lobby, room: &ObjectRef<Room>) {
         let Some(people) = self.lock().get(room).map(|call| call.people.values().cloned().collect::<Vec<_>>()) else { return };
-        let holders: Vec<&Holder> = people.iter().map(|connection| &connection.holder).collect();
+        let holders: Vec<&TokenSubject> = people.iter().map(|connection| &connection.holder).collect();
         let (refusals, until) = lobby.judge(room, &holders);
         self.ends_at(room, until);
         let seen_at = (self.clock)();
@@ -140,7 +140,7 @@ impl Connections {
 
     /// Puts out everybody whose window is over. The wall clock decides, the timer only wakes.
     pub async fn keep_time(self: Arc<Self>, lobby: Arc<Lobby>) {
-        let turning = self.metrics.pulse().begin("the ends of calls".into());
+        let turning = self.metrics.watchdog().begin("the ends of calls".into());
         loop {
             turning.beat();
             let now = (self.clock)();
@@ -173,7 +173,7 @@ impl Connections {
 
     /// Whether the same person has another connection to the same session that nobody is putting out.
     fn has_another(&self, room: &ObjectRef<Room>, connection: &Arc<Connection>) -> bool {
-        let Holder { session, identity, .. } = &connection.holder;
+        let TokenSubject { session, identity, .. } = &connection.holder;
         self.lock().get(room).is_some_and(|call| {
             call.people.values().any(|other| {
                 !Arc::ptr_eq(other, connection)

@@ -8,9 +8,9 @@ use axum::http::{HeaderMap, StatusCode};
 
 use super::Door;
 use super::problem::Problem;
-use crate::backend::Holder;
+use crate::backend::TokenSubject;
 use crate::domain::Refusal;
-use crate::telemetry::AUDIT;
+use crate::observability::logs::AUDIT;
 
 /// Longest hint, in bytes. LiveKit sends what it knows of room, person and track.
 pub const LONGEST_HINT: usize = 64 * 1024;
@@ -27,9 +27,9 @@ pub async fn livekit(State(door): State<Door>, headers: HeaderMap, body: Bytes) 
         if of_class != class {
             continue;
         }
-        let Ok(Some(seats)) = backend.observe(&session).await else { continue };
-        let holder = |identity: String, generation| Holder { session: session.clone(), identity, generation };
-        let holders: Vec<Holder> = seats.into_iter().map(|seat| holder(seat.identity, seat.generation)).collect();
+        let Ok(Some(members)) = backend.observe(&session).await else { continue };
+        let holder = |identity: String, generation| TokenSubject { session: session.clone(), identity, generation };
+        let holders: Vec<TokenSubject> = members.into_iter().map(|member| holder(member.identity, member.generation)).collect();
         let (refusals, _) = door.lobby.judge(&room, &holders.iter().collect::<Vec<_>>());
         for (holder, refusal) in holders.iter().zip(refusals) {
             let Some(refusal) = refusal else { continue };

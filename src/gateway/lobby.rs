@@ -15,7 +15,7 @@ use super::places::{Places, Sight};
 use super::problem::Problem;
 use super::standing::Standing;
 use crate::api::{Room, RoomClass, RoomGuest};
-use crate::backend::{Admission, Backend, Holder, Registry};
+use crate::backend::{Backend, MediaCredentials, Registry, TokenSubject};
 use crate::domain::{Failure, Installation, Invite, KeyRing, Person, Refusal, ValidRoom, Visitor};
 
 /// What the API server has.
@@ -94,7 +94,7 @@ pub enum ViewState {
 /// What somebody joins with.
 pub struct Joined {
     /// Address and media token.
-    pub admission: Admission,
+    pub credentials: MediaCredentials,
     /// Identity in the call.
     pub identity: String,
     /// When the media token ends.
@@ -144,13 +144,13 @@ impl Lobby {
     /// What the holder of the invite is told about the call.
     pub async fn view(&self, invite: &Invite) -> Result<View, Denial> {
         let mut standing = self.settled(invite).await?;
-        let mut ticket = standing.ticket(0).map_err(Denial::from);
-        if ticket.is_ok() {
+        let mut grant = standing.grant(0).map_err(Denial::from);
+        if grant.is_ok() {
             let (_, sight, _) = self.look(&standing).await?;
             standing = self.stand(invite)?;
-            ticket = standing.ticket_by(&sight, self.places.others(&standing.visitor.person.name, &sight));
+            grant = standing.grant_by(&sight, self.places.others(&standing.visitor.person.name, &sight));
         }
-        let state = match ticket {
+        let state = match grant {
             Ok(_) => ViewState::Open,
             Err(Denial::Refused(Refusal::TooEarly { .. })) => ViewState::Early,
             Err(Denial::Refused(Refusal::Over)) => ViewState::Over,
@@ -166,7 +166,7 @@ impl Lobby {
     pub async fn join(&self, invite: &Invite, display_name: Option<&str>) -> Result<Joined, Denial> {
         let mut standing = self.settled(invite).await?;
         let newcomer = newcomer(&standing.visitor.person, display_name)?;
-        standing.ticket(0)?;
+        standing.grant(0)?;
         let (backend, sight, exists) = self.look(&standing).await?;
         if !exists {
             backend.ensure(&sight.session).await?;
@@ -177,23 +177,23 @@ impl Lobby {
             standing.visitor.person = standing.visitor.person.by_link(&nonce, &name);
         }
         self.places.take(&standing.visitor.person.name, &sight, standing.now, |others| {
-            let ticket = standing.ticket_by(&sight, others)?;
-            let admission = backend.admit(&sight.session, &ticket)?;
-            Ok((ticket.expires_at, Joined { admission, expires_at: ticket.expires_at, identity: ticket.identity }))
+            let grant = standing.grant_by(&sight, others)?;
+            let credentials = backend.admit(&sight.session, &grant)?;
+            Ok((grant.expires_at, Joined { credentials, expires_at: grant.expires_at, identity: grant.identity }))
         })
     }
 
     /// Takes a place for somebody who connects by a media token. Who is in the call has one; whoever comes back to it may find
     /// theirs taken.
-    pub async fn take_place(&self, holder: &Holder) -> Result<(), Denial> {
+    pub async fn take_place(&self, holder: &TokenSubject) -> Result<(), Denial> {
         let standing = self.stand_by(holder)?;
-        standing.ticket(0)?;
+        standing.grant(0)?;
         let (_, sight, _) = self.look(&standing).await?;
         let standing = self.stand_by(holder)?;
-        let seated = sight.seats.iter().any(|seat| seat.identity == holder.identity);
+        let seated = sight.members.iter().any(|member| member.identity == holder.identity);
         self.places.take(&standing.visitor.person.name, &sight, standing.now, |others| {
-            let ticket = standing.ticket_by(&sight, if seated { 0 } else { others })?;
-            Ok((ticket.expires_at, ()))
+            let grant = standing.grant_by(&sight, if seated { 0 } else { others })?;
+            Ok((grant.expires_at, ()))
         })
     }
 
@@ -205,12 +205,12 @@ impl Lobby {
         let mut absent = None;
         for session in &standing.sessions {
             match backend.observe(session).await? {
-                Some(seats) => return Ok((backend, Sight { session: session.clone(), seats, asked_at }, true)),
+                Some(members) => return Ok((backend, Sight { session: session.clone(), members, asked_at }, true)),
                 None => absent = Some(session),
             }
         }
         let session = absent.cloned().ok_or_else(|| unavailable("the session is not there yet"))?;
-        Ok((backend, Sight { session, seats: Vec::new(), asked_at }, false))
+        Ok((backend, Sight { session, members: Vec::new(), asked_at }, false))
     }
 }
 

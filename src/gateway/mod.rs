@@ -1,7 +1,7 @@
 //! The join gateway: the only door. It judges every use of an invite by the live Room and hands out short-lived media
 //! tokens.
 //!
-//! Stateless but for the tickets that are still good (`places`), so that it scales out. Knows nothing of how a media server
+//! Stateless but for the grants that are still good (`places`), so that it scales out. Knows nothing of how a media server
 //! talks. Invites and media tokens are never logged.
 
 mod address;
@@ -51,7 +51,7 @@ pub use serve::{ServeError, Settings, serve};
 pub use signalling::{Upstream, UpstreamError};
 
 use crate::backend::Registry;
-use crate::metrics::Metrics;
+use crate::observability::metrics::Metrics;
 
 /// Longest body of a request, in bytes.
 const LONGEST_BODY: usize = 4096;

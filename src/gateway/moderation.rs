@@ -15,7 +15,7 @@ use super::standing::Standing;
 use crate::api::{MAX_PARTICIPANTS, Reason, Role, Room, RoomGuest, RoomGuestSpec};
 use crate::backend::Backend;
 use crate::domain::{Invite, Permissions, Person, Refusal, guest_identity, guests_of, is_above};
-use crate::telemetry::AUDIT;
+use crate::observability::logs::AUDIT;
 
 /// How often a guest who was just added is looked for in what the API server tells.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -62,7 +62,7 @@ impl Lobby {
     /// Adds a person to the Room, who can join as soon as this returns.
     pub async fn add_guest(&self, invite: &Invite, display_name: Option<&str>, role: Role) -> Result<Added, Denial> {
         let standing = self.may_add_people(invite)?;
-        match standing.ticket(0) {
+        match standing.grant(0) {
             Ok(_) | Err(Refusal::TooEarly { .. }) => {}
             Err(refusal) => return Err(refusal.into()),
         }
@@ -120,12 +120,12 @@ impl Lobby {
     /// A Presenter who may act in the call now, and what was seen of the call; `on` must be in it.
     async fn moderate(&self, invite: &Invite, on: Option<&str>) -> Result<(Standing, Arc<dyn Backend>, Sight), Denial> {
         let standing = self.presenter(invite, |permissions| permissions.moderate)?;
-        standing.ticket(0)?;
+        standing.grant(0)?;
         let (backend, sight, _) = self.look(&standing).await?;
         // After the wait for the media server the Room may have changed or ended.
         let standing = self.presenter(invite, |permissions| permissions.moderate)?;
-        standing.ticket(0)?;
-        if on.is_some_and(|identity| !sight.seats.iter().any(|seat| seat.identity == identity)) {
+        standing.grant(0)?;
+        if on.is_some_and(|identity| !sight.members.iter().any(|member| member.identity == identity)) {
             return Err(Denial::Absent);
         }
         Ok((standing, backend, sight))

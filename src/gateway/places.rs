@@ -1,4 +1,4 @@
-//! Places in calls, held at the door, because people who have a ticket are not seen in the call yet.
+//! Places in calls, held at the door, because people who have a grant are not seen in the call yet.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::LONGEST_REQUEST;
-use crate::domain::Seat;
+use crate::domain::SessionMember;
 
 /// How often the places of all sessions are gone through, so that those of calls that nobody joins any more are dropped.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
@@ -17,7 +17,7 @@ pub struct Sight {
     /// Name of the session.
     pub session: String,
     /// The people in it.
-    pub seats: Vec<Seat>,
+    pub members: Vec<SessionMember>,
     /// The moment the media server was asked: people who came since then may be missing.
     pub asked_at: Timestamp,
 }
@@ -29,9 +29,9 @@ impl Sight {
     }
 }
 
-/// Who holds a ticket that is still good, by session.
+/// Who holds a grant that is still good, by session.
 ///
-/// A place is held as long as the ticket is good, even when its holder has been seen in the call: who left again could come
+/// A place is held as long as the grant is good, even when its holder has been seen in the call: who left again could come
 /// back with it. It is kept a little longer than that, for requests that saw the call while it was good.
 #[derive(Default)]
 pub struct Places {
@@ -40,19 +40,19 @@ pub struct Places {
 
 #[derive(Default)]
 struct Held {
-    /// When the ticket of a person ends, by session and identity.
+    /// When the grant of a person ends, by session and identity.
     sessions: HashMap<String, HashMap<String, Timestamp>>,
     swept_at: Option<Timestamp>,
 }
 
 impl Places {
-    /// How many people other than `visitor` are in the call or may come with a ticket.
+    /// How many people other than `visitor` are in the call or may come with a grant.
     pub fn others(&self, visitor: &str, sight: &Sight) -> usize {
         self.held().others(visitor, sight)
     }
 
-    /// Takes a place for `visitor`, if `admit` gives a ticket when told the number of others. Nobody else takes one in the
-    /// meantime. `admit` returns the end of the ticket besides what is handed on.
+    /// Takes a place for `visitor`, if `admit` gives a grant when told the number of others. Nobody else takes one in the
+    /// meantime. `admit` returns the end of the grant besides what is handed on.
     pub fn take<T, E>(
         &self,
         visitor: &str,
@@ -75,10 +75,10 @@ impl Places {
 
 impl Held {
     fn others(&self, visitor: &str, sight: &Sight) -> usize {
-        let seated = sight.seats.iter().map(|seat| seat.identity.as_str());
-        // A ticket that had ended when the media server was asked: its holder was seen, or does not come any more.
-        let tickets = self.sessions.get(&sight.session).into_iter().flatten();
-        let coming = tickets.filter(|(_, ends)| **ends > sight.asked_at).map(|(identity, _)| identity.as_str());
+        let seated = sight.members.iter().map(|member| member.identity.as_str());
+        // A grant that had ended when the media server was asked: its holder was seen, or does not come any more.
+        let grants = self.sessions.get(&sight.session).into_iter().flatten();
+        let coming = grants.filter(|(_, ends)| **ends > sight.asked_at).map(|(identity, _)| identity.as_str());
         seated.chain(coming).filter(|identity| *identity != visitor).collect::<HashSet<_>>().len()
     }
 
@@ -89,9 +89,9 @@ impl Held {
             return;
         }
         self.swept_at = Some(now);
-        self.sessions.retain(|_, tickets| {
-            tickets.retain(|_, ends| !ended(*ends, LONGEST_REQUEST, now));
-            !tickets.is_empty()
+        self.sessions.retain(|_, grants| {
+            grants.retain(|_, ends| !ended(*ends, LONGEST_REQUEST, now));
+            !grants.is_empty()
         });
         self.sessions.shrink_to(self.sessions.len() * 2);
     }
@@ -110,12 +110,12 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn sight(session: &str, seats: &[&str], asked_at: i64) -> Sight {
-        let seat = |name: &&str| Seat { identity: (*name).into(), display_name: String::new(), role: None, generation: None };
-        Sight { session: session.into(), seats: seats.iter().map(seat).collect(), asked_at: at(asked_at) }
+    fn sight(session: &str, members: &[&str], asked_at: i64) -> Sight {
+        let member = |name: &&str| SessionMember { identity: (*name).into(), display_name: String::new(), role: None, generation: None };
+        Sight { session: session.into(), members: members.iter().map(member).collect(), asked_at: at(asked_at) }
     }
 
-    /// Takes a place whose ticket is good from `now` to `ends`, and says how many others there were.
+    /// Takes a place whose grant is good from `now` to `ends`, and says how many others there were.
     fn take(places: &Places, visitor: &str, session: &str, now: i64, ends: i64) -> usize {
         places.take(visitor, &sight(session, &[], now), at(now), |others| Ok::<_, ()>((at(ends), others))).unwrap()
     }
@@ -127,10 +127,10 @@ mod tests {
     #[test]
     fn people_in_the_call_and_people_with_a_ticket_are_counted_once_and_the_visitor_never() {
         let places = Places::default();
-        take(&places, "seated-with-ticket", "s", 0, 60);
+        take(&places, "seated-with-grant", "s", 0, 60);
         take(&places, "on-the-way", "s", 0, 60);
         take(&places, "visitor", "s", 0, 60);
-        let sight = sight("s", &["seated", "seated-with-ticket", "visitor"], 1);
+        let sight = sight("s", &["seated", "seated-with-grant", "visitor"], 1);
         assert_eq!(places.others("visitor", &sight), 3);
         assert_eq!(places.others("somebody", &sight), 4);
     }

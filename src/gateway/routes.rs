@@ -14,7 +14,7 @@ use super::problem::Problem;
 use super::trace;
 use crate::api::Role;
 use crate::domain::Invite;
-use crate::telemetry::AUDIT;
+use crate::observability::logs::AUDIT;
 
 /// `GET /v1/room`: what the holder of an invite is told about the call.
 pub async fn room(State(door): State<Door>, headers: HeaderMap) -> Result<View, Problem> {
@@ -44,7 +44,7 @@ pub async fn join(
     let joined = try_join(&door, &headers, body).await;
     door.metrics.join_ended(joined.as_ref().err().map_or("joined", Problem::name));
     let mut joined = joined?;
-    joined.admission.url.get_or_insert(address);
+    joined.credentials.url.get_or_insert(address);
     Ok(joined)
 }
 

@@ -28,9 +28,9 @@ use crate::backend::Registry;
 use crate::bind::bind;
 use crate::clock;
 use crate::cluster::{
-    OtherClasses, OwnSecrets, PreflightError, Scope, installation, keep_backends, may_read, watch_classes, watch_own_secrets, watch_scope,
+    OtherClasses, OwnSecrets, PreflightError, Scope, installation, may_read, sync_backends, watch_classes, watch_own_secrets, watch_scope,
 };
-use crate::metrics::Metrics;
+use crate::observability::metrics::Metrics;
 
 /// How long the gateway goes on serving after it was asked to stop.
 const LINGER: Duration = Duration::from_secs(2);
@@ -168,7 +168,7 @@ async fn open(client: Client, settings: Settings, metrics: &Metrics) -> Result<(
     watches.spawn(guard(news, connections.clone(), lobby.clone()));
     watches.spawn(connections.clone().keep_time(lobby.clone()));
     // Whoever comes first must not come before the task that does this at each change.
-    keep_backends(&backends, &classes, &secrets, metrics, &mut HashMap::new());
+    sync_backends(&backends, &classes, &secrets, metrics, &mut HashMap::new());
     let upstream = Upstream::new()?;
     let freshness = Freshness::default();
     let (probes, keys) = (metrics.clone(), secrets.keys.clone());
@@ -240,7 +240,7 @@ async fn keep(
     let mut known = HashMap::new();
     let mut changes = std::pin::pin!(changes);
     while changes.next().await.is_some() {
-        keep_backends(&backends, &classes, &secrets, &metrics, &mut known);
+        sync_backends(&backends, &classes, &secrets, &metrics, &mut known);
         // Nobody listens when the gateway ends.
         let _ = news.send(Change::Everything);
     }

@@ -27,7 +27,7 @@ use super::connections::Guard;
 use super::lobby::{Denial, bearer};
 use super::problem::Problem;
 use super::trace;
-use crate::backend::{Backend, Holder, Signalling};
+use crate::backend::{Backend, Signalling, TokenSubject};
 use crate::domain::Refusal;
 
 /// What is passed through, and nothing else.
@@ -82,7 +82,7 @@ pub enum UpstreamError {
 
 /// Somebody whom the live Room lets in.
 struct Welcome {
-    holder: Holder,
+    holder: TokenSubject,
     backend: Arc<dyn Backend>,
     upstream: String,
     room: ObjectRef<crate::api::Room>,
@@ -134,7 +134,7 @@ fn welcome(door: &Door, headers: &HeaderMap, query: &str) -> Result<Welcome, Pro
         // Two classes may be of one media server, and only one of them is the Room's.
         match door.lobby.stand_by(&holder) {
             Ok(standing) if standing.room.class == class => {
-                standing.ticket(0).map_err(|refusal| Problem::from(&refusal))?;
+                standing.grant(0).map_err(|refusal| Problem::from(&refusal))?;
                 let room = ObjectRef::new(&standing.room.name).within(&standing.room.namespace);
                 trace::about(door, &room);
                 return Ok(Welcome { holder, backend, upstream, room, token });

@@ -8,9 +8,11 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::lobby::{Denial, Lobby, unavailable};
 use super::places::Sight;
-use crate::api::{ConditionType, Room, RoomGuest, RoomStatus};
-use crate::backend::Holder;
-use crate::domain::{Invite, Refusal, Roster, Ticket, ValidRoom, Visitor, admit, choose_class, guests_of, identify, recognize, validate};
+use crate::api::{Room, RoomGuest, RoomStatus};
+use crate::backend::TokenSubject;
+use crate::domain::{
+    Invite, NamespaceView, Refusal, Roster, TokenGrant, ValidRoom, Visitor, accept, admit, guests_of, identify, recognize,
+};
 
 /// How long somebody waits for the session of a call that has just opened.
 const SESSION_PATIENCE: Duration = Duration::from_secs(3);
@@ -31,21 +33,21 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// The ticket, with this many other people in the call or on their way.
-    pub fn ticket(&self, others: usize) -> Result<Ticket, Refusal> {
+    /// The grant, with this many other people in the call or on their way.
+    pub fn grant(&self, others: usize) -> Result<TokenGrant, Refusal> {
         if self.deleted { Err(Refusal::Over) } else { admit(&self.room, &self.visitor, others, self.now) }
     }
 
-    /// The ticket by what was seen in the session, if that still tells anything.
-    pub fn ticket_by(&self, sight: &Sight, others: usize) -> Result<Ticket, Denial> {
-        self.ticket(0)?;
+    /// The grant by what was seen in the session, if that still tells anything.
+    pub fn grant_by(&self, sight: &Sight, others: usize) -> Result<TokenGrant, Denial> {
+        self.grant(0)?;
         if !self.sessions.contains(&sight.session) {
             return Err(unavailable("the session was replaced in the meantime"));
         }
         if sight.is_stale(self.now) {
             return Err(unavailable("the media server took too long to answer"));
         }
-        Ok(self.ticket(others)?)
+        Ok(self.grant(others)?)
     }
 }
 
@@ -56,7 +58,7 @@ impl Lobby {
         let waited = tokio::time::timeout(SESSION_PATIENCE, async {
             loop {
                 let standing = self.stand(invite)?;
-                if !standing.sessions.is_empty() || standing.ticket(0).is_err() {
+                if !standing.sessions.is_empty() || standing.grant(0).is_err() {
                     return Ok(standing);
                 }
                 tokio::time::sleep(LOOK_EVERY).await;
@@ -77,7 +79,7 @@ impl Lobby {
     }
 
     /// Judges the holder of a media token by the Room whose session it is for, as it is now.
-    pub fn stand_by(&self, holder: &Holder) -> Result<Standing, Denial> {
+    pub fn stand_by(&self, holder: &TokenSubject) -> Result<Standing, Denial> {
         let room = self.rooms.find(|room| self.is_session_of(room, &holder.session)).ok_or(Refusal::InvalidInvite)?;
         self.stand_in(&room, |guests| recognize(&Roster::new(&room, guests), &holder.identity, holder.generation))
     }
@@ -93,7 +95,7 @@ impl Lobby {
     /// Who of the people in a Room's call may not stay there as things stand, and when the call ends for all of them.
     ///
     /// While the Room is not accepted nobody is put out: only the end of the window last in force comes all the same.
-    pub fn judge(&self, room: &ObjectRef<Room>, holders: &[&Holder]) -> (Vec<Option<Refusal>>, Option<Timestamp>) {
+    pub fn judge(&self, room: &ObjectRef<Room>, holders: &[&TokenSubject]) -> (Vec<Option<Refusal>>, Option<Timestamp>) {
         let now = (self.clock)();
         let all = |refusal: Refusal| vec![Some(refusal); holders.len()];
         let Some(live) = self.rooms.get(room) else { return (all(Refusal::InvalidInvite), None) };
@@ -139,12 +141,9 @@ impl Lobby {
 
     /// The Room, while the controller and its class accept it.
     fn accepted(&self, room: &Room, guests: &[Arc<RoomGuest>]) -> Result<ValidRoom, Denial> {
-        if room.status.as_ref().and_then(|status| status.condition(ConditionType::Accepted, false)).is_some() {
-            return Err(unavailable("the Room is not accepted"));
-        }
         let classes = self.classes.state();
-        let class = choose_class(room, classes.iter().map(AsRef::as_ref));
-        class.and_then(|class| validate(room, guests, class)).map_err(|rejection| unavailable(rejection.to_string()))
+        let accepted = accept(room, Roster::new(room, guests), classes.iter().map(AsRef::as_ref), NamespaceView::Recorded);
+        accepted.map_err(|rejection| unavailable(rejection.to_string()))
     }
 }
 

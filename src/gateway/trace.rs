@@ -10,7 +10,7 @@ use tracing::{Instrument, Span, info_span};
 use super::Door;
 use super::listen::Peer;
 use crate::api::Room;
-use crate::traces::{TRACEPARENT, join_callers_trace, link_room_trace};
+use crate::observability::traces::{TRACEPARENT, join_callers_trace, link_room_trace};
 
 /// Traces a request by its route; what stands in path and query is never part of it. A caller's trace is gone on with where a
 /// trusted proxy brings it.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::Parser;
-use roomkeeper::config::Cli;
+use roomkeeper::args::Cli;
 use serde_json::{Value, json};
 
 use crate::support::cluster::Cluster;

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use roomkeeper::api::Phase;
-use roomkeeper::backend::Admission;
+use roomkeeper::backend::MediaCredentials;
 use serde_json::{Value, json};
 
 use crate::support::helm::chart;
@@ -91,7 +91,7 @@ async fn make_one_of_each(stage: &Stage, place: &Place<'_>) -> Client {
     place.edit("call", json!({"participants": [{"name": "ben", "role": "Presenter"}]})).await;
     ada.event("disconnected").await;
     assert_eq!(stage.join(&invite).await.problem(), "invalid-invite");
-    let forged = Admission { url: Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), token: "none".into() };
+    let forged = MediaCredentials { url: Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), token: "none".into() };
     assert!(Client::join(&forged, &[]).await.is_err());
     let taken = ["create", "secret", "generic", "stuck-invite-ada", "-n", &place.namespace];
     assert!(stage.cluster.kubectl(&taken, "").status.success());

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use roomkeeper::api::Role;
 use roomkeeper::backend::{Backend, LiveKit};
-use roomkeeper::domain::Ticket;
+use roomkeeper::domain::TokenGrant;
 use serde_json::json;
 
 use livekit_api::services::room::RoomClient;
 
 use crate::support::livekit::Client;
 use crate::support::{now, run};
-use crate::{server, session, ticket, ticket_for};
+use crate::{grant, server, session, ticket_for};
 
 /// A session on the shared server.
 async fn open() -> (LiveKit, String) {
@@ -21,22 +21,22 @@ async fn open() -> (LiveKit, String) {
 }
 
 /// Comes in and publishes.
-async fn join(backend: &LiveKit, session: &str, ticket: &Ticket, publish: &[&str]) -> Client {
-    let admission = backend.admit(session, ticket).expect("a token");
-    Client::join(&admission, publish).await.unwrap_or_else(|status| panic!("refused with status {status}"))
+async fn join(backend: &LiveKit, session: &str, grant: &TokenGrant, publish: &[&str]) -> Client {
+    let credentials = backend.admit(session, grant).expect("a token");
+    Client::join(&credentials, publish).await.unwrap_or_else(|status| panic!("refused with status {status}"))
 }
 
-/// The HTTP status with which a ticket is refused.
-async fn refused(backend: &LiveKit, session: &str, ticket: &Ticket) -> u64 {
-    let admission = backend.admit(session, ticket).expect("a token");
-    Client::join(&admission, &[]).await.err().expect("nobody may come in by this")
+/// The HTTP status with which a grant is refused.
+async fn refused(backend: &LiveKit, session: &str, grant: &TokenGrant) -> u64 {
+    let credentials = backend.admit(session, grant).expect("a token");
+    Client::join(&credentials, &[]).await.err().expect("nobody may come in by this")
 }
 
 #[test]
 fn two_people_hear_and_see_each_other() {
     run(async {
         let (backend, session) = open().await;
-        let ada = join(&backend, &session, &ticket(Role::Presenter), &["microphone", "screen_share"]).await;
+        let ada = join(&backend, &session, &grant(Role::Presenter), &["microphone", "screen_share"]).await;
         let bob = join(&backend, &session, &ticket_for("bob", Role::Attendee), &["camera"]).await;
         for (who, of_whom, source) in [(&ada, "bob", "camera"), (&bob, "ada", "microphone"), (&bob, "ada", "screen_share")] {
             let received = json!([of_whom, source]);
@@ -50,7 +50,7 @@ fn two_people_hear_and_see_each_other() {
 fn a_consumer_hears_and_sees_but_the_server_takes_nothing_from_them() {
     run(async {
         let (backend, session) = open().await;
-        let ada = join(&backend, &session, &ticket(Role::Presenter), &["camera"]).await;
+        let ada = join(&backend, &session, &grant(Role::Presenter), &["camera"]).await;
         let mut bob = join(&backend, &session, &ticket_for("bob", Role::Consumer), &["microphone"]).await;
         bob.event("media-received").await;
         bob.event("request-refused").await;
@@ -68,7 +68,7 @@ fn a_consumer_hears_and_sees_but_the_server_takes_nothing_from_them() {
 fn an_attendee_cannot_share_a_screen() {
     run(async {
         let (backend, session) = open().await;
-        let ada = join(&backend, &session, &ticket(Role::Attendee), &["screen_share"]).await;
+        let ada = join(&backend, &session, &grant(Role::Attendee), &["screen_share"]).await;
         ada.event("request-refused").await;
     });
 }
@@ -77,7 +77,7 @@ fn an_attendee_cannot_share_a_screen() {
 fn an_attendees_camera_is_off_once_they_are_a_consumer() {
     run(async {
         let (backend, session) = open().await;
-        let ada = join(&backend, &session, &ticket(Role::Attendee), &["camera"]).await;
+        let ada = join(&backend, &session, &grant(Role::Attendee), &["camera"]).await;
         ada.event("track-published").await;
         backend.set_role(&session, "ada", Role::Consumer, "Ada").await.expect("set_role");
         let off = ada.event("track-unpublished").await;
@@ -95,7 +95,7 @@ fn a_consumer_made_attendee_can_publish_without_reconnecting() {
     run(async {
         let (backend, session) = open().await;
         let bob = join(&backend, &session, &ticket_for("bob", Role::Consumer), &[]).await;
-        let mut ada = join(&backend, &session, &ticket(Role::Consumer), &[]).await;
+        let mut ada = join(&backend, &session, &grant(Role::Consumer), &[]).await;
         backend.set_role(&session, "ada", Role::Attendee, "Ada").await.expect("set_role");
         ada.event("permissions-changed").await;
         ada.command("publish camera").await;
@@ -108,7 +108,7 @@ fn a_consumer_made_attendee_can_publish_without_reconnecting() {
 fn a_removed_person_is_told_so() {
     run(async {
         let (backend, session) = open().await;
-        let ada = join(&backend, &session, &ticket(Role::Attendee), &[]).await;
+        let ada = join(&backend, &session, &grant(Role::Attendee), &[]).await;
         backend.remove(&session, "ada").await.expect("remove");
         assert_eq!(ada.event("disconnected").await["reason"], "PARTICIPANT_REMOVED");
     });
@@ -118,7 +118,7 @@ fn a_removed_person_is_told_so() {
 fn everybody_is_told_when_the_call_is_closed() {
     run(async {
         let (backend, session) = open().await;
-        let ada = join(&backend, &session, &ticket(Role::Presenter), &[]).await;
+        let ada = join(&backend, &session, &grant(Role::Presenter), &[]).await;
         let bob = join(&backend, &session, &ticket_for("bob", Role::Consumer), &[]).await;
         backend.close(&session).await.expect("close");
         for client in [&ada, &bob] {
@@ -131,7 +131,7 @@ fn everybody_is_told_when_the_call_is_closed() {
 fn who_is_muted_is_not_heard_but_still_seen() {
     run(async {
         let (backend, session) = open().await;
-        let ada = join(&backend, &session, &ticket(Role::Presenter), &["microphone", "camera"]).await;
+        let ada = join(&backend, &session, &grant(Role::Presenter), &["microphone", "camera"]).await;
         let bob = join(&backend, &session, &ticket_for("bob", Role::Attendee), &["microphone"]).await;
         for (who, of_whom, source) in [(&bob, "ada", "microphone"), (&bob, "ada", "camera"), (&ada, "bob", "microphone")] {
             let received = json!([of_whom, source]);
@@ -162,7 +162,7 @@ fn an_expired_ticket_is_refused() {
         let (backend, session) = open().await;
         // LiveKit itself allows for clocks that differ by a minute.
         let long_ago = now() - Duration::from_mins(5);
-        let expired = Ticket { not_before: long_ago, expires_at: long_ago + Duration::from_mins(3), ..ticket(Role::Attendee) };
+        let expired = TokenGrant { not_before: long_ago, expires_at: long_ago + Duration::from_mins(3), ..grant(Role::Attendee) };
         assert_eq!(refused(&backend, &session, &expired).await, 401);
         assert_eq!(backend.observe(&session).await, Ok(Some(vec![])));
     });
@@ -172,10 +172,10 @@ fn an_expired_ticket_is_refused() {
 fn a_ticket_does_not_revive_a_closed_call() {
     run(async {
         let (backend, session) = open().await;
-        let ticket = ticket(Role::Presenter);
-        join(&backend, &session, &ticket, &[]).await.close().await;
+        let grant = grant(Role::Presenter);
+        join(&backend, &session, &grant, &[]).await.close().await;
         backend.close(&session).await.expect("close");
-        assert_eq!(refused(&backend, &session, &ticket).await, 404);
+        assert_eq!(refused(&backend, &session, &grant).await, 404);
         assert_eq!(backend.observe(&session).await, Ok(None));
     });
 }

@@ -6,7 +6,7 @@
 
 mod answers;
 mod calls;
-mod memory;
+mod fake;
 mod probe;
 mod promises;
 #[path = "../support/mod.rs"]
@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use roomkeeper::api::Role;
-use roomkeeper::backend::{Backend, LiveKit, Memory};
-use roomkeeper::domain::{Failure, Ticket};
+use roomkeeper::backend::{Backend, FakeMediaServer, LiveKit};
+use roomkeeper::domain::{Failure, TokenGrant};
 use support::livekit::{Client, LiveKitServer, Options};
 use support::now;
 use tokio::sync::{Mutex, OnceCell};
@@ -28,13 +28,13 @@ use tokio::sync::{Mutex, OnceCell};
 #[async_trait]
 trait Joiner {
     /// Whether the person was let in.
-    async fn join(&self, session: &str, ticket: &Ticket) -> bool;
+    async fn join(&self, session: &str, grant: &TokenGrant) -> bool;
 }
 
 #[async_trait]
-impl Joiner for Memory {
-    async fn join(&self, session: &str, ticket: &Ticket) -> bool {
-        Memory::join(self, session, ticket).is_ok()
+impl Joiner for FakeMediaServer {
+    async fn join(&self, session: &str, grant: &TokenGrant) -> bool {
+        FakeMediaServer::join(self, session, grant).is_ok()
     }
 }
 
@@ -46,9 +46,9 @@ struct Clients<'a> {
 
 #[async_trait]
 impl Joiner for Clients<'_> {
-    async fn join(&self, session: &str, ticket: &Ticket) -> bool {
-        let admission = self.backend.admit(session, ticket).expect("a token");
-        let client = Client::join(&admission, &[]).await;
+    async fn join(&self, session: &str, grant: &TokenGrant) -> bool {
+        let credentials = self.backend.admit(session, grant).expect("a token");
+        let client = Client::join(&credentials, &[]).await;
         match client {
             Ok(client) => self.joined.lock().await.push(client),
             Err(_) => return false,
@@ -63,7 +63,7 @@ macro_rules! contract {
         mod in_memory {
             $(#[test]
             fn $promise() {
-                let memory = crate::Memory::default();
+                let memory = crate::FakeMediaServer::default();
                 crate::support::run(crate::promises::$promise(&memory, &memory));
             })*
         }
@@ -125,10 +125,10 @@ fn session() -> String {
     prefix() + "session"
 }
 
-/// A ticket of Ada's that is good now.
-fn ticket(role: Role) -> Ticket {
+/// A grant of Ada's that is good now.
+fn grant(role: Role) -> TokenGrant {
     let not_before = now();
-    Ticket {
+    TokenGrant {
         identity: "ada".to_owned(),
         display_name: "Ada Lovelace".to_owned(),
         role,
@@ -138,9 +138,9 @@ fn ticket(role: Role) -> Ticket {
     }
 }
 
-/// A ticket for somebody else.
-fn ticket_for(identity: &str, role: Role) -> Ticket {
-    Ticket { identity: identity.to_owned(), display_name: identity.to_owned(), ..ticket(role) }
+/// A grant for somebody else.
+fn ticket_for(identity: &str, role: Role) -> TokenGrant {
+    TokenGrant { identity: identity.to_owned(), display_name: identity.to_owned(), ..grant(role) }
 }
 
 /// Every call there is, by name, with what came of it.

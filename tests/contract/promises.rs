@@ -3,24 +3,24 @@
 use std::time::Duration;
 
 use roomkeeper::api::Role;
-use roomkeeper::backend::{Backend, Capabilities, Holder, Sighting};
-use roomkeeper::domain::{Seat, Ticket};
+use roomkeeper::backend::{Backend, Capabilities, SessionSummary, TokenSubject};
+use roomkeeper::domain::{SessionMember, TokenGrant};
 
 use crate::support::eventually;
-use crate::{Joiner, prefix, session, ticket, ticket_for};
+use crate::{Joiner, grant, prefix, session, ticket_for};
 
 const SOON: Duration = Duration::from_secs(10);
 
-async fn seats(backend: &dyn Backend, session: &str) -> Option<Vec<Seat>> {
-    let mut seats = backend.observe(session).await.expect("observe")?;
-    seats.sort_by(|one, other| one.identity.cmp(&other.identity));
-    Some(seats)
+async fn members(backend: &dyn Backend, session: &str) -> Option<Vec<SessionMember>> {
+    let mut members = backend.observe(session).await.expect("observe")?;
+    members.sort_by(|one, other| one.identity.cmp(&other.identity));
+    Some(members)
 }
 
 /// Waits until exactly these people are seen.
-async fn seen(backend: &dyn Backend, session: &str, expected: &[Seat]) {
-    eventually(SOON, async || match seats(backend, session).await {
-        Some(seats) if seats == expected => Ok(()),
+async fn seen(backend: &dyn Backend, session: &str, expected: &[SessionMember]) {
+    eventually(SOON, async || match members(backend, session).await {
+        Some(members) if members == expected => Ok(()),
         other => Err(format!("{other:?}")),
     })
     .await;
@@ -32,21 +32,21 @@ async fn names(backend: &dyn Backend, prefix: &str) -> Vec<String> {
     names
 }
 
-fn seat(ticket: &Ticket) -> Seat {
-    Seat {
-        identity: ticket.identity.clone(),
-        display_name: ticket.display_name.clone(),
-        role: Some(ticket.role),
-        generation: Some(ticket.generation),
+fn member(grant: &TokenGrant) -> SessionMember {
+    SessionMember {
+        identity: grant.identity.clone(),
+        display_name: grant.display_name.clone(),
+        role: Some(grant.role),
+        generation: Some(grant.generation),
     }
 }
 
 /// A session with one person in it.
-async fn session_of(ticket: &Ticket, backend: &dyn Backend, people: &dyn Joiner) -> String {
+async fn session_of(grant: &TokenGrant, backend: &dyn Backend, people: &dyn Joiner) -> String {
     let session = session();
     backend.ensure(&session).await.expect("ensure");
-    assert!(people.join(&session, ticket).await, "the ticket is good");
-    seen(backend, &session, &[seat(ticket)]).await;
+    assert!(people.join(&session, grant).await, "the grant is good");
+    seen(backend, &session, &[member(grant)]).await;
     session
 }
 
@@ -59,33 +59,33 @@ pub async fn every_capability_is_there(backend: &dyn Backend, _: &dyn Joiner) {
 }
 
 pub async fn a_session_that_was_never_made_is_absent(backend: &dyn Backend, _: &dyn Joiner) {
-    assert_eq!(seats(backend, &session()).await, None);
+    assert_eq!(members(backend, &session()).await, None);
 }
 
 pub async fn a_new_session_is_there_and_empty(backend: &dyn Backend, _: &dyn Joiner) {
     let session = session();
     backend.ensure(&session).await.expect("ensure");
-    assert_eq!(seats(backend, &session).await, Some(vec![]));
+    assert_eq!(members(backend, &session).await, Some(vec![]));
 }
 
 pub async fn ensuring_a_session_again_leaves_it_and_its_people_alone(backend: &dyn Backend, people: &dyn Joiner) {
-    let ada = ticket(Role::Attendee);
+    let ada = grant(Role::Attendee);
     let session = session_of(&ada, backend, people).await;
     backend.ensure(&session).await.expect("ensure again");
-    assert_eq!(seats(backend, &session).await, Some(vec![seat(&ada)]));
+    assert_eq!(members(backend, &session).await, Some(vec![member(&ada)]));
     assert_eq!(names(backend, &session).await, [session]);
 }
 
 pub async fn closing_an_absent_session_is_fine(backend: &dyn Backend, _: &dyn Joiner) {
     let session = session();
     assert_eq!(backend.close(&session).await, Ok(()));
-    assert_eq!(seats(backend, &session).await, None);
+    assert_eq!(members(backend, &session).await, None);
 }
 
 pub async fn a_closed_session_is_gone_with_its_people(backend: &dyn Backend, people: &dyn Joiner) {
-    let session = session_of(&ticket(Role::Attendee), backend, people).await;
+    let session = session_of(&grant(Role::Attendee), backend, people).await;
     backend.close(&session).await.expect("close");
-    assert_eq!(seats(backend, &session).await, None);
+    assert_eq!(members(backend, &session).await, None);
     assert_eq!(backend.sweep(&session).await, Ok(vec![]));
     assert_eq!(backend.close(&session).await, Ok(()), "closing again");
 }
@@ -100,9 +100,9 @@ pub async fn a_sweep_lists_only_sessions_of_its_prefix(backend: &dyn Backend, _:
 }
 
 pub async fn a_sweep_counts_the_people(backend: &dyn Backend, people: &dyn Joiner) {
-    let session = session_of(&ticket(Role::Attendee), backend, people).await;
+    let session = session_of(&grant(Role::Attendee), backend, people).await;
     eventually(SOON, async || match backend.sweep(&session).await.expect("sweep").as_slice() {
-        [Sighting { id, joined: 1 }] if *id == session => Ok(()),
+        [SessionSummary { id, joined: 1 }] if *id == session => Ok(()),
         other => Err(format!("{other:?}")),
     })
     .await;
@@ -111,7 +111,7 @@ pub async fn a_sweep_counts_the_people(backend: &dyn Backend, people: &dyn Joine
 pub async fn removing_somebody_who_is_not_there_is_fine(backend: &dyn Backend, _: &dyn Joiner) {
     let session = session();
     assert_eq!(backend.remove(&session, "ada").await, Ok(()), "no session");
-    assert_eq!(seats(backend, &session).await, None, "and none is made");
+    assert_eq!(members(backend, &session).await, None, "and none is made");
     backend.ensure(&session).await.expect("ensure");
     assert_eq!(backend.remove(&session, "ada").await, Ok(()), "no such person");
 }
@@ -119,96 +119,96 @@ pub async fn removing_somebody_who_is_not_there_is_fine(backend: &dyn Backend, _
 pub async fn muting_somebody_who_is_not_there_is_fine(backend: &dyn Backend, people: &dyn Joiner) {
     let session = session();
     assert_eq!(backend.mute(&session, "ada").await, Ok(()), "no session");
-    assert_eq!(seats(backend, &session).await, None, "and none is made");
+    assert_eq!(members(backend, &session).await, None, "and none is made");
     backend.ensure(&session).await.expect("ensure");
     assert_eq!(backend.mute(&session, "ada").await, Ok(()), "no such person");
-    assert!(people.join(&session, &ticket(Role::Attendee)).await);
+    assert!(people.join(&session, &grant(Role::Attendee)).await);
     assert_eq!(backend.mute(&session, "ada").await, Ok(()), "nobody who is heard");
 }
 
 pub async fn changing_somebody_who_is_not_there_is_fine(backend: &dyn Backend, _: &dyn Joiner) {
     let session = session();
     assert_eq!(backend.set_role(&session, "ada", Role::Presenter, "Ada").await, Ok(()), "no session");
-    assert_eq!(seats(backend, &session).await, None, "and none is made");
+    assert_eq!(members(backend, &session).await, None, "and none is made");
     backend.ensure(&session).await.expect("ensure");
     assert_eq!(backend.set_role(&session, "ada", Role::Presenter, "Ada").await, Ok(()), "no such person");
-    assert_eq!(seats(backend, &session).await, Some(vec![]), "and nobody comes in by it");
+    assert_eq!(members(backend, &session).await, Some(vec![]), "and nobody comes in by it");
 }
 
 pub async fn a_presenter_is_seen_as_the_ticket_says(backend: &dyn Backend, people: &dyn Joiner) {
-    session_of(&ticket(Role::Presenter), backend, people).await;
+    session_of(&grant(Role::Presenter), backend, people).await;
 }
 
 pub async fn a_collaborator_is_seen_as_the_ticket_says(backend: &dyn Backend, people: &dyn Joiner) {
-    session_of(&ticket(Role::Collaborator), backend, people).await;
+    session_of(&grant(Role::Collaborator), backend, people).await;
 }
 
 pub async fn an_attendee_is_seen_as_the_ticket_says(backend: &dyn Backend, people: &dyn Joiner) {
-    session_of(&ticket(Role::Attendee), backend, people).await;
+    session_of(&grant(Role::Attendee), backend, people).await;
 }
 
 pub async fn a_consumer_is_seen_as_the_ticket_says(backend: &dyn Backend, people: &dyn Joiner) {
-    session_of(&ticket(Role::Consumer), backend, people).await;
+    session_of(&grant(Role::Consumer), backend, people).await;
 }
 
 pub async fn several_people_are_all_seen(backend: &dyn Backend, people: &dyn Joiner) {
-    let (ada, bob) = (ticket(Role::Presenter), ticket_for("bob", Role::Consumer));
+    let (ada, bob) = (grant(Role::Presenter), ticket_for("bob", Role::Consumer));
     let session = session_of(&ada, backend, people).await;
     assert!(people.join(&session, &bob).await);
-    seen(backend, &session, &[seat(&ada), seat(&bob)]).await;
+    seen(backend, &session, &[member(&ada), member(&bob)]).await;
 }
 
 pub async fn a_changed_role_and_name_are_seen_and_nothing_else_changes(backend: &dyn Backend, people: &dyn Joiner) {
-    let ada = ticket(Role::Attendee);
+    let ada = grant(Role::Attendee);
     let session = session_of(&ada, backend, people).await;
     backend.set_role(&session, "ada", Role::Consumer, "Countess of Lovelace").await.expect("set_role");
-    let changed = Seat { role: Some(Role::Consumer), display_name: "Countess of Lovelace".to_owned(), ..seat(&ada) };
+    let changed = SessionMember { role: Some(Role::Consumer), display_name: "Countess of Lovelace".to_owned(), ..member(&ada) };
     seen(backend, &session, &[changed]).await;
 }
 
 pub async fn presenter_and_collaborator_are_told_apart_after_a_change(backend: &dyn Backend, people: &dyn Joiner) {
-    let ada = ticket(Role::Presenter);
+    let ada = grant(Role::Presenter);
     let session = session_of(&ada, backend, people).await;
     for role in [Role::Collaborator, Role::Presenter] {
         backend.set_role(&session, "ada", role, "Ada Lovelace").await.expect("set_role");
-        seen(backend, &session, &[Seat { role: Some(role), ..seat(&ada) }]).await;
+        seen(backend, &session, &[SessionMember { role: Some(role), ..member(&ada) }]).await;
     }
 }
 
 pub async fn a_removed_person_is_gone_and_the_others_stay(backend: &dyn Backend, people: &dyn Joiner) {
     let bob = ticket_for("bob", Role::Attendee);
     let session = session_of(&bob, backend, people).await;
-    assert!(people.join(&session, &ticket(Role::Attendee)).await);
+    assert!(people.join(&session, &grant(Role::Attendee)).await);
     backend.remove(&session, "ada").await.expect("remove");
-    seen(backend, &session, &[seat(&bob)]).await;
+    seen(backend, &session, &[member(&bob)]).await;
     backend.remove(&session, "bob").await.expect("remove");
     seen(backend, &session, &[]).await;
 }
 
 pub async fn the_same_person_again_takes_the_place_of_the_earlier(backend: &dyn Backend, people: &dyn Joiner) {
-    let earlier = ticket(Role::Attendee);
+    let earlier = grant(Role::Attendee);
     let session = session_of(&earlier, backend, people).await;
-    let later = Ticket { generation: 4, role: Role::Presenter, ..earlier };
+    let later = TokenGrant { generation: 4, role: Role::Presenter, ..earlier };
     assert!(people.join(&session, &later).await);
-    seen(backend, &session, &[seat(&later)]).await;
+    seen(backend, &session, &[member(&later)]).await;
 }
 
 pub async fn nobody_joins_a_session_that_does_not_exist(backend: &dyn Backend, people: &dyn Joiner) {
     let session = session();
-    assert!(!people.join(&session, &ticket(Role::Presenter)).await, "never made");
+    assert!(!people.join(&session, &grant(Role::Presenter)).await, "never made");
     backend.ensure(&session).await.expect("ensure");
     backend.close(&session).await.expect("close");
-    assert!(!people.join(&session, &ticket(Role::Presenter)).await, "closed");
-    assert_eq!(seats(backend, &session).await, None);
+    assert!(!people.join(&session, &grant(Role::Presenter)).await, "closed");
+    assert_eq!(members(backend, &session).await, None);
 }
 
 pub async fn the_holder_of_a_token_is_told_from_it_as_long_as_it_is_good(backend: &dyn Backend, _: &dyn Joiner) {
-    let (session, ticket) = (session(), ticket(Role::Collaborator));
-    let token = backend.admit(&session, &ticket).expect("a token").token;
-    let holder = Some(Holder { session, identity: "ada".to_owned(), generation: Some(3) });
+    let (session, grant) = (session(), grant(Role::Collaborator));
+    let token = backend.admit(&session, &grant).expect("a token").token;
+    let holder = Some(TokenSubject { session, identity: "ada".to_owned(), generation: Some(3) });
     // Clocks may be a minute apart, and tokens are told in whole seconds.
-    let (from, until) = (ticket.not_before - Duration::from_mins(1), ticket.expires_at + Duration::from_mins(1));
-    for moment in [from, ticket.not_before, ticket.expires_at, until - Duration::from_secs(1)] {
+    let (from, until) = (grant.not_before - Duration::from_mins(1), grant.expires_at + Duration::from_mins(1));
+    for moment in [from, grant.not_before, grant.expires_at, until - Duration::from_secs(1)] {
         assert_eq!(backend.holder(&token, moment), holder, "{moment}");
     }
     for moment in [from - Duration::from_secs(1), until] {
@@ -217,9 +217,9 @@ pub async fn the_holder_of_a_token_is_told_from_it_as_long_as_it_is_good(backend
 }
 
 pub async fn a_token_that_was_changed_is_nobodys(backend: &dyn Backend, _: &dyn Joiner) {
-    let ticket = ticket(Role::Presenter);
-    let token = backend.admit(&session(), &ticket).expect("a token").token;
+    let grant = grant(Role::Presenter);
+    let token = backend.admit(&session(), &grant).expect("a token").token;
     for changed in [&token[1..], &token[..token.len() - 1], &format!("{token}x"), &token.to_uppercase(), "", ".", "..", "a.b.c"] {
-        assert_eq!(backend.holder(changed, ticket.not_before), None, "{changed}");
+        assert_eq!(backend.holder(changed, grant.not_before), None, "{changed}");
     }
 }

@@ -6,18 +6,18 @@ use jiff::Timestamp;
 use livekit_api::access_token::TokenVerifier;
 use roomkeeper::api::Role;
 use roomkeeper::backend::{Backend, LiveKit};
-use roomkeeper::domain::Ticket;
+use roomkeeper::domain::TokenGrant;
 use serde_json::{Value, json};
 
-use crate::ticket;
+use crate::grant;
 
-fn token(ticket: &Ticket) -> String {
+fn token(grant: &TokenGrant) -> String {
     let livekit = LiveKit::new("http://livekit", None, "the-key", "the-secret").expect("usable settings");
-    livekit.admit("the-session", ticket).expect("a token").token
+    livekit.admit("the-session", grant).expect("a token").token
 }
 
-fn claims(ticket: &Ticket) -> Value {
-    let token = token(ticket);
+fn claims(grant: &TokenGrant) -> Value {
+    let token = token(grant);
     let claims = token.split('.').nth(1).expect("three parts");
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).expect("base64")).expect("JSON")
 }
@@ -54,14 +54,14 @@ fn every_grant_of_every_role_is_explicit() {
         (Role::Attendee, grants(true, &everything[..2], true)),
         (Role::Consumer, grants(false, &[], false)),
     ] {
-        assert_eq!(claims(&ticket(role))["video"], expected, "{role:?}");
+        assert_eq!(claims(&grant(role))["video"], expected, "{role:?}");
     }
 }
 
 #[test]
 fn a_token_says_who_and_of_which_generation_and_nothing_more() {
-    let ticket = ticket(Role::Collaborator);
-    let mut claims = claims(&ticket);
+    let grant = grant(Role::Collaborator);
+    let mut claims = claims(&grant);
     let claims = claims.as_object_mut().expect("an object");
     for known in ["video", "nbf", "exp"] {
         claims.remove(known).expect(known);
@@ -77,12 +77,12 @@ fn a_token_says_who_and_of_which_generation_and_nothing_more() {
 
 #[test]
 fn a_token_is_good_exactly_as_long_as_its_ticket_in_whole_seconds() {
-    let ticket = Ticket {
+    let grant = TokenGrant {
         not_before: "2026-11-22T09:00:00.999Z".parse().expect("a moment"),
         expires_at: "2026-11-22T09:00:37.999999999Z".parse().expect("a moment"),
-        ..ticket(Role::Attendee)
+        ..grant(Role::Attendee)
     };
-    let claims = claims(&ticket);
+    let claims = claims(&grant);
     let moment = |claim: &str| Timestamp::from_second(claims[claim].as_i64().expect("seconds")).expect("a moment");
     assert_eq!(moment("nbf").to_string(), "2026-11-22T09:00:00Z");
     assert_eq!(moment("exp").to_string(), "2026-11-22T09:00:37Z");
@@ -90,7 +90,7 @@ fn a_token_is_good_exactly_as_long_as_its_ticket_in_whole_seconds() {
 
 #[test]
 fn livekits_own_verifier_takes_a_token_and_only_with_the_right_secret() {
-    let token = token(&ticket(Role::Consumer));
+    let token = token(&grant(Role::Consumer));
     let claims = TokenVerifier::with_api_key("the-key", "the-secret").verify(&token).expect("a good token");
     assert_eq!((claims.sub.as_str(), claims.video.room.as_str()), ("ada", "the-session"));
     assert!(!claims.video.can_publish() && !claims.video.can_publish_data() && claims.video.can_subscribe());
@@ -101,14 +101,14 @@ fn livekits_own_verifier_takes_a_token_and_only_with_the_right_secret() {
 #[test]
 fn only_a_token_for_joining_a_room_and_nothing_else_has_a_holder() {
     use livekit_api::access_token::{AccessToken, VideoGrants};
-    use roomkeeper::backend::Holder;
+    use roomkeeper::backend::TokenSubject;
     let livekit = LiveKit::new("http://livekit", None, "the-key", "the-secret").expect("usable settings");
     let holder = |grants: VideoGrants| {
         let token = AccessToken::with_api_key("the-key", "the-secret").with_identity("ada").with_grants(grants);
         livekit.holder(&token.to_jwt().expect("a token"), crate::support::now())
     };
     let joins = VideoGrants { room_join: true, room: "the-session".to_owned(), ..VideoGrants::default() };
-    let expected = Holder { session: "the-session".to_owned(), identity: "ada".to_owned(), generation: None };
+    let expected = TokenSubject { session: "the-session".to_owned(), identity: "ada".to_owned(), generation: None };
     assert_eq!(holder(joins.clone()), Some(expected));
     for refused in [
         VideoGrants { room_join: false, ..joins.clone() },
@@ -128,10 +128,10 @@ fn only_a_token_for_joining_a_room_and_nothing_else_has_a_holder() {
 #[test]
 fn the_algorithm_is_not_for_the_token_to_choose() {
     let livekit = LiveKit::new("http://livekit", None, "the-key", "the-secret").expect("usable settings");
-    let ticket = ticket(Role::Attendee);
-    let good = token(&ticket);
+    let grant = grant(Role::Attendee);
+    let good = token(&grant);
     let (header, rest) = good.split_once('.').expect("parts");
-    assert!(livekit.holder(&good, ticket.not_before).is_some());
+    assert!(livekit.holder(&good, grant.not_before).is_some());
     for algorithm in ["none", "HS512", "RS256", "hs256", ""] {
         let other = URL_SAFE_NO_PAD.encode(json!({"alg": algorithm, "typ": "JWT"}).to_string());
         assert_ne!(other, header);
@@ -140,6 +140,6 @@ fn the_algorithm_is_not_for_the_token_to_choose() {
         let signed = changed.rsplit_once('.').expect("parts").0;
         let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"the-secret");
         let signature = URL_SAFE_NO_PAD.encode(ring::hmac::sign(&key, signed.as_bytes()));
-        assert_eq!(livekit.holder(&format!("{signed}.{signature}"), ticket.not_before), None, "{algorithm}");
+        assert_eq!(livekit.holder(&format!("{signed}.{signature}"), grant.not_before), None, "{algorithm}");
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::CommandFactory;
-use roomkeeper::config::Cli;
+use roomkeeper::args::Cli;
 
 use crate::pages::{in_repository, page};
 

@@ -1,7 +1,7 @@
 //! Direct mode: LiveKit's own hints wake the gateway, which puts out whoever is not allowed.
 
 use roomkeeper::api::Phase;
-use roomkeeper::backend::Admission;
+use roomkeeper::backend::MediaCredentials;
 use serde_json::json;
 
 use crate::support::livekit::{Client, LiveKitServer, Options};
@@ -19,18 +19,18 @@ fn somebody_who_comes_back_past_the_door_is_put_out_at_livekits_own_hint() {
         let place = stage.place().await;
         place.apply("call", json!({"roomClassName": "direct", "participants": [{"name": "ada"}, {"name": "ben"}]})).await;
         place.until_phase("call", Phase::Open).await;
-        let ticket = stage.join(&place.invite("call", "ada").await).await.admission();
+        let grant = stage.join(&place.invite("call", "ada").await).await.credentials();
         let own = livekit.url().replacen("http", "ws", 1);
-        assert_eq!(ticket.url.as_deref(), Some(own.as_str()), "clients go to LiveKit themselves");
-        let refused = ask(stage.gateway.port, "GET", &format!("/rtc/validate?access_token={}", ticket.token), &[]).await;
+        assert_eq!(grant.url.as_deref(), Some(own.as_str()), "clients go to LiveKit themselves");
+        let refused = ask(stage.gateway.port, "GET", &format!("/rtc/validate?access_token={}", grant.token), &[]).await;
         assert_eq!(refused.status, 401, "and not through the gateway");
-        let ada = Client::join_telling_tokens(&ticket).await;
+        let ada = Client::join_telling_tokens(&grant).await;
         let renewed = ada.event("token-refreshed").await["token"].as_str().expect("a token").to_owned();
         place.edit("call", json!({"participants": [{"name": "ben"}]})).await;
         ada.event("disconnected").await;
         // From here on only the gateway is there to see her come back.
         stage.controller.process.signal("KILL");
-        let back = Client::start(&Admission { url: Some(own), token: renewed }, &[]);
+        let back = Client::start(&MediaCredentials { url: Some(own), token: renewed }, &[]);
         assert_eq!(back.event("disconnected").await["reason"], "PARTICIPANT_REMOVED");
     });
 }
@@ -42,7 +42,7 @@ fn a_hint_that_livekit_did_not_sign_is_refused() {
         let place = stage.place().await;
         place.apply("call", json!({"participants": [{"name": "ada"}]})).await;
         place.until_phase("call", Phase::Open).await;
-        let token = stage.join(&place.invite("call", "ada").await).await.admission().token;
+        let token = stage.join(&place.invite("call", "ada").await).await.credentials().token;
         let body = json!({"event": "participant_joined", "room": {"name": "x"}}).to_string();
         for authorization in ["", "garbage", token.as_str(), &format!("Bearer {token}")] {
             let request = format!(

@@ -24,8 +24,8 @@ fn without_api_server_known_rooms_go_on_for_a_minute_then_nobody_is_let_in_and_a
         place.until_phase("call", Phase::Open).await;
         place.until_phase("short", Phase::Open).await;
         let (ada, ben, short) = (place.invite("call", "ada").await, place.invite("call", "ben").await, place.invite("short", "ada").await);
-        let in_call = Client::join(&stage.join(&ada).await.admission(), &[]).await.expect("ada is in");
-        let in_short = Client::join(&stage.join(&short).await.admission(), &[]).await.expect("ada is in");
+        let in_call = Client::join(&stage.join(&ada).await.credentials(), &[]).await.expect("ada is in");
+        let in_short = Client::join(&stage.join(&short).await.credentials(), &[]).await.expect("ada is in");
         let namespace = place.namespace.clone();
 
         // Not killed: it takes every connection and answers none.
@@ -33,7 +33,7 @@ fn without_api_server_known_rooms_go_on_for_a_minute_then_nobody_is_let_in_and_a
         stage.cluster.signal_api_server("STOP");
         let answer = stage.join(&ben).await;
         assert_eq!(answer.status, 200, "{answer:?}");
-        let ticket = answer.admission();
+        let grant = answer.credentials();
         let port = stage.gateway.port;
         eventually(SILENCE, async || match stage.join(&ben).await {
             answer if answer.status == 503 && answer.problem() == "unavailable" => Ok(()),
@@ -43,7 +43,7 @@ fn without_api_server_known_rooms_go_on_for_a_minute_then_nobody_is_let_in_and_a
         let after: Duration = now().duration_since(stopped_at).try_into().expect("time passes");
         assert!(after > Duration::from_secs(50) && after < Duration::from_secs(75), "{after:?}");
         assert_eq!(stage.view(&ada).await.problem(), "unavailable");
-        let (refused, _) = upgrade(port, &format!("/rtc?access_token={}", ticket.token), &[]).await;
+        let (refused, _) = upgrade(port, &format!("/rtc?access_token={}", grant.token), &[]).await;
         assert_eq!(refused.problem(), (503, "unavailable".to_owned()));
         let readiness = ask(stage.gateway.metrics_port, "GET", "/readyz", &[]).await;
         assert_eq!(readiness.status, 503, "{readiness:?}");

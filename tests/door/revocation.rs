@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use roomkeeper::api::Phase;
-use roomkeeper::backend::{Admission, Backend, Holder};
+use roomkeeper::backend::{Backend, MediaCredentials, TokenSubject};
 use serde_json::{Value, json};
 
 use crate::support::livekit::Client;
@@ -21,13 +21,13 @@ async fn open(place: &Place<'_>, name: &str) -> String {
     session(&place.until_phase(name, Phase::Open).await)
 }
 
-async fn ticket(stage: &Stage, place: &Place<'_>, room: &str, person: &str) -> Admission {
-    stage.join(&place.invite(room, person).await).await.admission()
+async fn grant(stage: &Stage, place: &Place<'_>, room: &str, person: &str) -> MediaCredentials {
+    stage.join(&place.invite(room, person).await).await.credentials()
 }
 
 /// LiveKit's own address, which nobody but the gateway should reach.
-fn past_the_door(stage: &Stage, token: &str) -> Admission {
-    Admission { url: Some(stage.livekit.url().replacen("http", "ws", 1)), token: token.to_owned() }
+fn past_the_door(stage: &Stage, token: &str) -> MediaCredentials {
+    MediaCredentials { url: Some(stage.livekit.url().replacen("http", "ws", 1)), token: token.to_owned() }
 }
 
 /// Status and name of the problem with which the gateway refuses a token.
@@ -52,15 +52,15 @@ fn a_removed_client_stays_out_with_a_token_that_livekit_itself_renewed_and_would
         let stage = Stage::shared().await;
         let place = stage.place().await;
         let session = open(&place, "call").await;
-        let ada = Client::join_telling_tokens(&ticket(stage, &place, "call", "ada").await).await;
+        let ada = Client::join_telling_tokens(&grant(stage, &place, "call", "ada").await).await;
         let renewed = ada.event("token-refreshed").await["token"].as_str().expect("a token").to_owned();
         let holder = stage.livekit.backend().holder(&renewed, now());
-        assert_eq!(holder, Some(Holder { session: session.clone(), identity: "ada".to_owned(), generation: Some(0) }));
+        assert_eq!(holder, Some(TokenSubject { session: session.clone(), identity: "ada".to_owned(), generation: Some(0) }));
 
         place.edit("call", json!({"participants": [{"name": "ben"}]})).await;
         assert_eq!(ada.event("disconnected").await["reason"], "PARTICIPANT_REMOVED", "the page is told why");
         assert_eq!(refusal(stage, &renewed).await, invalid());
-        let own = Admission { url: Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), token: renewed.clone() };
+        let own = MediaCredentials { url: Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), token: renewed.clone() };
         assert_eq!(Client::join(&own, &[]).await.err(), Some(401));
         // The hole that the door closes.
         let back = Client::join(&past_the_door(stage, &renewed), &[]).await;
@@ -74,10 +74,10 @@ fn somebody_in_the_call_comes_back_with_a_token_that_livekit_renewed() {
         let stage = Stage::shared().await;
         let place = stage.place().await;
         open(&place, "call").await;
-        let ada = Client::join_telling_tokens(&ticket(stage, &place, "call", "ada").await).await;
+        let ada = Client::join_telling_tokens(&grant(stage, &place, "call", "ada").await).await;
         let renewed = ada.event("token-refreshed").await["token"].as_str().expect("a token").to_owned();
         ada.close().await;
-        let own = Admission { url: Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), token: renewed };
+        let own = MediaCredentials { url: Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), token: renewed };
         Client::join(&own, &["microphone"]).await.expect("ada is in again").event("track-published").await;
     });
 }
@@ -94,8 +94,8 @@ fn ways_out() -> [(&'static str, Value); 4] {
 
 async fn everybody_is_out_in_time(stage: &Stage, place: &Place<'_>) {
     for (name, _) in ways_out() {
-        let ticket = ticket(stage, place, name, "ada").await;
-        let ada = Client::join(&ticket, &[]).await.expect("ada is in");
+        let grant = grant(stage, place, name, "ada").await;
+        let ada = Client::join(&grant, &[]).await.expect("ada is in");
         let (_, change) = ways_out().into_iter().find(|(way, _)| *way == name).expect("the way");
         let changed_at = now();
         place.edit(name, change).await;
@@ -103,7 +103,7 @@ async fn everybody_is_out_in_time(stage: &Stage, place: &Place<'_>) {
         assert!(lag < A_SECOND, "{name}: out after {lag:?}; {:?}", ada.events());
         let expected = if name == "closed" { (403, "suspended".to_owned()) } else { invalid() };
         eventually(PATIENCE, async || {
-            let refused = refusal(stage, &ticket.token).await;
+            let refused = refusal(stage, &grant.token).await;
             // The controller has closed the session of a suspended Room, or will.
             if refused == expected || name == "closed" && refused == invalid() { Ok(()) } else { Err(format!("{refused:?}")) }
         })
@@ -140,8 +140,8 @@ fn who_may_not_stay_is_out_within_a_second_with_the_controller_dead() {
         eventually(PATIENCE, async || stage.controller.process.exited().map(drop).ok_or("it runs")).await;
         let place = stage.place_in(namespace);
 
-        let last = Client::join(&ticket(&stage, &place, until, "ada").await, &[]).await.expect("ada is in");
-        let gone = Client::join(&ticket(&stage, &place, "deleted", "ada").await, &[]).await.expect("ada is in");
+        let last = Client::join(&grant(&stage, &place, until, "ada").await, &[]).await.expect("ada is in");
+        let gone = Client::join(&grant(&stage, &place, "deleted", "ada").await, &[]).await.expect("ada is in");
         everybody_is_out_in_time(&stage, &place).await;
         let deleted_at = now();
         place.delete("deleted").await;
@@ -165,7 +165,7 @@ fn tokens_of_an_older_epoch_are_refused() {
         let stage = Stage::shared().await;
         let place = stage.place().await;
         let first = open(&place, "call").await;
-        let old = ticket(stage, &place, "call", "ada").await;
+        let old = grant(stage, &place, "call", "ada").await;
         stage.livekit.backend().close(&first).await.expect("deleted");
         place.until("call", |status| status.session.as_ref().is_some_and(|session| session.epoch == 2)).await;
         // Even if the media server still had it.
@@ -175,7 +175,7 @@ fn tokens_of_an_older_epoch_are_refused() {
             other => Err(format!("{other:?}")),
         })
         .await;
-        Client::join(&ticket(stage, &place, "call", "ada").await, &[]).await.expect("ada is in by the new epoch");
+        Client::join(&grant(stage, &place, "call", "ada").await, &[]).await.expect("ada is in by the new epoch");
     });
 }
 
@@ -188,7 +188,7 @@ fn a_changed_role_and_a_spec_that_is_not_accepted_cut_nobody_and_the_end_comes_a
         let people = json!([{"name": "ada", "role": "Presenter"}]);
         place.apply("call", json!({"validUntil": end, "participants": people})).await;
         place.until_phase("call", Phase::Open).await;
-        let ada = Client::join(&ticket(stage, &place, "call", "ada").await, &[]).await.expect("ada is in");
+        let ada = Client::join(&grant(stage, &place, "call", "ada").await, &[]).await.expect("ada is in");
         place.edit("call", json!({"participants": [{"name": "ada", "role": "Consumer"}]})).await;
         ada.event("permissions-changed").await;
         place.edit("call", json!({"maxParticipants": 350, "validUntil": "2099-01-01T00:00:00Z"})).await;

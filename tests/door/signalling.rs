@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use roomkeeper::api::{Phase, Role};
 use roomkeeper::backend::{Backend, LiveKit};
-use roomkeeper::domain::Ticket;
+use roomkeeper::domain::TokenGrant;
 use serde_json::json;
 
 use crate::support::livekit::Client;
@@ -23,11 +23,11 @@ fn people_meet_in_a_call_through_the_gateway_alone_and_are_counted() {
         let place = stage.place().await;
         place.apply("call", json!({"participants": [{"name": "ada"}, {"name": "ben"}]})).await;
         place.until_phase("call", Phase::Open).await;
-        let tickets = [stage.join(&place.invite("call", "ada").await).await, stage.join(&place.invite("call", "ben").await).await];
+        let grants = [stage.join(&place.invite("call", "ada").await).await, stage.join(&place.invite("call", "ben").await).await];
         let own = format!("ws://127.0.0.1:{}", stage.gateway.port);
-        assert!(tickets.iter().all(|ticket| ticket.body["url"] == own), "where the request went: {tickets:?}");
-        let ada = Client::join(&tickets[0].admission(), &["camera", "microphone"]).await.expect("ada is in");
-        let ben = Client::join(&tickets[1].admission(), &["microphone"]).await.expect("ben is in");
+        assert!(grants.iter().all(|grant| grant.body["url"] == own), "where the request went: {grants:?}");
+        let ada = Client::join(&grants[0].credentials(), &["camera", "microphone"]).await.expect("ada is in");
+        let ben = Client::join(&grants[1].credentials(), &["microphone"]).await.expect("ben is in");
         ada.event("media-received").await;
         ben.event("media-received").await;
         assert!(!stage.gateway.metrics().await.contains("roomkeeper_proxied_connections 0"));
@@ -41,7 +41,7 @@ fn nothing_but_the_four_paths_reaches_livekit() {
         let place = stage.place().await;
         place.apply("call", json!({"participants": [{"name": "ada"}]})).await;
         place.until_phase("call", Phase::Open).await;
-        let token = stage.join(&place.invite("call", "ada").await).await.admission().token;
+        let token = stage.join(&place.invite("call", "ada").await).await.credentials().token;
         let bearer = format!("Bearer {token}");
         let port = stage.gateway.port;
         let host = stage.livekit.url();
@@ -98,7 +98,7 @@ fn a_client_may_ask_why_it_was_refused_and_learns_no_more_than_by_an_invite() {
         let place = stage.place().await;
         place.apply("call", json!({"participants": [{"name": "ada"}]})).await;
         place.until_phase("call", Phase::Open).await;
-        let token = stage.join(&place.invite("call", "ada").await).await.admission().token;
+        let token = stage.join(&place.invite("call", "ada").await).await.credentials().token;
         let port = stage.gateway.port;
         let valid = ask(port, "GET", &format!("/rtc/validate?access_token={token}"), &[]).await;
         assert_eq!((valid.status, valid.body.as_str()), (200, "success"), "{valid:?}");
@@ -120,8 +120,8 @@ fn foreign_forged_expired_and_missing_tokens_are_refused_alike() {
         let place = stage.place().await;
         place.apply("call", json!({"participants": [{"name": "ada"}]})).await;
         let session = session(&place.until_phase("call", Phase::Open).await);
-        let good = stage.join(&place.invite("call", "ada").await).await.admission().token;
-        let ticket = |identity: &str, from: &str, to: &str| Ticket {
+        let good = stage.join(&place.invite("call", "ada").await).await.credentials().token;
+        let grant = |identity: &str, from: &str, to: &str| TokenGrant {
             identity: identity.to_owned(),
             display_name: identity.to_owned(),
             role: Role::Presenter,
@@ -134,7 +134,7 @@ fn foreign_forged_expired_and_missing_tokens_are_refused_alike() {
         let key = &stage.livekit.options.api_key;
         let theirs = LiveKit::new(&stage.livekit.url(), None, key, "a secret of somebody else, of 32 characters").expect("a backend");
         let other_key = LiveKit::new(&stage.livekit.url(), None, "other", &stage.livekit.options.api_secret).expect("a backend");
-        let token = |backend: &LiveKit, session: &str, ticket: &Ticket| backend.admit(session, ticket).expect("a token").token;
+        let token = |backend: &LiveKit, session: &str, grant: &TokenGrant| backend.admit(session, grant).expect("a token").token;
         let (head, rest) = good.split_once('.').expect("parts");
         let (claims, signature) = rest.split_once('.').expect("parts");
         let other_claims =
@@ -145,12 +145,12 @@ fn foreign_forged_expired_and_missing_tokens_are_refused_alike() {
             "garbage".to_owned(),
             "a.b.c".to_owned(),
             place.invite("call", "ada").await,
-            token(&theirs, &session, &ticket("ada", &past, &future)),
-            token(&other_key, &session, &ticket("ada", &past, &future)),
-            token(&ours, &session, &ticket("ada", &past, &in_seconds(-120))),
-            token(&ours, &session, &ticket("ada", &in_seconds(120), &in_seconds(180))),
-            token(&ours, &session, &ticket("mallory", &past, &future)),
-            token(&ours, "rk-ffffffffffff-00000000-0000-4000-8000-000000000000-1", &ticket("ada", &past, &future)),
+            token(&theirs, &session, &grant("ada", &past, &future)),
+            token(&other_key, &session, &grant("ada", &past, &future)),
+            token(&ours, &session, &grant("ada", &past, &in_seconds(-120))),
+            token(&ours, &session, &grant("ada", &in_seconds(120), &in_seconds(180))),
+            token(&ours, &session, &grant("mallory", &past, &future)),
+            token(&ours, "rk-ffffffffffff-00000000-0000-4000-8000-000000000000-1", &grant("ada", &past, &future)),
             format!("{head}.{other_claims}.{signature}"),
             format!("{unsigned}.{claims}."),
             format!("{unsigned}.{claims}.{signature}"),
@@ -182,7 +182,7 @@ fn a_good_token_without_an_upgrade_or_with_a_second_identity_is_a_bad_request() 
         let place = stage.place().await;
         place.apply("call", json!({"participants": [{"name": "ada"}]})).await;
         place.until_phase("call", Phase::Open).await;
-        let token = stage.join(&place.invite("call", "ada").await).await.admission().token;
+        let token = stage.join(&place.invite("call", "ada").await).await.credentials().token;
         let port = stage.gateway.port;
         assert_eq!(ask(port, "GET", &format!("/rtc?access_token={token}"), &[]).await.problem(), problem(426, "bad-request"));
         for second in ["publish=x", "%70ublish=x", "auto_subscribe=1&publish=x"] {

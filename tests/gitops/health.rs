@@ -10,13 +10,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::states::{STATES, for_each_state};
-use crate::verdicts::{Verdict, argo_cd, folder, kstatus, read};
+use crate::verdicts::{ConditionState, argo_cd, folder, kstatus, read};
 
 /// Argo CD's form of a test.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct HealthTest {
-    health_status: Verdict,
+    health_status: ConditionState,
     input_path: String,
 }
 

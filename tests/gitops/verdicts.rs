@@ -12,18 +12,18 @@ use crate::{in_repository, printed};
 
 /// A status and its words.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
-pub struct Verdict {
+pub struct ConditionState {
     pub status: String,
     pub message: String,
 }
 
 /// What kstatus says of an object.
-pub fn kstatus(object: &Value) -> Verdict {
+pub fn kstatus(object: &Value) -> ConditionState {
     ask(&mut Command::new(tool("kstatus")), &object.to_string())
 }
 
 /// What Argo CD says of an object of this kind, given as YAML.
-pub fn argo_cd(kind: &str, object: &str) -> Verdict {
+pub fn argo_cd(kind: &str, object: &str) -> ConditionState {
     ask(Command::new(tool("argo-health")).arg(folder(kind).join("health.lua")), object)
 }
 
@@ -38,7 +38,7 @@ pub fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> T {
     serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn ask(program: &mut Command, object: &str) -> Verdict {
+fn ask(program: &mut Command, object: &str) -> ConditionState {
     let program = program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = program.spawn().expect("the tool");
     child.stdin.take().expect("its input").write_all(object.as_bytes()).expect("it reads");

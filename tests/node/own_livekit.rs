@@ -55,12 +55,12 @@ fn a_livekit_cluster_outside_of_kubernetes_has_one_call_for_people_at_different_
         let doctor = site.join(&host, "doctor", &["microphone"]).await;
         // With what the gateway gave, and past it: the second server knows the call by Redis only.
         let admitted = eventually(PATIENCE, async || match site.ask_to_join(&host, "patient").await {
-            Ok(answer) if answer.status == 200 => Ok(answer.admission()),
+            Ok(answer) if answer.status == 200 => Ok(answer.credentials()),
             other => Err(format!("{other:?}")),
         });
-        let mut admission = admitted.await;
-        admission.url = Some(second.url().replacen("http", "ws", 1));
-        let patient = Caller::join(&admission, &["microphone"]).await.unwrap_or_else(|status| panic!("refused with {status}"));
+        let mut credentials = admitted.await;
+        credentials.url = Some(second.url().replacen("http", "ws", 1));
+        let patient = Caller::join(&credentials, &["microphone"]).await.unwrap_or_else(|status| panic!("refused with {status}"));
         for (client, other) in [(&doctor, "patient"), (&patient, "doctor")] {
             client.wait_for(other, |event| event["event"] == "media-received" && event["identity"] == other).await;
         }

@@ -146,10 +146,10 @@ impl Site {
             Ok(answer) => Err(format!("{answer:?}")),
             Err(error) => Err(error.to_string()),
         });
-        let mut admission = answer.await.admission();
+        let mut credentials = answer.await.credentials();
         // A port-forward on another port than the documentation's.
-        admission.url = admission.url.map(|url| url.replace("localhost:8080", host));
-        Caller::join(&admission, publish).await.unwrap_or_else(|status| panic!("{person} is refused with {status}"))
+        credentials.url = credentials.url.map(|url| url.replace("localhost:8080", host));
+        Caller::join(&credentials, publish).await.unwrap_or_else(|status| panic!("{person} is refused with {status}"))
     }
 
     /// A port-forward to the gateway, as the notes of the chart say, and where it is.

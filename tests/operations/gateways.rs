@@ -49,7 +49,7 @@ fn gateways_are_replaced_one_after_the_other_without_a_call_or_a_join_that_fails
             let invite = place.invite("call", name).await;
             let answer = ask(balancer.port, "POST", "/v1/join", &invite, None).await.expect("an answer");
             assert_eq!(answer.status, 200, "{answer:?}");
-            Client::join(&answer.admission(), &["microphone"]).await.expect("in the call")
+            Client::join(&answer.credentials(), &["microphone"]).await.expect("in the call")
         };
         let mut ada = enter("ada").await;
         let ben = enter("ben").await;

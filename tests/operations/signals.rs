@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use roomkeeper::api::Phase;
-use roomkeeper::backend::Admission;
+use roomkeeper::backend::MediaCredentials;
 use serde_json::{Value, json};
 
 use crate::support::livekit::{Client, LiveKitServer, Options};
@@ -121,7 +121,7 @@ fn no_metric_names_a_room_or_a_person() {
             names.extend([name, stays, goes].map(str::to_owned));
             names.extend([session(&room), room.metadata.uid.expect("a UID")]);
         }
-        let forged = Admission { url: Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), token: "none".into() };
+        let forged = MediaCredentials { url: Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), token: "none".into() };
         assert!(Client::join(&forged, &[]).await.is_err());
         place.delete("great-pyramid").await;
         place.until_gone("great-pyramid", PATIENCE).await;

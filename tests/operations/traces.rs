@@ -96,7 +96,7 @@ fn the_life_of_a_room_is_one_trace_that_its_uid_names_and_joins_link_to_it() {
         }
         // Neither invites nor media tokens are in any of it.
         let all = format!("{:?}", spans.lock().expect("unharmed"));
-        let token = answer.admission().token;
+        let token = answer.credentials().token;
         assert!(!all.contains(&invite) && !all.contains(&token));
     });
 }

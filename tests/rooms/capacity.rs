@@ -32,8 +32,8 @@ fn of_a_hundred_people_who_come_at_the_same_moment_exactly_as_many_get_in_as_the
         assert_eq!(got_in(&answers), 10);
         assert!(answers.iter().all(|answer| answer.status == 200 || answer.problem() == "full"), "{answers:?}");
         let clients = join_all(answers.iter().filter(|answer| answer.status == 200).map(async |answer| {
-            let admission = answer.admission();
-            Client::join(&admission, &[]).await.expect("in the call")
+            let credentials = answer.credentials();
+            Client::join(&credentials, &[]).await.expect("in the call")
         }))
         .await;
         let answers = join_all(invites.iter().map(|invite| stage.join(invite))).await;
@@ -56,7 +56,7 @@ fn three_hundred_and_fifty_invited_people_all_get_their_tickets_and_many_join_fo
         let invites = invited(&place, 350, 350).await;
         let answers = join_all(invites.iter().map(|invite| stage.join(invite))).await;
         assert_eq!(got_in(&answers), 350);
-        let join = async |answer: &Answer| Client::join(&answer.admission(), &[]).await.expect("in the call");
+        let join = async |answer: &Answer| Client::join(&answer.credentials(), &[]).await.expect("in the call");
         let clients: Vec<Client> = stream::iter(&answers[..FOR_REAL]).map(join).buffer_unordered(AT_ONCE).collect().await;
         let joined = i32::try_from(FOR_REAL).expect("a small number");
         place.until("call", |status| status.counts.is_some_and(|counts| counts.joined == joined)).await;

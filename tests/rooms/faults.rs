@@ -46,8 +46,8 @@ fn people_meet_right_after_the_media_server_lost_its_memory_with_the_controller_
         drop(place);
         stage.controller.process.signal("KILL");
         stage.livekit.restart().await;
-        let ada = Client::join(&stage.join(&invites[0]).await.admission(), &[]).await.expect("in the call");
-        let ben = Client::join(&stage.join(&invites[1]).await.admission(), &[]).await.expect("in the call");
+        let ada = Client::join(&stage.join(&invites[0]).await.credentials(), &[]).await.expect("in the call");
+        let ben = Client::join(&stage.join(&invites[1]).await.credentials(), &[]).await.expect("in the call");
         ada.wait_for("ben", |event| event["event"] == "participant-joined" && event["identity"] == "ben").await;
         stage.restart_controller().await;
         let rooms = Api::<roomkeeper::api::Room>::all(stage.admin.clone());

@@ -10,7 +10,7 @@ use crate::support::stage::{Stage, condition, session, value};
 
 /// Sessions on the media server.
 async fn sessions(stage: &Stage) -> Vec<String> {
-    stage.livekit.backend().sweep("").await.expect("LiveKit answers").into_iter().map(|sighting| sighting.id).collect()
+    stage.livekit.backend().sweep("").await.expect("LiveKit answers").into_iter().map(|summary| summary.id).collect()
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn on_first_join_the_session_is_made_by_who_comes_first() {
         assert!(!sessions(stage).await.contains(&name), "nothing is on the media server yet");
         let invite = place.invite("call", "ada").await;
         assert_eq!(stage.view(&invite).await.body["state"], "open");
-        let ada = Client::join(&stage.join(&invite).await.admission(), &[]).await.expect("in the call");
+        let ada = Client::join(&stage.join(&invite).await.credentials(), &[]).await.expect("in the call");
         let ben = place.joined("call", "ben", &[]).await;
         ada.wait_for("ben", |event| event["event"] == "participant-joined" && event["identity"] == "ben").await;
         let room = place.until("call", |status| status.session.as_ref().is_some_and(|session| session.created_at.is_some())).await;
@@ -71,8 +71,8 @@ fn the_shared_link_lets_everybody_in_until_it_is_replaced() {
         let names = ["Ann", "Ben"];
         let answers = [stage.join_as(&old, names[0]).await, stage.join_as(&old, names[1]).await];
         assert_ne!(answers[0].body["identity"], answers[1].body["identity"], "each is somebody of their own");
-        let ann = Client::join(&answers[0].admission(), &[]).await.expect("in the call");
-        let ben = Client::join(&answers[1].admission(), &[]).await.expect("in the call");
+        let ann = Client::join(&answers[0].credentials(), &[]).await.expect("in the call");
+        let ben = Client::join(&answers[1].credentials(), &[]).await.expect("in the call");
         let pia = place.joined("call", "pia", &[]).await;
 
         place.edit("call", json!({"link": {"generation": 1}})).await;

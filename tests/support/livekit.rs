@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use roomkeeper::backend::{Admission, LiveKit};
+use roomkeeper::backend::{LiveKit, MediaCredentials};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -155,18 +155,18 @@ pub struct Client {
 }
 
 impl Client {
-    /// Starts a client that joins by `admission` and publishes these sources, such as `camera`.
-    pub fn start(admission: &Admission, publish: &[&str]) -> Self {
-        Self::start_with(admission, publish, &[])
+    /// Starts a client that joins by `credentials` and publishes these sources, such as `camera`.
+    pub fn start(credentials: &MediaCredentials, publish: &[&str]) -> Self {
+        Self::start_with(credentials, publish, &[])
     }
 
     /// The same with more flags, such as `--print-refreshed-token`.
-    pub fn start_with(admission: &Admission, publish: &[&str], flags: &[&str]) -> Self {
+    pub fn start_with(credentials: &MediaCredentials, publish: &[&str], flags: &[&str]) -> Self {
         let log = std::fs::File::create(log_file("livekit-client")).expect("a log file");
         let mut process = tokio::process::Command::new(tool("livekit-client"))
-            .args(["--url", admission.url.as_deref().expect("an address"), "--publish", &publish.join(",")])
+            .args(["--url", credentials.url.as_deref().expect("an address"), "--publish", &publish.join(",")])
             .args(flags)
-            .env("LIVEKIT_TOKEN", &admission.token)
+            .env("LIVEKIT_TOKEN", &credentials.token)
             // It leaves at the end of its stdin, which is the end of this process at the latest.
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -187,15 +187,15 @@ impl Client {
     }
 
     /// Starts a client that tells the tokens that the server renews for it, and waits until it is in.
-    pub async fn join_telling_tokens(admission: &Admission) -> Self {
-        let client = Self::start_with(admission, &[], &["--print-refreshed-token"]);
+    pub async fn join_telling_tokens(credentials: &MediaCredentials) -> Self {
+        let client = Self::start_with(credentials, &[], &["--print-refreshed-token"]);
         client.event("connected").await;
         client
     }
 
     /// Starts a client and waits until it is in, or says with which HTTP status it was refused (0 when there was none).
-    pub async fn join(admission: &Admission, publish: &[&str]) -> Result<Self, u64> {
-        let client = Self::start(admission, publish);
+    pub async fn join(credentials: &MediaCredentials, publish: &[&str]) -> Result<Self, u64> {
+        let client = Self::start(credentials, publish);
         let first = client.wait_for("to be in or refused", |_| true).await;
         if first["event"] == "connected" { Ok(client) } else { Err(first["status"].as_u64().unwrap_or_default()) }
     }

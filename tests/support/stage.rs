@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use roomkeeper::api::{Phase, Room, RoomClass, RoomStatus, invite_secret_name};
-use roomkeeper::backend::Admission;
+use roomkeeper::backend::MediaCredentials;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -55,9 +55,9 @@ impl Answer {
     }
 
     /// What the client joins with.
-    pub fn admission(&self) -> Admission {
+    pub fn credentials(&self) -> MediaCredentials {
         let text = |key: &str| self.body[key].as_str().unwrap_or_else(|| panic!("no {key} in {self:?}")).to_owned();
-        Admission { url: Some(text("url")), token: text("token") }
+        MediaCredentials { url: Some(text("url")), token: text("token") }
     }
 }
 
@@ -293,8 +293,8 @@ impl Place<'_> {
 
     /// A person in the call of a Room, by their own invite, who publishes these sources.
     pub async fn joined(&self, room: &str, name: &str, publish: &[&str]) -> Caller {
-        let admission = self.stage.join(&self.invite(room, name).await).await.admission();
-        Caller::join(&admission, publish).await.unwrap_or_else(|status| panic!("{name} is refused with {status}"))
+        let credentials = self.stage.join(&self.invite(room, name).await).await.credentials();
+        Caller::join(&credentials, publish).await.unwrap_or_else(|status| panic!("{name} is refused with {status}"))
     }
 
     /// Names of all Secrets of the namespace.

@@ -19,9 +19,9 @@ use reqwest::Url;
 
 use self::probe::Probe;
 use self::token::Signer;
-use super::{Admission, Backend, Capabilities, Holder, Sighting, Signalling};
+use super::{Backend, Capabilities, MediaCredentials, SessionSummary, Signalling, TokenSubject};
 use crate::api::{MAX_PARTICIPANTS, MAX_WINDOW, Reason, Role};
-use crate::domain::{Failure, FailureClass, Seat, Ticket};
+use crate::domain::{Failure, FailureClass, SessionMember, TokenGrant};
 
 /// Participant attribute with the generation of the invite.
 const GENERATION: &str = "roomkeeper.io/generation";
@@ -116,13 +116,13 @@ impl Backend for LiveKit {
         self.probe.run().await
     }
 
-    async fn observe(&self, session: &str) -> Result<Option<Vec<Seat>>, Failure> {
-        let seats: Vec<Seat> = match self.rooms.list_participants(session).await {
-            Ok(people) => people.into_iter().filter_map(seat).collect(),
+    async fn observe(&self, session: &str) -> Result<Option<Vec<SessionMember>>, Failure> {
+        let members: Vec<SessionMember> = match self.rooms.list_participants(session).await {
+            Ok(people) => people.into_iter().filter_map(member).collect(),
             Err(error) if failures::is_absent(&error) => return Ok(None),
             Err(error) => return Err(self.failure(error).await),
         };
-        Ok((!seats.is_empty() || self.exists(session).await?).then_some(seats))
+        Ok((!members.is_empty() || self.exists(session).await?).then_some(members))
     }
 
     async fn ensure(&self, session: &str) -> Result<(), Failure> {
@@ -141,16 +141,16 @@ impl Backend for LiveKit {
         }
     }
 
-    fn admit(&self, session: &str, ticket: &Ticket) -> Result<Admission, Failure> {
+    fn admit(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
         let url = (self.signalling == Signalling::Direct).then(|| self.public_url.clone());
-        Ok(Admission { url, token: self.signer.media_token(session, ticket) })
+        Ok(MediaCredentials { url, token: self.signer.media_token(session, grant) })
     }
 
     fn signalling(&self) -> Signalling {
         self.signalling.clone()
     }
 
-    fn holder(&self, token: &str, now: Timestamp) -> Option<Holder> {
+    fn holder(&self, token: &str, now: Timestamp) -> Option<TokenSubject> {
         self.signer.holder(token, now)
     }
 
@@ -188,24 +188,24 @@ impl Backend for LiveKit {
         self.absent_is_fine(self.rooms.delete_room(session).await).await
     }
 
-    async fn sweep(&self, prefix: &str) -> Result<Vec<Sighting>, Failure> {
+    async fn sweep(&self, prefix: &str) -> Result<Vec<SessionSummary>, Failure> {
         match self.rooms.list_rooms(Vec::new()).await {
             Ok(rooms) => Ok(rooms
                 .into_iter()
                 .filter(|room| room.name.starts_with(prefix))
-                .map(|room| Sighting { id: room.name, joined: room.num_participants })
+                .map(|room| SessionSummary { id: room.name, joined: room.num_participants })
                 .collect()),
             Err(error) => Err(self.failure(error).await),
         }
     }
 }
 
-/// The person in the seat; none for the media server's own services, nor for who has left.
-fn seat(person: ParticipantInfo) -> Option<Seat> {
+/// The session member of a participant; none for the media server's own services, nor for who has left.
+fn member(person: ParticipantInfo) -> Option<SessionMember> {
     if person.kind() != Kind::Standard || person.state() == State::Disconnected {
         return None;
     }
-    Some(Seat {
+    Some(SessionMember {
         role: permissions::role_of(person.permission.as_ref(), &person.attributes),
         generation: person.attributes.get(GENERATION).and_then(|generation| generation.parse().ok()),
         identity: person.identity,
@@ -272,12 +272,12 @@ mod tests {
             ..ParticipantInfo::default()
         };
         for kind in [Kind::Agent, Kind::Egress, Kind::Ingress, Kind::Sip] {
-            assert_eq!(seat(somebody(kind, State::Active)), None);
+            assert_eq!(member(somebody(kind, State::Active)), None);
         }
-        assert_eq!(seat(somebody(Kind::Standard, State::Disconnected)), None);
+        assert_eq!(member(somebody(Kind::Standard, State::Disconnected)), None);
         for state in [State::Joining, State::Joined, State::Active] {
-            let seat = seat(somebody(Kind::Standard, state)).expect("a seat");
-            assert_eq!((seat.identity.as_str(), seat.role, seat.generation), ("ada", None, None));
+            let member = member(somebody(Kind::Standard, state)).expect("a member");
+            assert_eq!((member.identity.as_str(), member.role, member.generation), ("ada", None, None));
         }
     }
 }

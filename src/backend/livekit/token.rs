@@ -11,9 +11,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{GENERATION, Holder, permissions};
+use super::{GENERATION, TokenSubject, permissions};
 use crate::api::Reason;
-use crate::domain::{Failure, Ticket};
+use crate::domain::{Failure, TokenGrant};
 
 /// How far clocks may be apart: what LiveKit allows.
 const LEEWAY: SignedDuration = SignedDuration::from_mins(1);
@@ -26,7 +26,7 @@ const ORDINARY: [&str; 3] = ["canSubscribe", "canPublish", "canPublishData"];
 /// Signs media tokens (HS256, RFC 7515), and tells who holds one.
 ///
 /// The token types of livekit-api read the clock themselves, so that neither the start nor the end could be those of the
-/// ticket, nor could one be judged at a given moment; and they leave out every grant that is false, which LiveKit reads as
+/// grant, nor could one be judged at a given moment; and they leave out every grant that is false, which LiveKit reads as
 /// allowed for some of them.
 pub(super) struct Signer {
     api_key: String,
@@ -71,14 +71,14 @@ impl Signer {
         Ok(Self { api_key: api_key.to_owned(), mac: Hmac::new_from_slice(api_secret.as_bytes()).map_err(unusable)? })
     }
 
-    /// The media token of a ticket for a room.
-    pub(super) fn media_token(&self, room: &str, ticket: &Ticket) -> String {
-        self.sign(&self.claims(room, ticket))
+    /// The media token of a grant for a room.
+    pub(super) fn media_token(&self, room: &str, grant: &TokenGrant) -> String {
+        self.sign(&self.claims(room, grant))
     }
 
     /// Who holds a token that was signed with these credentials, here or by LiveKit, if it is good at `now` for joining a
     /// room and for nothing else.
-    pub(super) fn holder(&self, token: &str, now: Timestamp) -> Option<Holder> {
+    pub(super) fn holder(&self, token: &str, now: Timestamp) -> Option<TokenSubject> {
         let Claims { sub, attributes, video, .. } = self.claims_of(token, now)?;
         let Grants { room_join, room, others } = video?;
         let joins_only = room_join && others.iter().all(|(grant, value)| ORDINARY.contains(&grant.as_str()) || *value != Value::Bool(true));
@@ -86,7 +86,7 @@ impl Signer {
             return None;
         }
         let generation = attributes.get(GENERATION).and_then(|generation| generation.parse().ok());
-        Some(Holder { session: room, identity: sub, generation })
+        Some(TokenSubject { session: room, identity: sub, generation })
     }
 
     /// Whether `authorization` is a token that is good at `now` and names the digest of `body`.
@@ -112,17 +112,17 @@ impl Signer {
         (alg == "HS256").then(|| URL_SAFE_NO_PAD.decode(claims).ok())?
     }
 
-    fn claims(&self, room: &str, ticket: &Ticket) -> Value {
-        let permission = permissions::of(ticket.role);
-        let (role_attribute, role) = permissions::attribute(ticket.role);
+    fn claims(&self, room: &str, grant: &TokenGrant) -> Value {
+        let permission = permissions::of(grant.role);
+        let (role_attribute, role) = permissions::attribute(grant.role);
         json!({
             "iss": self.api_key,
-            "sub": ticket.identity,
-            "name": ticket.display_name,
-            // Whole seconds, both rounded down: never early by the server's clock, and never longer than the ticket.
-            "nbf": ticket.not_before.as_second(),
-            "exp": ticket.expires_at.as_second(),
-            "attributes": { GENERATION: ticket.generation.to_string(), role_attribute: role },
+            "sub": grant.identity,
+            "name": grant.display_name,
+            // Whole seconds, both rounded down: never early by the server's clock, and never longer than the grant.
+            "nbf": grant.not_before.as_second(),
+            "exp": grant.expires_at.as_second(),
+            "attributes": { GENERATION: grant.generation.to_string(), role_attribute: role },
             "video": {
                 "roomJoin": true,
                 "room": room,

@@ -2,23 +2,23 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rstest::rstest;
 
 use super::*;
-use crate::domain::world::{UID, World, at, installation, session_id, spec};
+use crate::domain::sim::{Simulation, UID, at, installation, session_id, spec};
 
 /// A Room as it is once its passes until this time are done, at this time.
-fn room_at(time: &str) -> World {
-    let mut world = World::after_pass_at("08:10").at("09:00");
-    if at(time) >= world.now {
-        world.pass();
+fn room_at(time: &str) -> Simulation {
+    let mut sim = Simulation::after_pass_at("08:10").at("09:00");
+    if at(time) >= sim.now {
+        sim.pass();
     }
-    world = world.at(time);
-    world.pass();
-    world
+    sim = sim.at(time);
+    sim.pass();
+    sim
 }
 
-fn found_with(world: &World, sessions: &[&str]) -> Vec<String> {
-    let mut world = world.clone();
-    world.sessions = sessions.iter().map(|session| ((*session).to_owned(), [].into())).collect();
-    world.orphans()
+fn found_with(sim: &Simulation, sessions: &[&str]) -> Vec<String> {
+    let mut sim = sim.clone();
+    sim.sessions = sessions.iter().map(|session| ((*session).to_owned(), [].into())).collect();
+    sim.orphans()
 }
 
 #[rstest]
@@ -28,10 +28,10 @@ fn found_with(world: &World, sessions: &[&str]) -> Vec<String> {
 #[case::that_only_contains_our_prefix("x-rk-5e1f00000001-6a1f3c52-0000-4000-8000-00000000000a-1")]
 #[case::without_a_name("")]
 fn a_session_of_somebody_else_is_never_an_orphan(#[case] session: &str) {
-    let mut world = room_at("09:30");
-    assert_eq!(found_with(&world, &[session]), [""; 0]);
-    world.room = None;
-    assert_eq!(found_with(&world, &[session]), [""; 0]);
+    let mut sim = room_at("09:30");
+    assert_eq!(found_with(&sim, &[session]), [""; 0]);
+    sim.room = None;
+    assert_eq!(found_with(&sim, &[session]), [""; 0]);
 }
 
 #[rstest]
@@ -45,20 +45,20 @@ fn a_session_with_our_prefix_that_no_room_can_have_is_an_orphan(#[case] session:
 
 #[test]
 fn the_session_of_an_open_room_is_no_orphan_and_every_older_one_is() {
-    let mut world = room_at("09:30").with(|world| world.sessions.clear());
-    world.pass();
+    let mut sim = room_at("09:30").with(|sim| sim.sessions.clear());
+    sim.pass();
     let (older, living) = (session_id(1), session_id(2));
-    assert_eq!(found_with(&world, &[&older, &living]), [older]);
+    assert_eq!(found_with(&sim, &[&older, &living]), [older]);
 }
 
 #[test]
 fn the_session_of_a_deleted_room_is_an_orphan() {
-    let mut world = room_at("09:30");
-    world.delete();
+    let mut sim = room_at("09:30");
+    sim.delete();
     let (living, next) = (session_id(1), session_id(2));
-    assert_eq!(found_with(&world, &[&living, &next]), [living.clone(), next.clone()], "while it waits for other finalizers");
-    world.room = None;
-    assert_eq!(found_with(&world, &[&living, &next]), [living, next]);
+    assert_eq!(found_with(&sim, &[&living, &next]), [living.clone(), next.clone()], "while it waits for other finalizers");
+    sim.room = None;
+    assert_eq!(found_with(&sim, &[&living, &next]), [living, next]);
 }
 
 #[rstest]
@@ -69,10 +69,10 @@ fn the_session_of_a_deleted_room_is_an_orphan() {
 #[case::open_and_over_at_this_moment("09:30", "10:00", false)]
 #[case::expired("10:00", "10:01", false)]
 fn the_next_session_is_spared_while_a_pass_may_be_making_it(#[case] passed: &str, #[case] now: &str, #[case] spared: bool) {
-    let world = room_at(passed).at(now);
-    let last = world.status().session.as_ref().map_or(0, |session| session.epoch);
-    assert_eq!(found_with(&world, &[&session_id(last + 1)]).is_empty(), spared);
-    let edited = world.edited(|spec| spec.ttl_seconds_after_expired = Some(9));
+    let sim = room_at(passed).at(now);
+    let last = sim.status().session.as_ref().map_or(0, |session| session.epoch);
+    assert_eq!(found_with(&sim, &[&session_id(last + 1)]).is_empty(), spared);
+    let edited = sim.edited(|spec| spec.ttl_seconds_after_expired = Some(9));
     assert_eq!(found_with(&edited, &[&session_id(last + 1)]), [""; 0], "a pass over the new spec may be under way");
 }
 
@@ -80,39 +80,39 @@ fn the_next_session_is_spared_while_a_pass_may_be_making_it(#[case] passed: &str
 #[case::suspended(room_at("09:30").edited(|spec| spec.suspend = true))]
 #[case::not_accepted(room_at("09:30").edited(|spec| spec.max_participants = Some(0)))]
 #[case::moved_into_the_future(room_at("09:30").edited(|spec| spec.valid_from = Some(Time(at("09:50")))))]
-fn what_a_crash_left_of_a_room_that_does_not_open_is_an_orphan_once_a_pass_has_seen_its_spec(#[case] mut world: World) {
+fn what_a_crash_left_of_a_room_that_does_not_open_is_an_orphan_once_a_pass_has_seen_its_spec(#[case] mut sim: Simulation) {
     let next = session_id(2);
-    assert_eq!(found_with(&world, &[&next]), [""; 0]);
-    world.pass();
-    assert_eq!(found_with(&world, &[&next]), [next]);
+    assert_eq!(found_with(&sim, &[&next]), [""; 0]);
+    sim.pass();
+    assert_eq!(found_with(&sim, &[&next]), [next]);
 }
 
 #[test]
 fn a_room_that_no_pass_has_seen_may_have_its_first_session() {
-    let world = World::new(spec());
-    assert_eq!(found_with(&world, &[&session_id(1)]), [""; 0]);
-    assert_eq!(found_with(&world.with(|world| world.room_mut().status = None), &[&session_id(1)]), [""; 0]);
+    let sim = Simulation::new(spec());
+    assert_eq!(found_with(&sim, &[&session_id(1)]), [""; 0]);
+    assert_eq!(found_with(&sim.with(|sim| sim.room_mut().status = None), &[&session_id(1)]), [""; 0]);
 }
 
 #[test]
 fn a_session_that_could_not_be_closed_is_left_to_the_passes_of_its_room() {
-    let mut world = room_at("09:30").at("10:00").with(|world| world.media_failure = Some(crate::domain::world::unreachable()));
-    world.pass();
-    assert_eq!(world.orphans(), [""; 0]);
-    assert_eq!(recorded_session(world.room()), Some(session_id(1).as_str()));
+    let mut sim = room_at("09:30").at("10:00").with(|sim| sim.media_failure = Some(crate::domain::sim::unreachable()));
+    sim.pass();
+    assert_eq!(sim.orphans(), [""; 0]);
+    assert_eq!(recorded_session(sim.room()), Some(session_id(1).as_str()));
 }
 
 #[test]
 fn only_a_session_that_lives_is_recorded_as_living() {
-    assert_eq!(recorded_session(World::new(spec()).room()), None);
+    assert_eq!(recorded_session(Simulation::new(spec()).room()), None);
     assert_eq!(recorded_session(room_at("09:30").room()), Some(session_id(1).as_str()));
     assert_eq!(recorded_session(room_at("10:00").room()), None);
 }
 
 #[test]
 fn uids_that_contain_each_other_are_told_apart() {
-    let mut world = room_at("09:30");
-    world.room_mut().metadata.uid = Some(format!("{UID}-1"));
+    let mut sim = room_at("09:30");
+    sim.room_mut().metadata.uid = Some(format!("{UID}-1"));
     let session = installation().session_id(UID, 1);
-    assert_eq!(found_with(&world, &[&session]), [session]);
+    assert_eq!(found_with(&sim, &[&session]), [session]);
 }

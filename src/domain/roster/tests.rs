@@ -23,8 +23,8 @@ fn invite(participant: &str, generation: i64) -> Invite {
     Invite { namespace, room, id, participant: participant.into(), generation }
 }
 
-fn seat(identity: &str, generation: Option<i64>) -> Seat {
-    Seat { identity: identity.into(), display_name: "Somebody".into(), role: None, generation }
+fn member(identity: &str, generation: Option<i64>) -> SessionMember {
+    SessionMember { identity: identity.into(), display_name: "Somebody".into(), role: None, generation }
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn the_shared_link_lets_in_whoever_has_it_under_names_that_no_participant_can_ha
     assert!(link.is_link() && roster.invited().any(Person::is_link) && roster.people().next().is_none());
     let person = link.by_link("abc", "Ann");
     assert_eq!((person.name.as_str(), person.display_name.as_str(), person.role), ("link.abc", "Ann", Role::Consumer));
-    assert_eq!(roster.seated(&seat("link.abc", Some(2))).unwrap().display_name, "Somebody", "the name of their own choice is kept");
+    assert_eq!(roster.seated(&member("link.abc", Some(2))).unwrap().display_name, "Somebody", "the name of their own choice is kept");
 }
 
 #[rstest]
@@ -110,15 +110,15 @@ fn the_shared_link_lets_in_whoever_has_it_under_names_that_no_participant_can_ha
 fn a_link_that_is_not_that_of_today_lets_nobody_in_and_keeps_nobody(#[case] spec: Value) {
     let roster = Roster::new(&room(&spec), &[] as &[Arc<RoomGuest>]);
     assert!(roster.holder(&invite("*", 2)).is_none());
-    assert!(roster.seated(&seat("link.abc", Some(2))).is_none());
+    assert!(roster.seated(&member("link.abc", Some(2))).is_none());
 }
 
 #[test]
 fn only_who_came_by_the_invite_of_today_keeps_a_seat() {
     let participants = json!([{"name": "ada", "inviteGeneration": 1}, {"name": "bob", "suspended": true}, {"name": "link-x"}]);
     let roster = Roster::new(&room(&json!({"participants": participants, "joinPolicy": "AnyoneWithLink"})), &[] as &[Arc<RoomGuest>]);
-    assert!(roster.seated(&seat("ada", Some(1))).is_some());
+    assert!(roster.seated(&member("ada", Some(1))).is_some());
     for (identity, generation) in [("ada", Some(0)), ("ada", None), ("bob", Some(0)), ("link-y", Some(0)), ("eve", Some(0))] {
-        assert!(roster.seated(&seat(identity, generation)).is_none(), "{identity} {generation:?}");
+        assert!(roster.seated(&member(identity, generation)).is_none(), "{identity} {generation:?}");
     }
 }

@@ -4,7 +4,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::api::{Participant, Role, RoomSpec};
-use crate::domain::world::{Pass, World, at, participant, session_id, spec, unreachable};
+use crate::domain::sim::{Pass, Simulation, at, participant, session_id, spec, unreachable};
 
 fn refused() -> Failure {
     Failure::rejected(Reason::Rejected, "the media server refused the request")
@@ -15,34 +15,34 @@ fn conflict() -> Failure {
 }
 
 /// `Type=Status Reason` of every condition.
-fn conditions(world: &World) -> Vec<String> {
-    world.status().conditions.iter().map(|it| format!("{}={} {}", it.type_, it.status, it.reason)).collect()
+fn conditions(sim: &Simulation) -> Vec<String> {
+    sim.status().conditions.iter().map(|it| format!("{}={} {}", it.type_, it.status, it.reason)).collect()
 }
 
-fn passed(mut world: World) -> World {
-    world.pass();
-    world
+fn passed(mut sim: Simulation) -> Simulation {
+    sim.pass();
+    sim
 }
 
-fn open() -> World {
-    World::after_pass_at("09:00").at("09:10")
+fn open() -> Simulation {
+    Simulation::after_pass_at("09:00").at("09:10")
 }
 
 #[rstest]
-#[case::scheduled(World::new(spec()).at("08:10"), Phase::Scheduled, "Issued", "NotNeeded", "False NotYetOpen")]
-#[case::open(World::new(spec()), Phase::Open, "Issued", "Provisioned", "True Joinable")]
+#[case::scheduled(Simulation::new(spec()).at("08:10"), Phase::Scheduled, "Issued", "NotNeeded", "False NotYetOpen")]
+#[case::open(Simulation::new(spec()), Phase::Open, "Issued", "Provisioned", "True Joinable")]
 #[case::suspended(open().edited(|spec| spec.suspend = true), Phase::Suspended, "Issued", "NotNeeded", "False Suspended")]
 #[case::expired(open().at("10:00"), Phase::Expired, "Withdrawn", "NotNeeded", "False Expired")]
-#[case::expired_from_the_start(World::new(spec()).at("10:00"), Phase::Expired, "Withdrawn", "NotNeeded", "False Expired")]
+#[case::expired_from_the_start(Simulation::new(spec()).at("10:00"), Phase::Expired, "Withdrawn", "NotNeeded", "False Expired")]
 fn a_room_is_ready_when_the_world_is_as_its_spec_wants_it_at_this_moment(
-    #[case] world: World,
+    #[case] sim: Simulation,
     #[case] phase: Phase,
     #[case] invites: &str,
     #[case] session: &str,
     #[case] open: &str,
 ) {
-    let world = passed(world);
-    assert_eq!(world.status().phase, phase);
+    let sim = passed(sim);
+    assert_eq!(sim.status().phase, phase);
     let expected = [
         "Accepted=True Valid".to_owned(),
         format!("InvitesReady=True {invites}"),
@@ -50,19 +50,19 @@ fn a_room_is_ready_when_the_world_is_as_its_spec_wants_it_at_this_moment(
         format!("Open={open}"),
         "Ready=True Reconciled".to_owned(),
     ];
-    assert_eq!(conditions(&world), expected);
+    assert_eq!(conditions(&sim), expected);
 }
 
 #[rstest]
-#[case::session_not_made(World::new(spec()), unreachable(), Phase::Pending)]
+#[case::session_not_made(Simulation::new(spec()), unreachable(), Phase::Pending)]
 #[case::session_not_seen(open(), unreachable(), Phase::Open)]
-#[case::session_refused(World::new(spec()), refused(), Phase::Pending)]
+#[case::session_refused(Simulation::new(spec()), refused(), Phase::Pending)]
 #[case::session_not_closed(open().edited(|spec| spec.suspend = true), unreachable(), Phase::Suspended)]
 #[case::session_not_closed_at_the_end(open().at("10:00"), refused(), Phase::Expired)]
-fn trouble_with_the_session_is_told_by_session_ready_and_ready(#[case] world: World, #[case] failure: Failure, #[case] phase: Phase) {
-    let world = passed(world.with(|world| world.media_failure = Some(failure.clone())));
-    let (reason, said) = (failure.reason, conditions(&world));
-    assert_eq!(world.status().phase, phase);
+fn trouble_with_the_session_is_told_by_session_ready_and_ready(#[case] sim: Simulation, #[case] failure: Failure, #[case] phase: Phase) {
+    let sim = passed(sim.with(|sim| sim.media_failure = Some(failure.clone())));
+    let (reason, said) = (failure.reason, conditions(&sim));
+    assert_eq!(sim.status().phase, phase);
     assert!(said[1].starts_with("InvitesReady=True"), "{said:?}");
     assert_eq!(said[2], format!("SessionReady=False {reason}"));
     let open = match phase {
@@ -80,11 +80,11 @@ fn trouble_with_the_session_is_told_by_session_ready_and_ready(#[case] world: Wo
 #[case::for_now(unreachable(), "Reconciling=True Progressing")]
 #[case::for_good(conflict(), "Stalled=True NameConflict")]
 fn trouble_with_invites_is_told_by_invites_ready_and_ready_while_people_can_join(#[case] failure: Failure, #[case] kstatus: &str) {
-    let world = passed(World::new(spec()).with(|world| world.secrets_failure = Some(failure.clone())));
+    let sim = passed(Simulation::new(spec()).with(|sim| sim.secrets_failure = Some(failure.clone())));
     let reason = failure.reason;
-    assert_eq!(world.status().phase, Phase::Open);
+    assert_eq!(sim.status().phase, Phase::Open);
     assert_eq!(
-        conditions(&world),
+        conditions(&sim),
         [
             "Accepted=True Valid".to_owned(),
             format!("InvitesReady=False {reason}"),
@@ -100,26 +100,26 @@ fn trouble_with_invites_is_told_by_invites_ready_and_ready_while_people_can_join
 #[case::for_now(unreachable())]
 #[case::for_good(conflict())]
 fn trouble_with_invites_is_told_until_they_are_known_to_be_right(#[case] failure: Failure) {
-    let mut world = open().with(|world| world.recheck = true);
-    world.secrets_failure = Some(failure.clone());
-    world.pass();
-    world.recheck = false;
+    let mut sim = open().with(|sim| sim.recheck = true);
+    sim.secrets_failure = Some(failure.clone());
+    sim.pass();
+    sim.recheck = false;
     for _ in 0..3 {
-        world.pass();
-        assert_eq!(conditions(&world)[1], format!("InvitesReady=False {}", failure.reason));
+        sim.pass();
+        assert_eq!(conditions(&sim)[1], format!("InvitesReady=False {}", failure.reason));
     }
-    world.secrets_failure = None;
-    world.pass();
-    assert_eq!(conditions(&world)[1], "InvitesReady=True Issued");
-    assert!(world.plan().steps.is_empty());
+    sim.secrets_failure = None;
+    sim.pass();
+    assert_eq!(conditions(&sim)[1], "InvitesReady=True Issued");
+    assert!(sim.plan().steps.is_empty());
 }
 
 #[test]
 fn a_room_that_is_not_accepted_says_why_and_waits_for_a_change() {
-    let world = passed(World::new(spec()).with(|world| world.class = None));
-    assert_eq!(world.status().phase, Phase::Pending);
+    let sim = passed(Simulation::new(spec()).with(|sim| sim.class = None));
+    assert_eq!(sim.status().phase, Phase::Pending);
     assert_eq!(
-        conditions(&world),
+        conditions(&sim),
         [
             "Accepted=False NoDefaultClass",
             "InvitesReady=False NotAccepted",
@@ -133,52 +133,52 @@ fn a_room_that_is_not_accepted_says_why_and_waits_for_a_change() {
 
 #[test]
 fn what_a_spec_says_does_not_keep_an_expired_room_from_being_ready() {
-    let world = passed(open().with(|world| world.class = None).at("10:00"));
-    assert_eq!(conditions(&world)[0], "Accepted=False ClassNotFound");
-    assert_eq!(conditions(&world)[4..], ["Ready=True Reconciled"]);
+    let sim = passed(open().with(|sim| sim.class = None).at("10:00"));
+    assert_eq!(conditions(&sim)[0], "Accepted=False ClassNotFound");
+    assert_eq!(conditions(&sim)[4..], ["Ready=True Reconciled"]);
 }
 
 #[test]
 fn conditions_keep_their_time_while_their_status_stays() {
-    let mut world = World::after_pass_at("08:10").at("09:00");
-    world.pass();
-    let since = |world: &World, kind: &str| {
-        let found = world.status().conditions.iter().find(|it| it.type_ == kind);
+    let mut sim = Simulation::after_pass_at("08:10").at("09:00");
+    sim.pass();
+    let since = |sim: &Simulation, kind: &str| {
+        let found = sim.status().conditions.iter().find(|it| it.type_ == kind);
         found.map(|it| it.last_transition_time.0)
     };
-    assert_eq!(since(&world, "SessionReady"), Some(at("08:10")), "another reason is no transition");
-    assert_eq!(since(&world, "Ready"), Some(at("08:10")));
-    assert_eq!(since(&world, "Open"), Some(at("09:00")));
-    world = passed(world.at("10:00"));
-    assert_eq!(since(&world, "Open"), Some(at("10:00")));
-    assert_eq!(since(&world, "Accepted"), Some(at("08:10")));
+    assert_eq!(since(&sim, "SessionReady"), Some(at("08:10")), "another reason is no transition");
+    assert_eq!(since(&sim, "Ready"), Some(at("08:10")));
+    assert_eq!(since(&sim, "Open"), Some(at("09:00")));
+    sim = passed(sim.at("10:00"));
+    assert_eq!(since(&sim, "Open"), Some(at("10:00")));
+    assert_eq!(since(&sim, "Accepted"), Some(at("08:10")));
 }
 
 #[test]
 fn every_condition_names_the_generation_that_it_describes() {
-    let world = passed(open().edited(|spec| spec.suspend = true));
-    assert_eq!(world.status().observed_generation, Some(2));
-    assert!(world.status().conditions.iter().all(|condition| condition.observed_generation == Some(2)));
+    let sim = passed(open().edited(|spec| spec.suspend = true));
+    assert_eq!(sim.status().observed_generation, Some(2));
+    assert!(sim.status().conditions.iter().all(|condition| condition.observed_generation == Some(2)));
 }
 
 #[rstest]
-#[case::scheduled(World::new(spec()).at("08:10"))]
-#[case::open(World::new(spec()))]
-#[case::suspended(World::new(spec()).edited(|spec| spec.suspend = true))]
-#[case::expired(World::new(spec()).at("10:00"))]
-#[case::not_accepted(open().with(|world| world.class = None))]
-#[case::no_media_server(World::new(spec()).with(|world| world.media_failure = Some(unreachable())))]
-#[case::no_invites(World::new(spec()).with(|world| world.secrets_failure = Some(conflict())))]
-#[case::neither(open().at("10:00").with(|world| (world.media_failure, world.secrets_failure) = (Some(refused()), Some(conflict()))))]
-fn a_pass_that_finds_the_same_writes_nothing_and_tells_nothing(#[case] mut world: World) {
-    world.pass();
+#[case::scheduled(Simulation::new(spec()).at("08:10"))]
+#[case::open(Simulation::new(spec()))]
+#[case::suspended(Simulation::new(spec()).edited(|spec| spec.suspend = true))]
+#[case::expired(Simulation::new(spec()).at("10:00"))]
+#[case::not_accepted(open().with(|sim| sim.class = None))]
+#[case::no_media_server(Simulation::new(spec()).with(|sim| sim.media_failure = Some(unreachable())))]
+#[case::no_invites(Simulation::new(spec()).with(|sim| sim.secrets_failure = Some(conflict())))]
+#[case::neither(open().at("10:00").with(|sim| (sim.media_failure, sim.secrets_failure) = (Some(refused()), Some(conflict()))))]
+fn a_pass_that_finds_the_same_writes_nothing_and_tells_nothing(#[case] mut sim: Simulation) {
+    sim.pass();
     for _ in 0..3 {
-        world.now += jiff::SignedDuration::from_secs(1);
-        let pass = world.pass();
+        sim.now += jiff::SignedDuration::from_secs(1);
+        let pass = sim.pass();
         assert!(!pass.wrote_status);
-        assert_eq!(pass.notices, []);
+        assert_eq!(pass.event_drafts, []);
     }
-    let messages: BTreeSet<_> = world.status().conditions.iter().map(|condition| condition.message.as_str()).collect();
+    let messages: BTreeSet<_> = sim.status().conditions.iter().map(|condition| condition.message.as_str()).collect();
     let stable = |message: &&str| !message.is_empty() && !message.contains(|c: char| c.is_ascii_digit());
     assert!(messages.iter().all(stable), "messages hold no ids, times or numbers: {messages:?}");
 }
@@ -187,10 +187,10 @@ fn a_pass_that_finds_the_same_writes_nothing_and_tells_nothing(#[case] mut world
 fn the_ledger_is_ordered_by_name_whatever_the_order_of_the_list() {
     let names = ["gus", "ada", "eve", "bob"];
     let participants = names.map(|name| participant(name, Role::Attendee)).into();
-    let world = passed(World::new(RoomSpec { participants, ..spec() }));
-    let ledger: Vec<_> = world.status().participants.iter().map(|entry| entry.name.as_str()).collect();
+    let sim = passed(Simulation::new(RoomSpec { participants, ..spec() }));
+    let ledger: Vec<_> = sim.status().participants.iter().map(|entry| entry.name.as_str()).collect();
     assert_eq!(ledger, ["ada", "bob", "eve", "gus"]);
-    let mut reordered = world.edited(|spec| spec.participants.reverse());
+    let mut reordered = sim.edited(|spec| spec.participants.reverse());
     let before = reordered.status().participants.clone();
     reordered.pass();
     assert_eq!(reordered.status().participants, before);
@@ -198,11 +198,11 @@ fn the_ledger_is_ordered_by_name_whatever_the_order_of_the_list() {
 
 #[test]
 fn the_ledger_holds_what_was_issued_and_nothing_else() {
-    let mut world = open().edited(|spec| {
+    let mut sim = open().edited(|spec| {
         spec.participants.remove(0);
         spec.participants[0] = Participant { invite_generation: Some(4), ..participant("bob", Role::Presenter) };
     });
-    world.pass();
+    sim.pass();
     let entry = LedgerEntry {
         name: "bob".into(),
         role: Role::Presenter,
@@ -210,133 +210,133 @@ fn the_ledger_holds_what_was_issued_and_nothing_else() {
         secret_name: "standup-invite-bob".into(),
         secret_uid: "secret-2".into(),
     };
-    assert_eq!(world.status().participants, [entry]);
+    assert_eq!(sim.status().participants, [entry]);
 }
 
 #[test]
 fn invites_that_could_not_be_deleted_stay_in_the_ledger() {
-    let world = passed(open().at("10:00").with(|world| world.secrets_failure = Some(unreachable())));
-    assert_eq!(world.status().participants.len(), 2);
+    let sim = passed(open().at("10:00").with(|sim| sim.secrets_failure = Some(unreachable())));
+    assert_eq!(sim.status().participants.len(), 2);
 }
 
 #[test]
 fn the_session_is_told_from_its_beginning_to_its_end() {
-    let mut world = open();
-    let session = |world: &World| world.status().session.clone().unwrap();
+    let mut sim = open();
+    let session = |sim: &Simulation| sim.status().session.clone().unwrap();
     let living = SessionStatus { id: session_id(1), epoch: 1, created_at: Some(Time(at("09:00"))), ended_at: None };
-    assert_eq!(session(&world), living);
-    world = passed(world.at("10:05").with(|world| world.media_failure = Some(unreachable())));
-    assert_eq!(session(&world), living);
-    world = passed(world.at("10:06").with(|world| world.media_failure = None));
+    assert_eq!(session(&sim), living);
+    sim = passed(sim.at("10:05").with(|sim| sim.media_failure = Some(unreachable())));
+    assert_eq!(session(&sim), living);
+    sim = passed(sim.at("10:06").with(|sim| sim.media_failure = None));
     let ended = SessionStatus { ended_at: Some(Time(at("10:06"))), ..living };
-    assert_eq!(session(&world), ended);
-    world = passed(world.at("10:30"));
-    assert_eq!(session(&world), ended);
+    assert_eq!(session(&sim), ended);
+    sim = passed(sim.at("10:30"));
+    assert_eq!(session(&sim), ended);
 }
 
 #[rstest]
-#[case::issued(World::new(spec()), true)]
-#[case::failed(World::new(spec()).with(|world| world.secrets_failure = Some(unreachable())), false)]
-#[case::failed_again(open().edited(|spec| spec.suspend = true).with(|world| world.secrets_failure = Some(unreachable())), false)]
-#[case::not_accepted(open().with(|world| world.class = None), true)]
+#[case::issued(Simulation::new(spec()), true)]
+#[case::failed(Simulation::new(spec()).with(|sim| sim.secrets_failure = Some(unreachable())), false)]
+#[case::failed_again(open().edited(|spec| spec.suspend = true).with(|sim| sim.secrets_failure = Some(unreachable())), false)]
+#[case::not_accepted(open().with(|sim| sim.class = None), true)]
 #[case::not_accepted_and_edited(open().edited(|spec| spec.max_participants = Some(0)), false)]
 #[case::over(open().at("10:00"), false)]
-fn the_revision_of_the_invites_is_known_only_while_all_of_them_have_it(#[case] world: World, #[case] known: bool) {
-    assert_eq!(passed(world).status().invites_revision.is_some(), known);
+fn the_revision_of_the_invites_is_known_only_while_all_of_them_have_it(#[case] sim: Simulation, #[case] known: bool) {
+    assert_eq!(passed(sim).status().invites_revision.is_some(), known);
 }
 
 #[test]
 fn people_are_counted_as_invited_and_joined() {
-    let counts = |world: &World| world.status().counts.map(|counts| (counts.invited, counts.joined));
-    let mut world = open().with(|world| ["ada", "bob"].into_iter().for_each(|name| world.join(name)));
-    world.pass();
-    assert_eq!(counts(&world), Some((2, 2)));
-    world = passed(world.edited(|spec| spec.participants[1].suspended = true));
-    assert_eq!(counts(&world), Some((1, 1)));
-    world = passed(world.at("10:00"));
-    assert_eq!(counts(&world), Some((1, 0)));
+    let counts = |sim: &Simulation| sim.status().counts.map(|counts| (counts.invited, counts.joined));
+    let mut sim = open().with(|sim| ["ada", "bob"].into_iter().for_each(|name| sim.join(name)));
+    sim.pass();
+    assert_eq!(counts(&sim), Some((2, 2)));
+    sim = passed(sim.edited(|spec| spec.participants[1].suspended = true));
+    assert_eq!(counts(&sim), Some((1, 1)));
+    sim = passed(sim.at("10:00"));
+    assert_eq!(counts(&sim), Some((1, 0)));
 }
 
 #[test]
 fn a_room_keeps_the_class_and_the_window_it_was_accepted_with_while_it_is_not_accepted() {
-    let world = passed(open().edited(|spec| spec.valid_until = Some(Time(at("08:59")))));
-    let status = world.status();
+    let sim = passed(open().edited(|spec| spec.valid_until = Some(Time(at("08:59")))));
+    let status = sim.status();
     assert_eq!(status.phase, Phase::Pending);
     assert_eq!(status.room_class_name.as_deref(), Some("standard"));
     assert_eq!((&status.valid_from, &status.valid_until), (&Some(Time(at("09:00"))), &Some(Time(at("10:00")))));
     assert_eq!(status.next_transition_time, Some(Time(at("10:00"))));
 }
 
-/// Reason of every notice of a pass, warnings with an exclamation mark.
+/// Reason of every Event of a reconciliation, warnings with an exclamation mark.
 fn told(pass: &Pass) -> Vec<String> {
-    pass.notices.iter().map(|notice| format!("{}{}", notice.reason, if notice.warning { "!" } else { "" })).collect()
+    pass.event_drafts.iter().map(|draft| format!("{}{}", draft.reason, if draft.warning { "!" } else { "" })).collect()
 }
 
 #[test]
 fn every_change_of_phase_is_told_once() {
-    let mut world = World::new(spec()).at("08:10");
-    assert_eq!(told(&world.pass()), ["Scheduled"]);
-    world = world.at("09:00");
-    assert_eq!(told(&world.pass()), ["Opened"]);
-    world.edit(|spec| spec.suspend = true);
-    assert_eq!(told(&world.pass()), ["Suspended"]);
-    world.edit(|spec| spec.suspend = false);
-    assert_eq!(told(&world.pass()), ["Opened"]);
-    world = world.at("10:00");
-    assert_eq!(told(&world.pass()), ["Expired"]);
-    assert_eq!(told(&world.pass()), [""; 0]);
+    let mut sim = Simulation::new(spec()).at("08:10");
+    assert_eq!(told(&sim.pass()), ["Scheduled"]);
+    sim = sim.at("09:00");
+    assert_eq!(told(&sim.pass()), ["Opened"]);
+    sim.edit(|spec| spec.suspend = true);
+    assert_eq!(told(&sim.pass()), ["Suspended"]);
+    sim.edit(|spec| spec.suspend = false);
+    assert_eq!(told(&sim.pass()), ["Opened"]);
+    sim = sim.at("10:00");
+    assert_eq!(told(&sim.pass()), ["Expired"]);
+    assert_eq!(told(&sim.pass()), [""; 0]);
 }
 
 #[test]
 fn a_room_without_any_status_is_told_like_a_new_one() {
-    let mut world = World::new(spec()).with(|world| world.room_mut().status = None);
-    assert_eq!(world.plan().in_words(), ["add finalizer", "ensure 1", "create ada", "create bob"]);
-    assert_eq!(told(&world.pass()), ["Opened"]);
+    let mut sim = Simulation::new(spec()).with(|sim| sim.room_mut().status = None);
+    assert_eq!(sim.plan().describe(), ["add finalizer", "ensure 1", "create ada", "create bob"]);
+    assert_eq!(told(&sim.pass()), ["Opened"]);
 }
 
 #[test]
 fn people_put_out_and_sessions_made_anew_are_told() {
-    let mut world = open().with(|world| world.join("bob")).edited(|spec| spec.participants[1].suspended = true);
-    let pass = world.pass();
+    let mut sim = open().with(|sim| sim.join("bob")).edited(|spec| spec.participants[1].suspended = true);
+    let pass = sim.pass();
     assert_eq!(told(&pass), ["ParticipantRemoved"]);
-    assert!(pass.notices[0].note.contains("bob"));
-    world.sessions.clear();
-    assert_eq!(told(&world.pass()), ["SessionRestored!"]);
+    assert!(pass.event_drafts[0].note.contains("bob"));
+    sim.sessions.clear();
+    assert_eq!(told(&sim.pass()), ["SessionRestored!"]);
 }
 
 #[test]
 fn a_failure_is_told_once_until_it_is_over_and_comes_again() {
-    let mut world = open().with(|world| world.media_failure = Some(unreachable()));
-    assert_eq!(told(&world.pass()), ["Unreachable!"]);
-    assert_eq!(told(&world.pass()), [""; 0]);
-    world.media_failure = Some(refused());
-    assert_eq!(told(&world.pass()), ["Rejected!"]);
-    world.media_failure = None;
-    assert_eq!(told(&world.pass()), [""; 0]);
-    world.media_failure = Some(unreachable());
-    assert_eq!(told(&world.pass()), ["Unreachable!"]);
+    let mut sim = open().with(|sim| sim.media_failure = Some(unreachable()));
+    assert_eq!(told(&sim.pass()), ["Unreachable!"]);
+    assert_eq!(told(&sim.pass()), [""; 0]);
+    sim.media_failure = Some(refused());
+    assert_eq!(told(&sim.pass()), ["Rejected!"]);
+    sim.media_failure = None;
+    assert_eq!(told(&sim.pass()), [""; 0]);
+    sim.media_failure = Some(unreachable());
+    assert_eq!(told(&sim.pass()), ["Unreachable!"]);
 }
 
 #[test]
 fn a_rejection_is_told_once_and_again_when_it_says_something_else() {
-    let mut world = open().edited(|spec| spec.max_participants = Some(351));
-    let pass = world.pass();
+    let mut sim = open().edited(|spec| spec.max_participants = Some(351));
+    let pass = sim.pass();
     assert_eq!(told(&pass), ["NotAccepted!"]);
-    assert!(pass.notices[0].note.starts_with("spec.maxParticipants: "), "{}", pass.notices[0].note);
-    assert_eq!(told(&world.pass()), [""; 0]);
-    world.edit(|spec| spec.max_participants = Some(0));
-    assert_eq!(told(&world.pass()), ["NotAccepted!"]);
-    world.edit(|spec| spec.max_participants = Some(1));
-    assert_eq!(told(&world.pass()), ["Opened"]);
+    assert!(pass.event_drafts[0].note.starts_with("spec.maxParticipants: "), "{}", pass.event_drafts[0].note);
+    assert_eq!(told(&sim.pass()), [""; 0]);
+    sim.edit(|spec| spec.max_participants = Some(0));
+    assert_eq!(told(&sim.pass()), ["NotAccepted!"]);
+    sim.edit(|spec| spec.max_participants = Some(1));
+    assert_eq!(told(&sim.pass()), ["Opened"]);
 }
 
 #[rstest]
-#[case::scheduled(World::new(spec()).at("08:10"))]
+#[case::scheduled(Simulation::new(spec()).at("08:10"))]
 #[case::expired(open().at("10:00"))]
-fn a_change_of_phase_is_not_told_as_more_than_it_is_when_something_failed(#[case] world: World) {
-    let mut world = world.with(|world| (world.media_failure, world.secrets_failure) = (Some(unreachable()), Some(conflict())));
-    let pass = world.pass();
-    assert_eq!(pass.notices.len(), 2);
+fn a_change_of_phase_is_not_told_as_more_than_it_is_when_something_failed(#[case] sim: Simulation) {
+    let mut sim = sim.with(|sim| (sim.media_failure, sim.secrets_failure) = (Some(unreachable()), Some(conflict())));
+    let pass = sim.pass();
+    assert_eq!(pass.event_drafts.len(), 2);
     let claims = ["issued", "gone", "deleted"];
-    assert!(claims.iter().all(|claim| !pass.notices[0].note.contains(claim)), "{}", pass.notices[0].note);
+    assert!(claims.iter().all(|claim| !pass.event_drafts[0].note.contains(claim)), "{}", pass.event_drafts[0].note);
 }

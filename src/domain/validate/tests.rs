@@ -3,10 +3,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::Role;
-use crate::domain::Person;
+use crate::domain::{NamespaceView, Person, accept};
 
 /// No guests.
-const GUESTS: &[std::sync::Arc<RoomGuest>] = &[];
+const GUESTS: &[std::sync::Arc<crate::api::RoomGuest>] = &[];
 
 const CREATED: &str = "2030-01-01T00:00:00Z";
 
@@ -33,8 +33,12 @@ fn named_class(name: &str, is_default: Option<&str>) -> RoomClass {
     class
 }
 
+fn judged(room: &Room, class: &RoomClass) -> Result<ValidRoom, Rejection> {
+    validate(room, Roster::new(room, GUESTS), class)
+}
+
 fn validated(spec: Value) -> Result<ValidRoom, Rejection> {
-    validate(&room(spec), GUESTS, &class(json!({})))
+    judged(&room(spec), &class(json!({})))
 }
 
 #[rstest]
@@ -57,7 +61,7 @@ fn the_window_follows_from_what_the_spec_says_and_defaults_for_the_rest(#[case] 
 #[case::just_as_long(json!({"validFrom": CREATED, "validUntil": "2030-01-01T08:00:00Z"}), "2030-01-01T08:00:00Z")]
 fn a_class_limits_the_window_and_is_its_default_length(#[case] spec: Value, #[case] until: &str) {
     let class = class(json!({"limits": {"maxDuration": "8h"}}));
-    assert_eq!(validate(&room(spec), GUESTS, &class).unwrap().window.until, moment(until));
+    assert_eq!(judged(&room(spec), &class).unwrap().window.until, moment(until));
 }
 
 #[rstest]
@@ -65,7 +69,7 @@ fn a_class_limits_the_window_and_is_its_default_length(#[case] spec: Value, #[ca
 #[case::until_alone(json!({"validUntil": "2030-01-01T08:00:01Z"}), "spec.validUntil")]
 #[case::duration(json!({"duration": "8h1s"}), "spec.duration")]
 fn a_window_longer_than_the_class_allows_is_rejected_with_field_and_limit(#[case] spec: Value, #[case] field: &str) {
-    let rejection = validate(&room(spec), GUESTS, &class(json!({"limits": {"maxDuration": "8h"}}))).unwrap_err();
+    let rejection = judged(&room(spec), &class(json!({"limits": {"maxDuration": "8h"}}))).unwrap_err();
     assert_eq!(rejection.reason, Reason::WindowTooLong);
     assert!(rejection.message.starts_with(field) && rejection.message.contains("8h"), "{}", rejection.message);
 }
@@ -77,14 +81,14 @@ fn a_window_longer_than_the_class_allows_is_rejected_with_field_and_limit(#[case
 #[case("4320h", "4320h")]
 fn the_limit_of_the_class_is_told_as_it_is(#[case] limit: &str, #[case] told: &str) {
     let class = class(json!({"limits": {"maxDuration": limit}}));
-    let rejection = validate(&room(json!({"duration": "4400h"})), GUESTS, &class).unwrap_err();
+    let rejection = judged(&room(json!({"duration": "4400h"})), &class).unwrap_err();
     assert!(rejection.message.contains(&format!(" {told} that the class allows")), "{}", rejection.message);
 }
 
 #[test]
 fn a_class_that_wants_more_than_180_days_gets_180() {
     let class = class(json!({"limits": {"maxDuration": "9000h"}}));
-    assert_eq!(validate(&room(json!({})), GUESTS, &class).unwrap().window.until, moment("2030-06-30T00:00:00Z"));
+    assert_eq!(judged(&room(json!({})), &class).unwrap().window.until, moment("2030-06-30T00:00:00Z"));
 }
 
 #[rstest]
@@ -140,7 +144,7 @@ fn capacity_is_that_of_the_room_within_the_class_within_350(
     #[case] limits: Value,
     #[case] expected: Result<usize, Reason>,
 ) {
-    let valid = validate(&room(spec), GUESTS, &class(limits));
+    let valid = judged(&room(spec), &class(limits));
     assert_eq!(valid.map(|room| room.max_participants).map_err(|rejection| rejection.reason), expected);
 }
 
@@ -218,7 +222,9 @@ fn a_room_uses_the_class_it_names_or_the_only_default(
 fn a_class_is_open_to_the_namespaces_it_says(#[case] allowed: Value, #[case] labels: Option<Value>, #[case] open: bool) {
     let class = class(json!({"allowedNamespaces": allowed}));
     let labels: Option<BTreeMap<String, String>> = labels.map(|labels| serde_json::from_value(labels).unwrap());
-    let reason = admits_namespace(&class, "team", labels.as_ref()).err().map(|rejection| rejection.reason);
+    let room = room(json!({"roomClassName": "standard"}));
+    let accepted = accept(&room, Roster::new(&room, GUESTS), [&class], NamespaceView::Labels(labels.as_ref()));
+    let reason = accepted.err().map(|rejection| rejection.reason);
     assert_eq!(reason, (!open).then_some(Reason::NamespaceNotAllowed));
 }
 
@@ -249,7 +255,7 @@ fn a_room_is_kept_after_its_end_as_room_gitops_tool_and_class_want_it(
     by_label.metadata.labels.clone_from(&metadata);
     by_annotation.metadata.annotations = metadata;
     for room in [by_label, by_annotation] {
-        assert_eq!(validate(&room, GUESTS, &class).unwrap().ttl, seconds.map(Duration::from_secs));
+        assert_eq!(judged(&room, &class).unwrap().ttl, seconds.map(Duration::from_secs));
     }
 }
 
@@ -260,7 +266,7 @@ fn a_room_is_kept_after_its_end_as_room_gitops_tool_and_class_want_it(
 fn a_room_that_the_api_server_has_not_seen_is_rejected(#[case] field: &str) {
     let mut room = serde_json::to_value(room(json!({}))).unwrap();
     room["metadata"].as_object_mut().unwrap().remove(field);
-    let rejection = validate(&serde_json::from_value(room).unwrap(), GUESTS, &class(json!({}))).unwrap_err();
+    let rejection = judged(&serde_json::from_value(room).unwrap(), &class(json!({}))).unwrap_err();
     assert_eq!(rejection.message, format!("metadata.{field}: is missing"));
 }
 

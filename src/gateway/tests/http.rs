@@ -7,14 +7,14 @@ use super::*;
 
 #[tokio::test]
 async fn every_answer_forbids_storing_sniffing_and_referrers() {
-    let world = World::new().await;
-    world.stage.set_mood(Mood::Well);
+    let fixture = Fixture::new().await;
+    fixture.stage.set_mood(Mood::Well);
     for answer in [
-        world.view("att").await,
-        world.join("att").await,
-        world.send("GET", "/v1/room", None).await,
-        world.send("GET", "/nowhere", None).await,
-        world.send("DELETE", "/v1/room", None).await,
+        fixture.view("att").await,
+        fixture.join("att").await,
+        fixture.send("GET", "/v1/room", None).await,
+        fixture.send("GET", "/nowhere", None).await,
+        fixture.send("DELETE", "/v1/room", None).await,
     ] {
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{}", answer.status);
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{}", answer.status);
@@ -24,7 +24,7 @@ async fn every_answer_forbids_storing_sniffing_and_referrers() {
 
 #[tokio::test]
 async fn an_unknown_path_is_a_problem_too() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     for path in [
         "/v1",
         "/v1/join/",
@@ -35,25 +35,25 @@ async fn an_unknown_path_is_a_problem_too() {
         "/assets/..%2findex.html",
         "/assets/../index.html",
     ] {
-        assert_eq!(world.send("GET", path, None).await.problem(), problem(404, "not-found"), "{path}");
+        assert_eq!(fixture.send("GET", path, None).await.problem(), problem(404, "not-found"), "{path}");
     }
 }
 
 #[tokio::test]
 async fn a_wrong_method_is_a_problem_that_names_the_right_ones() {
-    let world = World::new().await;
-    let answer = world.send("POST", "/v1/room", None).await;
+    let fixture = Fixture::new().await;
+    let answer = fixture.send("POST", "/v1/room", None).await;
     assert_eq!(answer.problem(), problem(405, "method-not-allowed"));
     assert_eq!(answer.header("allow"), Some("GET,HEAD"));
-    let answer = world.send("GET", "/v1/join", None).await;
+    let answer = fixture.send("GET", "/v1/join", None).await;
     assert_eq!(answer.problem(), problem(405, "method-not-allowed"));
     assert_eq!(answer.header("allow"), Some("POST"));
 }
 
 #[tokio::test]
 async fn a_body_of_more_than_4096_bytes_is_refused_whether_its_length_is_announced_or_not() {
-    let world = World::new().await;
-    let authorization = format!("Bearer {}", world.sign(&invite("att")));
+    let fixture = Fixture::new().await;
+    let authorization = format!("Bearer {}", fixture.sign(&invite("att")));
     for (length, expected) in [(4096, 200), (4097, 413)] {
         let body = [vec![b' '; length - 2], b"{}".to_vec()].concat();
         let chunks: Vec<_> = body.chunks(100).map(|chunk| Ok::<_, std::io::Error>(Chunk::copy_from_slice(chunk))).collect();
@@ -63,7 +63,7 @@ async fn a_body_of_more_than_4096_bytes_is_refused_whether_its_length_is_announc
         for mut request in [announced.unwrap(), chunked.unwrap()] {
             request.headers_mut().insert(AUTHORIZATION, authorization.parse().unwrap());
             request.headers_mut().insert("content-type", "application/json".parse().unwrap());
-            let answer = received(world.router.clone().oneshot(request).await.unwrap()).await;
+            let answer = received(fixture.router.clone().oneshot(request).await.unwrap()).await;
             assert_eq!(answer.status, expected);
             if expected == 413 {
                 assert_eq!(answer.problem(), problem(413, "too-large"));
@@ -74,18 +74,18 @@ async fn a_body_of_more_than_4096_bytes_is_refused_whether_its_length_is_announc
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_takes_longer_than_ten_seconds_is_given_up() {
-    let world = World::new().await;
-    world.stage.set_mood(Mood::Hanging);
-    let answer = world.join("att").await;
+    let fixture = Fixture::new().await;
+    fixture.stage.set_mood(Mood::Hanging);
+    let answer = fixture.join("att").await;
     assert_eq!(answer.problem(), problem(503, "unavailable"));
     assert_eq!(answer.header("retry-after"), Some("1"));
 }
 
 #[tokio::test]
 async fn a_panic_costs_one_request_and_tells_nothing() {
-    let world = World::new().await;
-    world.stage.set_mood(Mood::Panicking);
-    let answer = world.join("att").await;
+    let fixture = Fixture::new().await;
+    fixture.stage.set_mood(Mood::Panicking);
+    let answer = fixture.join("att").await;
     assert_eq!(answer.problem(), problem(500, "internal"));
     assert!(!String::from_utf8_lossy(&answer.body).contains(MEDIA_TOKEN));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
@@ -93,8 +93,8 @@ async fn a_panic_costs_one_request_and_tells_nothing() {
 
 #[tokio::test]
 async fn a_body_is_json_with_known_fields_and_says_so_or_is_refused() {
-    let world = World::new().await;
-    let authorization = format!("Bearer {}", world.sign(&invite("att")));
+    let fixture = Fixture::new().await;
+    let authorization = format!("Bearer {}", fixture.sign(&invite("att")));
     let json = Some("application/json");
     for (content_type, body, expected) in [
         (None, "", 200),
@@ -116,7 +116,7 @@ async fn a_body_is_json_with_known_fields_and_says_so_or_is_refused() {
         if let Some(content_type) = content_type {
             request = request.header("content-type", content_type);
         }
-        let answer = received(world.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap()).await;
+        let answer = received(fixture.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap()).await;
         assert_eq!(answer.status, expected, "{content_type:?} {body}");
         match expected {
             400 => assert_eq!(answer.problem(), problem(400, "bad-request")),
@@ -128,13 +128,13 @@ async fn a_body_is_json_with_known_fields_and_says_so_or_is_refused() {
 
 #[tokio::test]
 async fn who_asks_too_often_by_one_invite_is_told_to_wait_and_nobody_else_is() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     let mut answers = Vec::new();
     for _ in 0..61 {
-        answers.push(world.view("att").await);
+        answers.push(fixture.view("att").await);
     }
     let refused = answers.iter().find(|answer| answer.status == 429).expect("one too many");
     assert_eq!(refused.problem(), problem(429, "too-many-requests"));
     assert_eq!(refused.header("retry-after"), Some("1"));
-    assert_eq!(world.view("col").await.status, 200);
+    assert_eq!(fixture.view("col").await.status, 200);
 }

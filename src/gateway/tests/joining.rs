@@ -8,7 +8,7 @@ use super::*;
 
 #[tokio::test]
 async fn an_invited_person_joins_an_open_call_with_address_token_and_its_end() {
-    let answer = World::new().await.join("pia").await;
+    let answer = Fixture::new().await.join("pia").await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert_eq!(
@@ -24,93 +24,93 @@ async fn an_invited_person_joins_an_open_call_with_address_token_and_its_end() {
 
 #[tokio::test]
 async fn a_media_token_never_outlives_the_window() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     set_clock("2030-01-15T14:59:30Z");
-    let answer = world.join("att").await.json();
+    let answer = fixture.join("att").await.json();
     assert_eq!(answer["expiresAt"], UNTIL);
     assert_eq!(answer["token"], format!("media-token/{SESSION}/att/Attendee/2030-01-15T14:59:30Z/2030-01-15T15:00:00Z"));
 }
 
 #[tokio::test]
 async fn the_door_opens_at_the_first_moment_of_the_window_and_closes_at_its_end() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     for (now, expected) in [("2030-01-15T08:59:59.999999999Z", 403), (FROM, 200), ("2030-01-15T14:59:59.999999999Z", 200), (UNTIL, 403)] {
         set_clock(now);
-        assert_eq!(world.join("att").await.status, expected, "{now}");
+        assert_eq!(fixture.join("att").await.status, expected, "{now}");
     }
 }
 
 #[tokio::test]
 async fn an_invite_of_an_older_key_works_until_that_key_is_removed() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     let (old, new) = (generate_key("1"), generate_key("2"));
-    world.keys.send_replace(Some(key_ring(std::slice::from_ref(&old))));
-    let token = world.sign(&invite("att"));
-    assert_eq!(world.join_with(&token).await.status, 200);
+    fixture.keys.send_replace(Some(key_ring(std::slice::from_ref(&old))));
+    let token = fixture.sign(&invite("att"));
+    assert_eq!(fixture.join_with(&token).await.status, 200);
 
-    world.keys.send_replace(Some(key_ring(&[old, new.clone()])));
-    assert_eq!(world.join_with(&token).await.status, 200);
-    assert_ne!(world.sign(&invite("att")), token);
-    assert_eq!(world.join("att").await.status, 200);
+    fixture.keys.send_replace(Some(key_ring(&[old, new.clone()])));
+    assert_eq!(fixture.join_with(&token).await.status, 200);
+    assert_ne!(fixture.sign(&invite("att")), token);
+    assert_eq!(fixture.join("att").await.status, 200);
 
-    world.keys.send_replace(Some(key_ring(&[new])));
-    assert_eq!(world.join_with(&token).await.problem(), problem(401, "invalid-invite"));
-    assert_eq!(world.join("att").await.status, 200);
+    fixture.keys.send_replace(Some(key_ring(&[new])));
+    assert_eq!(fixture.join_with(&token).await.problem(), problem(401, "invalid-invite"));
+    assert_eq!(fixture.join("att").await.status, 200);
 }
 
 #[tokio::test]
 async fn the_scheme_of_the_header_is_read_in_any_case() {
-    let world = World::new().await;
-    let authorization = format!("bearer {}", world.sign(&invite("att")));
-    assert_eq!(world.send("POST", "/v1/join", Some(&authorization)).await.status, 200);
+    let fixture = Fixture::new().await;
+    let authorization = format!("bearer {}", fixture.sign(&invite("att")));
+    assert_eq!(fixture.send("POST", "/v1/join", Some(&authorization)).await.status, 200);
 }
 
 #[tokio::test]
 async fn a_role_that_changes_in_the_room_holds_for_the_next_join() {
-    let mut world = World::new().await;
-    world.apply(room_with("/spec/participants", json!([{"name": "att", "role": "Consumer"}])));
-    assert!(world.join("att").await.json()["token"].as_str().unwrap().contains("/att/Consumer/"));
+    let mut fixture = Fixture::new().await;
+    fixture.apply(room_with("/spec/participants", json!([{"name": "att", "role": "Consumer"}])));
+    assert!(fixture.join("att").await.json()["token"].as_str().unwrap().contains("/att/Consumer/"));
 }
 
 #[tokio::test]
 async fn a_call_that_ends_while_the_media_server_is_asked_lets_nobody_in() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     set_clock("2030-01-15T14:59:59Z");
-    world.stage.set_mood(Mood::Meanwhile(Box::new(|| set_clock(UNTIL))));
-    assert_eq!(world.join("att").await.problem(), problem(403, "over"));
+    fixture.stage.set_mood(Mood::Meanwhile(Box::new(|| set_clock(UNTIL))));
+    assert_eq!(fixture.join("att").await.problem(), problem(403, "over"));
     set_clock("2030-01-15T14:59:59Z");
-    assert_eq!(world.state("att").await, "over");
+    assert_eq!(fixture.state("att").await, "over");
 }
 
 #[tokio::test]
 async fn a_person_who_is_removed_while_the_media_server_is_asked_does_not_get_in() {
-    let mut world = World::new().await;
+    let mut fixture = Fixture::new().await;
     let (reader, rooms) = store::<Room>();
     drop(reader);
-    let rooms = Arc::new(Mutex::new(std::mem::replace(&mut world.rooms, rooms)));
-    world.stage.set_mood(Mood::Meanwhile(Box::new(move || {
+    let rooms = Arc::new(Mutex::new(std::mem::replace(&mut fixture.rooms, rooms)));
+    fixture.stage.set_mood(Mood::Meanwhile(Box::new(move || {
         let without = serde_json::from_value(room_with("/spec/participants", json!([]))).unwrap();
         rooms.lock().unwrap().apply_watcher_event(&Event::Apply(without));
     })));
-    assert_eq!(world.join("att").await.problem(), problem(401, "invalid-invite"));
+    assert_eq!(fixture.join("att").await.problem(), problem(401, "invalid-invite"));
 }
 
 #[tokio::test]
 async fn a_session_that_is_replaced_while_the_media_server_is_asked_is_tried_again_by_the_client() {
-    let mut world = World::new().await;
+    let mut fixture = Fixture::new().await;
     let (reader, rooms) = store::<Room>();
     drop(reader);
-    let rooms = Arc::new(Mutex::new(std::mem::replace(&mut world.rooms, rooms)));
-    world.stage.set_mood(Mood::Meanwhile(Box::new(move || {
+    let rooms = Arc::new(Mutex::new(std::mem::replace(&mut fixture.rooms, rooms)));
+    fixture.stage.set_mood(Mood::Meanwhile(Box::new(move || {
         let next = serde_json::from_value(room_with("/status/session", json!({"id": NEXT_SESSION, "epoch": 2}))).unwrap();
         rooms.lock().unwrap().apply_watcher_event(&Event::Apply(next));
     })));
-    assert_eq!(world.join("att").await.problem(), problem(503, "unavailable"));
+    assert_eq!(fixture.join("att").await.problem(), problem(503, "unavailable"));
 }
 
 #[tokio::test]
 async fn what_was_seen_of_a_call_too_long_ago_lets_nobody_in() {
-    let world = World::new().await;
-    world.stage.set_mood(Mood::Meanwhile(Box::new(|| set_clock("2030-01-15T12:00:10Z"))));
-    assert_eq!(world.join("att").await.problem(), problem(503, "unavailable"));
+    let fixture = Fixture::new().await;
+    fixture.stage.set_mood(Mood::Meanwhile(Box::new(|| set_clock("2030-01-15T12:00:10Z"))));
+    assert_eq!(fixture.join("att").await.problem(), problem(503, "unavailable"));
 }

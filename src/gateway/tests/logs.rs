@@ -60,14 +60,14 @@ impl Log {
 #[tokio::test]
 async fn every_join_is_logged_with_who_where_and_how_it_ended() {
     let (log, _guard) = Log::collect(Level::INFO);
-    let mut world = World::new().await;
-    world.join("att").await;
-    world.apply(room_with("/spec/suspend", json!(true)));
-    world.join("col").await;
-    world.apply(room_with("/spec/roomClassName", json!("vanished")));
-    world.join("pia").await;
-    world.join("mallory").await;
-    world.join_with("garbage").await;
+    let mut fixture = Fixture::new().await;
+    fixture.join("att").await;
+    fixture.apply(room_with("/spec/suspend", json!(true)));
+    fixture.join("col").await;
+    fixture.apply(room_with("/spec/roomClassName", json!("vanished")));
+    fixture.join("pia").await;
+    fixture.join("mallory").await;
+    fixture.join_with("garbage").await;
     let text = log.text();
     // Spans come and go on lines of their own.
     let lines: Vec<_> = text.lines().filter(|line| !line.contains("roomkeeper::gateway::trace:")).collect();
@@ -87,34 +87,34 @@ async fn every_join_is_logged_with_who_where_and_how_it_ended() {
 #[tokio::test]
 async fn neither_invites_nor_media_tokens_are_ever_logged_however_much_is_logged() {
     let (log, _guard) = Log::collect(Level::TRACE);
-    let world = World::with(room_with("/spec/maxParticipants", json!(1))).await;
+    let fixture = Fixture::with(room_with("/spec/maxParticipants", json!(1))).await;
     let forged = key_ring(&[generate_key("1")]).sign(&invite("att")).unwrap();
-    let secrets = [world.sign(&invite("att")), world.sign(&invite("col")), world.sign(&invite("mallory")), forged];
+    let secrets = [fixture.sign(&invite("att")), fixture.sign(&invite("col")), fixture.sign(&invite("mallory")), forged];
     for now in [NOON, "2030-01-15T08:00:00Z", UNTIL] {
         set_clock(now);
         for secret in &secrets {
             let authorization = format!("Bearer {secret}");
             for (method, path) in [("GET", "/v1/room"), ("POST", "/v1/join"), ("DELETE", "/v1/join"), ("GET", "/nowhere")] {
-                world.send(method, path, Some(&authorization)).await;
+                fixture.send(method, path, Some(&authorization)).await;
             }
-            world.send("POST", "/v1/join", Some(secret)).await;
-            world.join_with(&secret[..secret.len() - 5]).await;
+            fixture.send("POST", "/v1/join", Some(secret)).await;
+            fixture.join_with(&secret[..secret.len() - 5]).await;
         }
     }
     set_clock(NOON);
     for path in ["/rtc", "/rtc/v1", "/rtc/validate", "/rtc/v1/validate"] {
         let (address, served) = signalling::quoting_server(401).await;
-        *world.stage.upstream.lock().unwrap() = Some(address);
+        *fixture.stage.upstream.lock().unwrap() = Some(address);
         for holder in ["mallory", "att"] {
             let query = format!("access_token={MEDIA_TOKEN}/{SESSION}/{holder}&sdk=js");
-            assert!(signalling::connect(&world, path, &query).await.status.is_client_error());
+            assert!(signalling::connect(&fixture, path, &query).await.status.is_client_error());
         }
         assert!(served.await.unwrap().contains(MEDIA_TOKEN), "the server saw the token");
     }
-    *world.stage.upstream.lock().unwrap() = None;
+    *fixture.stage.upstream.lock().unwrap() = None;
     for mood in [Mood::Failing, Mood::Unable, Mood::Panicking] {
-        world.stage.set_mood(mood);
-        assert!(world.join("att").await.status.is_server_error());
+        fixture.stage.set_mood(mood);
+        assert!(fixture.join("att").await.status.is_server_error());
     }
 
     let text = log.text();

@@ -35,8 +35,8 @@ use super::freshness::Freshness;
 use super::limits::{self, Limits};
 use super::{Clerk, Door, Lobby, Stores, Upstream, router};
 use crate::api::{Reason, Role, Room, RoomClass, RoomGuest};
-use crate::backend::{Admission, Backend, Capabilities, Holder, Registry, Sighting, Signalling};
-use crate::domain::{Failure, Installation, Invite, KeyRing, Seat, Ticket, ValidRoom, generate_key};
+use crate::backend::{Backend, Capabilities, MediaCredentials, Registry, SessionSummary, Signalling, TokenSubject};
+use crate::domain::{Failure, Installation, Invite, KeyRing, SessionMember, TokenGrant, ValidRoom, generate_key};
 
 const FROM: &str = "2030-01-15T09:00:00Z";
 const NOON: &str = "2030-01-15T12:00:00Z";
@@ -60,7 +60,7 @@ fn set_clock(text: &str) {
 }
 
 /// The lobby and everything around it.
-struct World {
+struct Fixture {
     rooms: Writer<Room>,
     classes: Writer<RoomClass>,
     keys: watch::Sender<Option<Arc<KeyRing>>>,
@@ -150,7 +150,7 @@ fn key_ring(entries: &[(String, String)]) -> Arc<KeyRing> {
     Arc::new(KeyRing::from_entries(entries.iter().map(|(name, pem)| (name.as_str(), pem.as_bytes()))).unwrap())
 }
 
-impl World {
+impl Fixture {
     async fn new() -> Self {
         Self::with(room()).await
     }
@@ -170,14 +170,14 @@ impl World {
         }
         let (keys, keys_reader) = watch::channel(Some(key_ring(&[generate_key("1")])));
         let stage = Arc::new(Stage::default());
-        stage.seat(&[]);
+        stage.member(&[]);
         let backends = Arc::new(Registry::default());
         backends.set("default", Ok(stage.clone()));
         let clerk = Arc::new(Notebook { told: Mutex::default(), guests: Mutex::new(guests) });
         let stores = Stores { rooms: rooms_reader, guests: guests_reader, classes: classes_reader };
         let installation = Installation::from_namespace_uid("test");
         let lobby = Lobby::open(stores, installation, keys_reader, backends.clone(), clerk.clone(), || NOW.get()).await.unwrap();
-        let metrics = crate::metrics::Metrics::default();
+        let metrics = crate::observability::metrics::Metrics::default();
         let door = Door {
             lobby: Arc::new(lobby),
             backends: backends.clone(),
@@ -269,7 +269,7 @@ impl Clerk for Notebook {
 /// A media server that holds what tests put in it, and behaves as they say while it is asked.
 #[derive(Default)]
 struct Stage {
-    sessions: Mutex<HashMap<String, Vec<Seat>>>,
+    sessions: Mutex<HashMap<String, Vec<SessionMember>>>,
     mood: Mutex<Mood>,
     /// What it was told to do to people and sessions.
     deeds: Mutex<Vec<String>>,
@@ -291,14 +291,14 @@ enum Mood {
 }
 
 impl Stage {
-    fn seat(&self, identities: &[&str]) {
-        let seat = |identity: &&str| Seat {
+    fn member(&self, identities: &[&str]) {
+        let member = |identity: &&str| SessionMember {
             identity: (*identity).to_owned(),
             display_name: (*identity).to_owned(),
             role: Some(Role::Attendee),
             generation: Some(0),
         };
-        self.sessions.lock().unwrap().insert(SESSION.into(), identities.iter().map(seat).collect());
+        self.sessions.lock().unwrap().insert(SESSION.into(), identities.iter().map(member).collect());
     }
 
     fn did(&self, deed: String) -> Result<(), Failure> {
@@ -336,7 +336,7 @@ impl Backend for Stage {
         Ok(())
     }
 
-    async fn observe(&self, session: &str) -> Result<Option<Vec<Seat>>, Failure> {
+    async fn observe(&self, session: &str) -> Result<Option<Vec<SessionMember>>, Failure> {
         // Lets other requests in between, as a call over the network would.
         tokio::task::yield_now().await;
         let hangs = match &*self.mood.lock().unwrap() {
@@ -360,13 +360,13 @@ impl Backend for Stage {
         Ok(())
     }
 
-    fn admit(&self, session: &str, ticket: &Ticket) -> Result<Admission, Failure> {
+    fn admit(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
         if matches!(*self.mood.lock().unwrap(), Mood::Unable) {
             return Err(failure());
         }
-        let token = format!("{MEDIA_TOKEN}/{session}/{}/{:?}/{}/{}", ticket.identity, ticket.role, ticket.not_before, ticket.expires_at);
+        let token = format!("{MEDIA_TOKEN}/{session}/{}/{:?}/{}/{}", grant.identity, grant.role, grant.not_before, grant.expires_at);
         let url = self.upstream.lock().unwrap().is_none().then(|| "wss://media.test".to_owned());
-        Ok(Admission { url, token })
+        Ok(MediaCredentials { url, token })
     }
 
     fn signalling(&self) -> Signalling {
@@ -375,10 +375,10 @@ impl Backend for Stage {
     }
 
     /// Takes what it has minted itself.
-    fn holder(&self, token: &str, _: Timestamp) -> Option<Holder> {
+    fn holder(&self, token: &str, _: Timestamp) -> Option<TokenSubject> {
         let mut parts = token.strip_prefix(MEDIA_TOKEN)?.strip_prefix('/')?.split('/');
         let (session, identity) = (parts.next()?.to_owned(), parts.next()?.to_owned());
-        Some(Holder { session, identity, generation: Some(0) })
+        Some(TokenSubject { session, identity, generation: Some(0) })
     }
 
     fn hint(&self, _: &str, _: &[u8], _: Timestamp) -> Option<String> {
@@ -401,7 +401,7 @@ impl Backend for Stage {
         self.did(format!("close {session}"))
     }
 
-    async fn sweep(&self, _: &str) -> Result<Vec<Sighting>, Failure> {
+    async fn sweep(&self, _: &str) -> Result<Vec<SessionSummary>, Failure> {
         Ok(Vec::new())
     }
 }

@@ -6,26 +6,26 @@ use serde_json::json;
 use super::*;
 
 /// Everybody is in the call.
-async fn call() -> World {
-    let world = World::new().await;
-    world.stage.seat(&["pia", "col", "att", "con"]);
-    world
+async fn call() -> Fixture {
+    let fixture = Fixture::new().await;
+    fixture.stage.member(&["pia", "col", "att", "con"]);
+    fixture
 }
 
-async fn ask(world: &World, who: &str, path: &str, body: &str) -> Answer {
-    world.post(path, &world.sign(&invite(who)), "application/json", body.to_owned()).await
+async fn ask(fixture: &Fixture, who: &str, path: &str, body: &str) -> Answer {
+    fixture.post(path, &fixture.sign(&invite(who)), "application/json", body.to_owned()).await
 }
 
 /// What was told in Events, once there are as many.
-async fn told(world: &World, number: usize) -> Vec<String> {
+async fn told(fixture: &Fixture, number: usize) -> Vec<String> {
     for _ in 0..1000 {
-        let told = world.clerk.told.lock().unwrap().clone();
+        let told = fixture.clerk.told.lock().unwrap().clone();
         if told.len() >= number {
             return told;
         }
         tokio::task::yield_now().await;
     }
-    panic!("only {:?} was told", world.clerk.told.lock().unwrap());
+    panic!("only {:?} was told", fixture.clerk.told.lock().unwrap());
 }
 
 #[rstest]
@@ -34,11 +34,11 @@ async fn told(world: &World, number: usize) -> Vec<String> {
 #[case::end("/v1/end", &format!("close {SESSION}"), "standup: CallEnded: pia ended the call for all")]
 #[tokio::test]
 async fn a_presenter_does_it_and_the_room_has_an_event_of_who_did_it_to_whom(#[case] path: &str, #[case] deed: &str, #[case] event: &str) {
-    let world = call().await;
-    let answer = ask(&world, "pia", path, "").await;
+    let fixture = call().await;
+    let answer = ask(&fixture, "pia", path, "").await;
     assert_eq!((answer.status.as_u16(), answer.body.len()), (204, 0));
-    assert_eq!(world.stage.deeds(), [deed]);
-    assert_eq!(told(&world, 1).await, [event]);
+    assert_eq!(fixture.stage.deeds(), [deed]);
+    assert_eq!(told(&fixture, 1).await, [event]);
 }
 
 #[rstest]
@@ -48,10 +48,10 @@ async fn every_other_role_is_refused(
     #[values("/v1/participants/pia/mute", "/v1/participants/pia/remove", "/v1/participants/nobody/mute", "/v1/end", "/v1/guests")]
     path: &str,
 ) {
-    let world = call().await;
+    let fixture = call().await;
     let body = if path == "/v1/guests" { r#"{"displayName": "Eve"}"# } else { "" };
-    assert_eq!(ask(&world, who, path, body).await.problem(), problem(403, "not-allowed"));
-    assert_eq!(world.stage.deeds(), [""; 0]);
+    assert_eq!(ask(&fixture, who, path, body).await.problem(), problem(403, "not-allowed"));
+    assert_eq!(fixture.stage.deeds(), [""; 0]);
 }
 
 #[rstest]
@@ -59,17 +59,17 @@ async fn every_other_role_is_refused(
 async fn without_a_valid_invite_nothing_is_told(
     #[values("/v1/participants/pia/mute", "/v1/participants/pia/remove", "/v1/end", "/v1/guests")] path: &str,
 ) {
-    let world = call().await;
-    assert_eq!(world.post(path, "forged", "application/json", "{").await.problem(), problem(401, "invalid-invite"));
+    let fixture = call().await;
+    assert_eq!(fixture.post(path, "forged", "application/json", "{").await.problem(), problem(401, "invalid-invite"));
 }
 
 #[tokio::test]
 async fn who_is_not_in_the_call_is_not_found() {
-    let world = call().await;
+    let fixture = call().await;
     for path in ["/v1/participants/nobody/mute", "/v1/participants/nobody/remove", "/v1/participants/%2e%2e%2fend/remove"] {
-        assert_eq!(ask(&world, "pia", path, "").await.problem(), problem(404, "not-found"), "{path}");
+        assert_eq!(ask(&fixture, "pia", path, "").await.problem(), problem(404, "not-found"), "{path}");
     }
-    assert_eq!(world.stage.deeds(), [""; 0]);
+    assert_eq!(fixture.stage.deeds(), [""; 0]);
 }
 
 #[rstest]
@@ -78,38 +78,38 @@ async fn who_is_not_in_the_call_is_not_found() {
 #[case::early("/spec/validFrom", json!("2030-01-15T13:00:00Z"), "too-early")]
 #[tokio::test]
 async fn outside_of_the_call_there_is_nothing_to_moderate(#[case] pointer: &str, #[case] value: Value, #[case] name: &str) {
-    let world = World::with(room_with(pointer, value)).await;
-    world.stage.seat(&["pia", "att"]);
+    let fixture = Fixture::with(room_with(pointer, value)).await;
+    fixture.stage.member(&["pia", "att"]);
     for path in ["/v1/participants/att/mute", "/v1/end"] {
-        assert_eq!(ask(&world, "pia", path, "").await.problem(), problem(403, name));
+        assert_eq!(ask(&fixture, "pia", path, "").await.problem(), problem(403, name));
     }
-    assert_eq!(world.stage.deeds(), [""; 0]);
+    assert_eq!(fixture.stage.deeds(), [""; 0]);
 }
 
 #[tokio::test]
 async fn a_media_server_that_fails_is_unavailable_and_nothing_is_told() {
-    let world = call().await;
-    world.stage.set_mood(Mood::Unable);
-    assert_eq!(ask(&world, "pia", "/v1/end", "").await.problem(), problem(503, "unavailable"));
-    assert!(world.clerk.told.lock().unwrap().is_empty());
+    let fixture = call().await;
+    fixture.stage.set_mood(Mood::Unable);
+    assert_eq!(ask(&fixture, "pia", "/v1/end", "").await.problem(), problem(503, "unavailable"));
+    assert!(fixture.clerk.told.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn a_presenter_adds_a_person_who_can_join_by_the_link_of_the_answer() {
-    let world = call().await;
+    let fixture = call().await;
     let request = Request::post("/v1/guests")
-        .header(AUTHORIZATION, format!("Bearer {}", world.sign(&invite("pia"))))
+        .header(AUTHORIZATION, format!("Bearer {}", fixture.sign(&invite("pia"))))
         .header("content-type", "application/json")
         .body(Body::from(r#"{"displayName": " Eve ", "role": "Collaborator"}"#));
-    let answer = received(world.router.clone().oneshot(request.unwrap()).await.unwrap()).await;
+    let answer = received(fixture.router.clone().oneshot(request.unwrap()).await.unwrap()).await;
     assert_eq!(answer.status, 201);
     let json = answer.json();
     assert_eq!((&json["displayName"], &json["role"]), (&json!("Eve"), &json!("Collaborator")));
     let (page, token) = json["url"].as_str().unwrap().split_once('#').unwrap();
     assert!(page == "https://meet.test/", "{page}");
-    assert_eq!(world.join_with(token).await.json()["identity"], json["name"]);
+    assert_eq!(fixture.join_with(token).await.json()["identity"], json["name"]);
     let name = json["name"].as_str().unwrap();
-    assert_eq!(told(&world, 1).await, [format!("standup: GuestAdded: pia added {name} as Collaborator")]);
+    assert_eq!(told(&fixture, 1).await, [format!("standup: GuestAdded: pia added {name} as Collaborator")]);
 }
 
 #[rstest]
@@ -118,24 +118,24 @@ async fn a_presenter_adds_a_person_who_can_join_by_the_link_of_the_answer() {
 #[case::unknown_field(r#"{"displayName": "Eve", "admin": true}"#, "admin")]
 #[tokio::test]
 async fn a_guest_that_cannot_be_is_refused_by_field(#[case] body: &str, #[case] named: &str) {
-    let world = call().await;
-    let answer = ask(&world, "pia", "/v1/guests", body).await;
+    let fixture = call().await;
+    let answer = ask(&fixture, "pia", "/v1/guests", body).await;
     assert_eq!(answer.problem(), problem(400, "bad-request"));
     assert!(answer.json()["detail"].as_str().unwrap().contains(named), "{}", answer.json());
 }
 
 #[tokio::test]
 async fn people_can_be_added_before_the_call_and_not_after_it() {
-    let early = World::with(room_with("/spec/validFrom", json!("2030-01-15T13:00:00Z"))).await;
+    let early = Fixture::with(room_with("/spec/validFrom", json!("2030-01-15T13:00:00Z"))).await;
     assert_eq!(ask(&early, "pia", "/v1/guests", r#"{"displayName": "Eve"}"#).await.status, 201);
-    let over = World::with(room_with("/spec/validUntil", json!("2030-01-15T11:00:00Z"))).await;
+    let over = Fixture::with(room_with("/spec/validUntil", json!("2030-01-15T11:00:00Z"))).await;
     assert_eq!(ask(&over, "pia", "/v1/guests", r#"{"displayName": "Eve"}"#).await.problem(), problem(403, "over"));
 }
 
 #[tokio::test]
 async fn after_the_end_for_all_the_call_can_be_joined_again() {
-    let world = call().await;
-    assert_eq!(ask(&world, "pia", "/v1/end", "").await.status, 204);
-    world.stage.lose_everything();
-    assert_eq!(world.join("att").await.status, 200);
+    let fixture = call().await;
+    assert_eq!(ask(&fixture, "pia", "/v1/end", "").await.status, 204);
+    fixture.stage.lose_everything();
+    assert_eq!(fixture.join("att").await.status, 200);
 }

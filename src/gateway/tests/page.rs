@@ -30,7 +30,7 @@ fn policy(answer: &Answer) -> Vec<String> {
 
 #[tokio::test]
 async fn the_page_is_never_stored_and_its_files_are_kept_for_good() {
-    let router = World::new().await.router;
+    let router = Fixture::new().await.router;
     let page = ask(&router, "/", &[]).await;
     assert_eq!((page.status, page.header("content-type")), (StatusCode::OK, Some("text/html; charset=utf-8")));
     assert_eq!(page.header("cache-control"), Some("no-store"));
@@ -46,7 +46,7 @@ async fn the_page_is_never_stored_and_its_files_are_kept_for_good() {
 
 #[tokio::test]
 async fn files_come_compressed_to_whoever_takes_that() {
-    let router = World::new().await.router;
+    let router = Fixture::new().await.router;
     let path = script(&router).await;
     let plain = ask(&router, &path, &[]).await;
     assert_eq!(plain.header("content-encoding"), None);
@@ -65,7 +65,7 @@ async fn files_come_compressed_to_whoever_takes_that() {
 
 #[tokio::test]
 async fn a_file_that_is_known_is_not_sent_again() {
-    let router = World::new().await.router;
+    let router = Fixture::new().await.router;
     let path = script(&router).await;
     let tag = ask(&router, &path, &[]).await.header("etag").unwrap().to_owned();
     for known in [tag.clone(), format!("W/{tag}"), format!("\"other\", {tag}")] {

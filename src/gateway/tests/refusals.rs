@@ -5,12 +5,12 @@ use serde_json::json;
 use super::*;
 
 /// Every kind of invite that is not valid against the Room of [`room`], as value of the header.
-fn invalid(world: &World) -> Vec<(&'static str, Option<String>)> {
-    let good = world.sign(&invite("att"));
+fn invalid(fixture: &Fixture) -> Vec<(&'static str, Option<String>)> {
+    let good = fixture.sign(&invite("att"));
     let signed = |change: fn(&mut Invite)| {
         let mut invite = invite("att");
         change(&mut invite);
-        Some(format!("Bearer {}", world.sign(&invite)))
+        Some(format!("Bearer {}", fixture.sign(&invite)))
     };
     let mut flipped = good.clone().into_bytes();
     let middle = flipped.len() / 2;
@@ -37,17 +37,17 @@ fn invalid(world: &World) -> Vec<(&'static str, Option<String>)> {
     ]
 }
 
-async fn body_of_a_missing_invite(world: &World, method: &str, path: &str) -> Bytes {
-    world.send(method, path, None).await.body
+async fn body_of_a_missing_invite(fixture: &Fixture, method: &str, path: &str) -> Bytes {
+    fixture.send(method, path, None).await.body
 }
 
 #[tokio::test]
 async fn every_invite_that_is_not_valid_gets_the_same_answer_to_the_byte() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     for (method, path) in [("GET", "/v1/room"), ("POST", "/v1/join")] {
-        let expected = body_of_a_missing_invite(&world, method, path).await;
-        for (kind, authorization) in invalid(&world) {
-            let answer = world.send(method, path, authorization.as_deref()).await;
+        let expected = body_of_a_missing_invite(&fixture, method, path).await;
+        for (kind, authorization) in invalid(&fixture) {
+            let answer = fixture.send(method, path, authorization.as_deref()).await;
             assert_eq!(answer.problem(), problem(401, "invalid-invite"), "{kind}");
             assert_eq!(answer.header("www-authenticate"), Some("Bearer"), "{kind}");
             assert_eq!(answer.body, expected, "{kind}");
@@ -62,37 +62,37 @@ async fn people_who_are_removed_suspended_or_rotated_get_the_same_answer_as_stra
         ("suspended", json!([{"name": "att", "suspended": true}])),
         ("rotated", json!([{"name": "att", "inviteGeneration": 1}])),
     ] {
-        let mut world = World::new().await;
-        assert_eq!(world.join("att").await.status, 200, "{kind}");
-        world.apply(room_with("/spec/participants", participants));
-        let expected = body_of_a_missing_invite(&world, "POST", "/v1/join").await;
-        let answer = world.join("att").await;
+        let mut fixture = Fixture::new().await;
+        assert_eq!(fixture.join("att").await.status, 200, "{kind}");
+        fixture.apply(room_with("/spec/participants", participants));
+        let expected = body_of_a_missing_invite(&fixture, "POST", "/v1/join").await;
+        let answer = fixture.join("att").await;
         assert_eq!(answer.problem(), problem(401, "invalid-invite"), "{kind}");
         assert_eq!(answer.body, expected, "{kind}");
-        assert_eq!(world.view("att").await.problem(), problem(401, "invalid-invite"), "{kind}");
+        assert_eq!(fixture.view("att").await.problem(), problem(401, "invalid-invite"), "{kind}");
     }
 }
 
 #[tokio::test]
 async fn the_invites_of_a_deleted_room_get_the_same_answer_as_strangers() {
-    let mut world = World::new().await;
-    world.rooms.apply_watcher_event(&Event::Delete(serde_json::from_value(room()).unwrap()));
-    let expected = body_of_a_missing_invite(&world, "POST", "/v1/join").await;
-    let answer = world.join("att").await;
+    let mut fixture = Fixture::new().await;
+    fixture.rooms.apply_watcher_event(&Event::Delete(serde_json::from_value(room()).unwrap()));
+    let expected = body_of_a_missing_invite(&fixture, "POST", "/v1/join").await;
+    let answer = fixture.join("att").await;
     assert_eq!(answer.problem(), problem(401, "invalid-invite"));
     assert_eq!(answer.body, expected);
 }
 
 #[tokio::test]
 async fn invites_do_not_survive_the_re_creation_of_their_room_unless_the_spec_sets_the_id() {
-    let mut world = World::new().await;
-    world.apply(room_with("/metadata/uid", json!("aaaaaaaa-2222-3333-4444-555555555555")));
-    assert_eq!(world.join("att").await.problem(), problem(401, "invalid-invite"));
+    let mut fixture = Fixture::new().await;
+    fixture.apply(room_with("/metadata/uid", json!("aaaaaaaa-2222-3333-4444-555555555555")));
+    assert_eq!(fixture.join("att").await.problem(), problem(401, "invalid-invite"));
 
     let mut re_created = room_with("/metadata/uid", json!("bbbbbbbb-2222-3333-4444-555555555555"));
     re_created["spec"]["id"] = json!("11111111-2222-3333-4444-555555555555");
-    world.apply(re_created);
-    assert_eq!(world.join("att").await.status, 200);
+    fixture.apply(re_created);
+    assert_eq!(fixture.join("att").await.status, 200);
 }
 
 #[tokio::test]
@@ -107,9 +107,9 @@ async fn an_invite_that_is_not_valid_is_refused_as_such_whatever_state_the_room_
         room_with("/status/session", Value::Null),
         room_with("/metadata/deletionTimestamp", json!(NOON)),
     ] {
-        let world = World::with(room.clone()).await;
-        for (kind, authorization) in invalid(&world) {
-            let answer = world.send("POST", "/v1/join", authorization.as_deref()).await;
+        let fixture = Fixture::with(room.clone()).await;
+        for (kind, authorization) in invalid(&fixture) {
+            let answer = fixture.send("POST", "/v1/join", authorization.as_deref()).await;
             assert_eq!(answer.problem(), problem(401, "invalid-invite"), "{kind}: {room}");
         }
     }
@@ -117,40 +117,40 @@ async fn an_invite_that_is_not_valid_is_refused_as_such_whatever_state_the_room_
 
 #[tokio::test]
 async fn who_comes_too_early_is_told_when_the_door_opens() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     set_clock("2030-01-15T08:59:59Z");
-    let answer = world.join("att").await;
+    let answer = fixture.join("att").await;
     assert_eq!(answer.problem(), problem(403, "too-early"));
     assert_eq!(answer.json()["opensAt"], FROM);
 }
 
 #[tokio::test]
 async fn who_comes_after_the_end_is_told_that_the_call_is_over() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     set_clock(UNTIL);
-    let answer = world.join("att").await;
+    let answer = fixture.join("att").await;
     assert_eq!(answer.problem(), problem(403, "over"));
     assert_eq!(answer.json().get("opensAt"), None);
 }
 
 #[tokio::test]
 async fn a_suspended_room_lets_nobody_in_and_says_so() {
-    let world = World::with(room_with("/spec/suspend", json!(true))).await;
-    assert_eq!(world.join("pia").await.problem(), problem(403, "suspended"));
+    let fixture = Fixture::with(room_with("/spec/suspend", json!(true))).await;
+    assert_eq!(fixture.join("pia").await.problem(), problem(403, "suspended"));
     set_clock(UNTIL);
-    assert_eq!(world.join("pia").await.problem(), problem(403, "over"));
+    assert_eq!(fixture.join("pia").await.problem(), problem(403, "over"));
 }
 
 #[tokio::test]
 async fn a_room_that_is_being_deleted_is_over() {
     let mut deleted = room_with("/metadata/deletionTimestamp", json!(NOON));
-    let world = World::with(deleted.clone()).await;
-    assert_eq!(world.join("att").await.problem(), problem(403, "over"));
-    assert_eq!(world.state("att").await, "over");
+    let fixture = Fixture::with(deleted.clone()).await;
+    assert_eq!(fixture.join("att").await.problem(), problem(403, "over"));
+    assert_eq!(fixture.state("att").await, "over");
 
     deleted["spec"]["roomClassName"] = json!("vanished");
-    let world = World::with(deleted).await;
-    assert_eq!(world.join("att").await.problem(), problem(403, "over"));
+    let fixture = Fixture::with(deleted).await;
+    assert_eq!(fixture.join("att").await.problem(), problem(403, "over"));
 }
 
 #[tokio::test]
@@ -161,8 +161,8 @@ async fn a_room_that_is_not_accepted_is_unavailable_and_the_client_told_to_try_a
         room_with("/spec/roomClassName", json!("vanished")),
         room_with("/spec/validUntil", json!("2031-01-15T15:00:00Z")),
     ] {
-        let world = World::with(room).await;
-        for answer in [world.join("att").await, world.view("att").await] {
+        let fixture = Fixture::with(room).await;
+        for answer in [fixture.join("att").await, fixture.view("att").await] {
             assert_eq!(answer.problem(), problem(503, "unavailable"));
             assert_eq!(answer.header("retry-after"), Some("1"));
         }
@@ -173,63 +173,63 @@ async fn a_room_that_is_not_accepted_is_unavailable_and_the_client_told_to_try_a
 async fn a_call_that_has_ended_is_over_although_its_class_has_gone() {
     let mut ended = room_with("/spec/roomClassName", json!("vanished"));
     ended["status"]["validUntil"] = json!(NOON);
-    assert_eq!(World::with(ended).await.join("att").await.problem(), problem(403, "over"));
+    assert_eq!(Fixture::with(ended).await.join("att").await.problem(), problem(403, "over"));
 }
 
 #[tokio::test]
 async fn a_guest_is_let_in_as_long_as_the_guest_is_there() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     let guest: RoomGuest = serde_json::from_value(json!({
         "metadata": {"namespace": "team", "name": "eve", "uid": "guest-uid"},
         "spec": {"roomName": "standup", "displayName": "Eve", "role": "Attendee"},
     }))
     .unwrap();
-    assert_eq!(world.join("guest-eve").await.problem(), problem(401, "invalid-invite"));
-    world.clerk.guest(&Event::Apply(guest.clone()));
-    assert_eq!(world.join("guest-eve").await.json()["identity"], "guest-eve");
-    world.clerk.guest(&Event::Delete(guest));
-    assert_eq!(world.join("guest-eve").await.problem(), problem(401, "invalid-invite"));
+    assert_eq!(fixture.join("guest-eve").await.problem(), problem(401, "invalid-invite"));
+    fixture.clerk.guest(&Event::Apply(guest.clone()));
+    assert_eq!(fixture.join("guest-eve").await.json()["identity"], "guest-eve");
+    fixture.clerk.guest(&Event::Delete(guest));
+    assert_eq!(fixture.join("guest-eve").await.problem(), problem(401, "invalid-invite"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_a_living_session_the_call_is_unavailable() {
     for session in [Value::Null, json!({"id": SESSION, "epoch": 1, "endedAt": FROM})] {
-        let world = World::with(room_with("/status/session", session)).await;
-        assert_eq!(world.join("att").await.problem(), problem(503, "unavailable"));
+        let fixture = Fixture::with(room_with("/status/session", session)).await;
+        assert_eq!(fixture.join("att").await.problem(), problem(503, "unavailable"));
     }
 }
 
 #[tokio::test]
 async fn a_media_server_that_cannot_be_used_makes_the_call_unavailable_and_takes_nobodys_place() {
-    let world = World::with(room_with("/spec/maxParticipants", json!(1))).await;
+    let fixture = Fixture::with(room_with("/spec/maxParticipants", json!(1))).await;
     for mood in [Mood::Failing, Mood::Unable] {
-        world.stage.set_mood(mood);
-        assert_eq!(world.join("att").await.problem(), problem(503, "unavailable"));
+        fixture.stage.set_mood(mood);
+        assert_eq!(fixture.join("att").await.problem(), problem(503, "unavailable"));
     }
-    world.backends.set("default", Err(failure()));
-    assert_eq!(world.join("att").await.problem(), problem(503, "unavailable"));
-    world.backends.remove("default");
-    assert_eq!(world.join("att").await.problem(), problem(503, "unavailable"));
+    fixture.backends.set("default", Err(failure()));
+    assert_eq!(fixture.join("att").await.problem(), problem(503, "unavailable"));
+    fixture.backends.remove("default");
+    assert_eq!(fixture.join("att").await.problem(), problem(503, "unavailable"));
 
-    world.backends.set("default", Ok(world.stage.clone()));
-    world.stage.set_mood(Mood::Well);
-    assert_eq!(world.join("col").await.status, 200);
+    fixture.backends.set("default", Ok(fixture.stage.clone()));
+    fixture.stage.set_mood(Mood::Well);
+    assert_eq!(fixture.join("col").await.status, 200);
 }
 
 #[tokio::test]
 async fn without_keys_nobody_is_called_a_stranger() {
-    let world = World::new().await;
-    let token = world.sign(&invite("att"));
-    world.keys.send_replace(None);
-    assert_eq!(world.join_with(&token).await.problem(), problem(503, "unavailable"));
+    let fixture = Fixture::new().await;
+    let token = fixture.sign(&invite("att"));
+    fixture.keys.send_replace(None);
+    assert_eq!(fixture.join_with(&token).await.problem(), problem(503, "unavailable"));
 }
 
 #[tokio::test]
 async fn a_class_that_goes_closes_the_door_and_opens_it_when_it_is_back() {
-    let mut world = World::new().await;
+    let mut fixture = Fixture::new().await;
     let class: RoomClass = serde_json::from_value(class()).unwrap();
-    world.classes.apply_watcher_event(&Event::Delete(class.clone()));
-    assert_eq!(world.join("att").await.problem(), problem(503, "unavailable"));
-    world.classes.apply_watcher_event(&Event::Apply(class));
-    assert_eq!(world.join("att").await.status, 200);
+    fixture.classes.apply_watcher_event(&Event::Delete(class.clone()));
+    assert_eq!(fixture.join("att").await.problem(), problem(503, "unavailable"));
+    fixture.classes.apply_watcher_event(&Event::Apply(class));
+    assert_eq!(fixture.join("att").await.status, 200);
 }

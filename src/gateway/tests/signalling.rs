@@ -27,23 +27,23 @@ fn token(identity: &str) -> String {
 }
 
 /// Asks for a WebSocket with this query.
-pub async fn connect(world: &World, path: &str, query: &str) -> Answer {
+pub async fn connect(fixture: &Fixture, path: &str, query: &str) -> Answer {
     let request = Request::get(format!("{path}?{query}"))
         .header("connection", "keep-alive, Upgrade")
         .header("upgrade", "websocket")
         .header("sec-websocket-version", "13")
         .header("sec-websocket-key", "key");
-    received(world.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()).await
+    received(fixture.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()).await
 }
 
 #[tokio::test]
 async fn what_the_media_server_says_of_a_token_is_not_repeated_and_the_token_goes_to_it_in_a_header_alone() {
     for (status, expected) in [(401, "bad-request"), (404, "not-found"), (500, "unavailable"), (302, "unavailable")] {
         for path in ["/rtc", "/rtc/v1", "/rtc/validate"] {
-            let world = World::new().await;
+            let fixture = Fixture::new().await;
             let (address, served) = quoting_server(status).await;
-            *world.stage.upstream.lock().unwrap() = Some(address);
-            let answer = connect(&world, path, &format!("access_token={}&auto_subscribe=1&sdk=js", token("att"))).await;
+            *fixture.stage.upstream.lock().unwrap() = Some(address);
+            let answer = connect(&fixture, path, &format!("access_token={}&auto_subscribe=1&sdk=js", token("att"))).await;
             assert_eq!(answer.problem().1, expected, "{path} {status}");
             assert!(!String::from_utf8_lossy(&answer.body).contains(MEDIA_TOKEN) && answer.header("x-quote").is_none());
             let sent = served.await.unwrap();
@@ -55,11 +55,11 @@ async fn what_the_media_server_says_of_a_token_is_not_repeated_and_the_token_goe
 
 #[tokio::test]
 async fn the_room_is_asked_on_every_connect() {
-    let mut world = World::new().await;
-    *world.stage.upstream.lock().unwrap() = Some("http://127.0.0.1:1".into());
+    let mut fixture = Fixture::new().await;
+    *fixture.stage.upstream.lock().unwrap() = Some("http://127.0.0.1:1".into());
     let query = format!("access_token={}", token("att"));
     let unreachable = problem(503, "unavailable");
-    assert_eq!(connect(&world, "/rtc", &query).await.problem(), unreachable, "let through, to nobody");
+    assert_eq!(connect(&fixture, "/rtc", &query).await.problem(), unreachable, "let through, to nobody");
     for (change, expected) in [
         (room_with("/spec/participants", json!([])), problem(401, "invalid-invite")),
         (room_with("/spec/participants", json!([{"name": "att", "suspended": true}])), problem(401, "invalid-invite")),
@@ -71,34 +71,34 @@ async fn the_room_is_asked_on_every_connect() {
         (room_with("/spec/roomClassName", json!("vanished")), problem(503, "unavailable")),
         (room(), unreachable.clone()),
     ] {
-        world.apply(change);
+        fixture.apply(change);
         for path in ["/rtc", "/rtc/v1", "/rtc/validate", "/rtc/v1/validate"] {
-            assert_eq!(connect(&world, path, &query).await.problem(), expected, "{path}");
+            assert_eq!(connect(&fixture, path, &query).await.problem(), expected, "{path}");
         }
     }
 }
 
 #[tokio::test]
 async fn somebody_who_comes_back_to_a_full_call_is_refused_and_somebody_in_it_is_not() {
-    let world = World::with(room_with("/spec/maxParticipants", json!(2))).await;
-    *world.stage.upstream.lock().unwrap() = Some("http://127.0.0.1:1".into());
-    world.stage.seat(&["pia", "col"]);
+    let fixture = Fixture::with(room_with("/spec/maxParticipants", json!(2))).await;
+    *fixture.stage.upstream.lock().unwrap() = Some("http://127.0.0.1:1".into());
+    fixture.stage.member(&["pia", "col"]);
     let query = |who: &str| format!("access_token={}", token(who));
-    assert_eq!(connect(&world, "/rtc", &query("att")).await.problem(), problem(403, "full"));
-    assert_eq!(connect(&world, "/rtc", &query("col")).await.problem(), problem(503, "unavailable"), "let through, to nobody");
+    assert_eq!(connect(&fixture, "/rtc", &query("att")).await.problem(), problem(403, "full"));
+    assert_eq!(connect(&fixture, "/rtc", &query("col")).await.problem(), problem(503, "unavailable"), "let through, to nobody");
 }
 
 #[tokio::test]
 async fn the_signalling_of_a_server_in_direct_mode_is_not_passed_on() {
-    let world = World::new().await;
-    let answer = connect(&world, "/rtc", &format!("access_token={}", token("att"))).await;
+    let fixture = Fixture::new().await;
+    let answer = connect(&fixture, "/rtc", &format!("access_token={}", token("att"))).await;
     assert_eq!(answer.problem(), problem(401, "invalid-invite"));
 }
 
 #[tokio::test]
 async fn clients_are_told_the_gateways_own_address_only_when_the_server_names_none() {
-    let world = World::new().await;
-    assert_eq!(world.join("att").await.json()["url"], "wss://media.test");
-    *world.stage.upstream.lock().unwrap() = Some("http://127.0.0.1:1".into());
-    assert_eq!(world.join("att").await.json()["url"], "wss://meet.test");
+    let fixture = Fixture::new().await;
+    assert_eq!(fixture.join("att").await.json()["url"], "wss://media.test");
+    *fixture.stage.upstream.lock().unwrap() = Some("http://127.0.0.1:1".into());
+    assert_eq!(fixture.join("att").await.json()["url"], "wss://meet.test");
 }

@@ -7,7 +7,7 @@ use super::*;
 
 #[tokio::test]
 async fn the_view_says_who_one_is_what_one_may_do_and_how_things_stand() {
-    let answer = World::new().await.view("pia").await;
+    let answer = Fixture::new().await.view("pia").await;
     assert_eq!(answer.status, 200);
     assert_eq!(
         answer.json(),
@@ -28,7 +28,7 @@ async fn the_view_says_who_one_is_what_one_may_do_and_how_things_stand() {
 
 #[tokio::test]
 async fn names_stand_in_for_display_names_that_are_not_set() {
-    let answer = World::with(room_with("/spec/displayName", Value::Null)).await.view("att").await.json();
+    let answer = Fixture::with(room_with("/spec/displayName", Value::Null)).await.view("att").await.json();
     assert_eq!(answer["displayName"], "standup");
     assert_eq!(answer["participant"], json!({"name": "att", "displayName": "att"}));
 }
@@ -40,7 +40,7 @@ async fn names_stand_in_for_display_names_that_are_not_set() {
 #[case::consumer("con", "Consumer", [false, false, false, false, false, false])]
 #[tokio::test]
 async fn the_permissions_are_those_of_the_role(#[case] name: &str, #[case] role: &str, #[case] may: [bool; 6]) {
-    let answer = World::new().await.view(name).await.json();
+    let answer = Fixture::new().await.view(name).await.json();
     assert_eq!(answer["role"], role);
     let [microphone, camera, screen_share, data, moderate, add_people] = may;
     assert_eq!(
@@ -54,39 +54,39 @@ async fn the_permissions_are_those_of_the_role(#[case] name: &str, #[case] role:
 
 #[tokio::test]
 async fn the_state_follows_the_clock() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     for (now, expected) in
         [("2030-01-15T08:59:59.999999999Z", "early"), (FROM, "open"), ("2030-01-15T14:59:59.999999999Z", "open"), (UNTIL, "over")]
     {
         set_clock(now);
-        assert_eq!(world.state("att").await, expected, "{now}");
+        assert_eq!(fixture.state("att").await, expected, "{now}");
     }
 }
 
 #[tokio::test]
 async fn a_suspended_room_says_so_until_it_is_over() {
-    let world = World::with(room_with("/spec/suspend", json!(true))).await;
+    let fixture = Fixture::with(room_with("/spec/suspend", json!(true))).await;
     for (now, expected) in [("2030-01-15T08:00:00Z", "suspended"), (NOON, "suspended"), (UNTIL, "over")] {
         set_clock(now);
-        assert_eq!(world.state("att").await, expected, "{now}");
+        assert_eq!(fixture.state("att").await, expected, "{now}");
     }
 }
 
 #[tokio::test]
 async fn before_and_after_the_call_no_media_server_is_needed_for_a_view() {
-    let world = World::with(room_with("/status/session", Value::Null)).await;
-    world.stage.set_mood(Mood::Failing);
+    let fixture = Fixture::with(room_with("/status/session", Value::Null)).await;
+    fixture.stage.set_mood(Mood::Failing);
     set_clock("2030-01-15T08:00:00Z");
-    assert_eq!(world.state("att").await, "early");
+    assert_eq!(fixture.state("att").await, "early");
     set_clock(UNTIL);
-    assert_eq!(world.state("att").await, "over");
+    assert_eq!(fixture.state("att").await, "over");
     set_clock(NOON);
-    assert_eq!(world.view("att").await.problem(), problem(503, "unavailable"));
+    assert_eq!(fixture.view("att").await.problem(), problem(503, "unavailable"));
 }
 
 #[tokio::test]
 async fn the_time_of_the_server_has_no_more_digits_than_javascript_reads() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     set_clock("2030-01-15T12:00:00.123999999Z");
-    assert_eq!(world.view("att").await.json()["serverTime"], "2030-01-15T12:00:00.123Z");
+    assert_eq!(fixture.view("att").await.json()["serverTime"], "2030-01-15T12:00:00.123Z");
 }

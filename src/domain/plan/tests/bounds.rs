@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
 use crate::api::{FINALIZER, LedgerEntry, Participant, Phase, Provision, Role, RoomSession, RoomSpec, SessionStatus, invite_secret_name};
-use crate::domain::world::{World, at, installation, session_id, unreachable};
-use crate::domain::{Goal, Plan, Seat, Step, Window};
+use crate::domain::sim::{Simulation, at, installation, session_id, unreachable};
+use crate::domain::{Goal, Plan, SessionMember, Step, Window};
 
 /// Names that participants and ledger entries have here.
 const NAMES: [&str; 5] = ["ada", "bob", "cy", "dee", "eve"];
@@ -38,7 +38,7 @@ struct Sight {
 }
 
 impl Sight {
-    fn world(&self) -> World {
+    fn sim(&self) -> Simulation {
         let person = |(name, (role, suspended, generation)): (&&str, &(Role, bool, i64))| Participant {
             name: (*name).into(),
             role: Some(*role),
@@ -46,7 +46,7 @@ impl Sight {
             invite_generation: Some(*generation),
             ..Participant::default()
         };
-        let mut world = World::new(RoomSpec {
+        let mut sim = Simulation::new(RoomSpec {
             valid_from: Some(Time(self.window.from)),
             valid_until: Some(Time(self.window.until)),
             participants: NAMES.iter().zip(&self.people).map(person).collect(),
@@ -59,8 +59,8 @@ impl Sight {
             ttl_seconds_after_expired: self.ttl,
             ..RoomSpec::default()
         });
-        world.now = self.now;
-        let room = world.room_mut();
+        sim.now = self.now;
+        let room = sim.room_mut();
         room.metadata.generation = Some(2);
         room.metadata.finalizers = self.finalizer.then(|| vec![FINALIZER.into()]);
         room.metadata.deletion_timestamp = self.deleted.then_some(Time(self.now));
@@ -76,29 +76,29 @@ impl Sight {
         });
         status.participants = NAMES.iter().rev().take(self.ledger).map(|name| entry(name)).collect();
         match self.media_server {
-            0 => world.media_failure = Some(unreachable()),
+            0 => sim.media_failure = Some(unreachable()),
             1 => {}
             4 => {
-                world.sessions.extend(self.session.map(|(epoch, ..)| (session_id(epoch), BTreeMap::new())));
-                world.empty_since = Some(self.now - SignedDuration::from_secs(2));
+                sim.sessions.extend(self.session.map(|(epoch, ..)| (session_id(epoch), BTreeMap::new())));
+                sim.empty_since = Some(self.now - SignedDuration::from_secs(2));
             }
             _ => {
                 // Everybody sits as an Attendee of the first generation, whatever the spec says.
-                let seat = |name: &&str| Seat {
+                let member = |name: &&str| SessionMember {
                     identity: (*name).into(),
                     display_name: (*name).into(),
                     role: Some(Role::Attendee),
                     generation: Some(0),
                 };
-                let seats: BTreeMap<_, _> = NAMES.iter().map(|name| ((*name).to_owned(), seat(name))).collect();
-                world.sessions.extend(self.session.map(|(epoch, ..)| (session_id(epoch), seats)));
+                let members: BTreeMap<_, _> = NAMES.iter().map(|name| ((*name).to_owned(), member(name))).collect();
+                sim.sessions.extend(self.session.map(|(epoch, ..)| (session_id(epoch), members)));
             }
         }
-        world
+        sim
     }
 
     fn plan(&self) -> Plan {
-        self.world().plan()
+        self.sim().plan()
     }
 
     fn is_open(&self) -> bool {
@@ -196,11 +196,11 @@ proptest! {
 
     #[test]
     fn every_step_belongs_to_the_room(sight in sights()) {
-        let world = sight.world();
-        let room = world.room();
-        let sessions = format!("{}{}-", installation().prefix(), crate::domain::world::UID);
+        let sim = sight.sim();
+        let room = sim.room();
+        let sessions = format!("{}{}-", installation().prefix(), crate::domain::sim::UID);
         let listed = |name: &str| room.spec.participants.iter().any(|person| person.name == name);
-        for step in world.plan().steps {
+        for step in sim.plan().steps {
             match step {
                 Step::RemovePerson { session, .. }
                 | Step::CloseSession { session }
@@ -211,7 +211,7 @@ proptest! {
                 Step::SetRole { session, person } => prop_assert!(session.starts_with(&sessions) && listed(&person.name)),
                 Step::IssueInvite { person, .. } => prop_assert!(listed(&person.name)),
                 Step::WithdrawInvite { secret_name, secret_uid: Some(uid) } => {
-                    let known = world.status().participants.iter().any(|entry| entry.secret_name == secret_name && entry.secret_uid == uid);
+                    let known = sim.status().participants.iter().any(|entry| entry.secret_name == secret_name && entry.secret_uid == uid);
                     prop_assert!(known);
                 }
                 Step::WithdrawInvite { secret_name, secret_uid: None } => {

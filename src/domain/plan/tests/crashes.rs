@@ -8,8 +8,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::prelude::*;
 
 use crate::api::{FINALIZER, InviteTemplate, InviteTemplateMetadata, Participant, Phase, Role, RoomSpec, invite_secret_name};
-use crate::domain::world::{OTHER_FINALIZER, World, at, participant, session_id, unreachable};
-use crate::domain::{Seat, recorded_session};
+use crate::domain::sim::{OTHER_FINALIZER, Simulation, at, participant, session_id, unreachable};
+use crate::domain::{SessionMember, recorded_session};
 
 /// Passes that a Room may need after the last trouble.
 const MOST_PASSES: usize = 4;
@@ -102,24 +102,24 @@ fn stories() -> impl Strategy<Value = Story> {
 }
 
 impl Story {
-    fn world(&self) -> World {
+    fn sim(&self) -> Simulation {
         let from = at("08:00") + SignedDuration::from_mins(self.start);
         let person = |(name, (role, suspended)): (&&str, &(Role, bool))| Participant { suspended: *suspended, ..participant(name, *role) };
-        let mut world = World::new(RoomSpec {
+        let mut sim = Simulation::new(RoomSpec {
             valid_from: Some(Time(from)),
             valid_until: Some(Time(from + SignedDuration::from_mins(self.length))),
             participants: NAMES.iter().zip(&self.people).map(person).collect(),
             ttl_seconds_after_expired: self.ttl,
             ..RoomSpec::default()
         });
-        world.now = at("08:00");
-        world.room_mut().metadata.finalizers = self.held_by_others.then(|| vec![OTHER_FINALIZER.into()]);
-        world.sessions.extend(FOREIGN.map(|name| (name.to_owned(), BTreeMap::new())));
-        world
+        sim.now = at("08:00");
+        sim.room_mut().metadata.finalizers = self.held_by_others.then(|| vec![OTHER_FINALIZER.into()]);
+        sim.sessions.extend(FOREIGN.map(|name| (name.to_owned(), BTreeMap::new())));
+        sim
     }
 }
 
-impl World {
+impl Simulation {
     fn change_person(&mut self, number: usize, change: impl FnOnce(&mut Participant)) {
         self.edit(|spec| {
             let people = spec.participants.len();
@@ -200,7 +200,7 @@ impl World {
                 return passes;
             }
         }
-        panic!("still restless after {MOST_PASSES} passes: {:?} {:?}", self.plan().in_words(), self.room);
+        panic!("still restless after {MOST_PASSES} passes: {:?} {:?}", self.plan().describe(), self.room);
     }
 
     /// All that must be the same whatever happened on the way.
@@ -239,8 +239,8 @@ fn move_by(time: &mut Option<Time>, minutes: i64) {
 }
 
 /// Lives through a story twice, once without trouble, until both are at rest.
-fn both_ends(story: &Story) -> (World, World) {
-    let (mut troubled, mut clean) = (story.world(), story.world());
+fn both_ends(story: &Story) -> (Simulation, Simulation) {
+    let (mut troubled, mut clean) = (story.sim(), story.sim());
     for (event, trouble) in &story.events {
         troubled.live_through(*event, *trouble);
         clean.live_through(*event, Trouble::None);
@@ -273,50 +273,51 @@ proptest! {
 }
 
 /// What holds of every Room at rest.
-fn at_rest(mut world: World) -> Result<(), TestCaseError> {
-    let alive = world.room.as_ref().filter(|_| !world.is_deleted()).and_then(recorded_session).map(str::to_owned);
-    let orphans = world.orphans();
-    let lost: Vec<String> = world.our_sessions().into_iter().filter(|session| Some(session) != alive.as_ref()).collect();
+fn at_rest(mut sim: Simulation) -> Result<(), TestCaseError> {
+    let alive = sim.room.as_ref().filter(|_| !sim.is_deleted()).and_then(recorded_session).map(str::to_owned);
+    let orphans = sim.orphans();
+    let lost: Vec<String> = sim.our_sessions().into_iter().filter(|session| Some(session) != alive.as_ref()).collect();
     prop_assert_eq!(orphans, lost, "orphans are what crashes left, and nothing else");
-    prop_assert!(FOREIGN.iter().all(|session| world.sessions.contains_key(*session)));
-    let Some(room) = world.room.clone() else {
-        prop_assert!(alive.is_none() && world.secrets.is_empty());
+    prop_assert!(FOREIGN.iter().all(|session| sim.sessions.contains_key(*session)));
+    let Some(room) = sim.room.clone() else {
+        prop_assert!(alive.is_none() && sim.secrets.is_empty());
         return Ok(());
     };
     let ours = room.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER);
-    if world.is_deleted() {
+    if sim.is_deleted() {
         prop_assert!(!ours);
         return Ok(());
     }
-    let valid = world.valid();
-    let open = world.status().phase == Phase::Open;
+    let valid = sim.valid();
+    let open = sim.status().phase == Phase::Open;
     prop_assert!(alive.is_some() == open || valid.is_err(), "a session lives for open Rooms only");
     if let (Some(session), Ok(valid)) = (alive, &valid) {
-        let people = &world.sessions[&session];
-        let right = |seat: &Seat| valid.roster.people().any(|person| !person.suspended && *seat == crate::domain::world::seat(person));
+        let people = &sim.sessions[&session];
+        let right =
+            |member: &SessionMember| valid.roster.people().any(|person| !person.suspended && *member == crate::domain::sim::member(person));
         prop_assert!(people.values().all(right), "{:?}", people);
-        prop_assert_eq!(&session, &session_id(world.status().session.as_ref().unwrap().epoch));
+        prop_assert_eq!(&session, &session_id(sim.status().session.as_ref().unwrap().epoch));
     }
-    let over = world.status().phase == Phase::Expired;
+    let over = sim.status().phase == Phase::Expired;
     prop_assert!(ours || over || valid.is_err(), "what exists is held");
     if valid.is_ok() {
-        let wanted: BTreeSet<String> = world.invites().into_keys().collect();
+        let wanted: BTreeSet<String> = sim.invites().into_keys().collect();
         let listed = room.spec.participants.iter().filter(|_| !over).map(|person| invite_secret_name("standup", &person.name));
         prop_assert_eq!(wanted, listed.collect::<BTreeSet<_>>());
     }
-    let pass = world.pass();
-    prop_assert!(pass.plan.steps.is_empty() && !pass.wrote_status && pass.notices.is_empty(), "a Room at rest is quiet");
+    let pass = sim.pass();
+    prop_assert!(pass.plan.steps.is_empty() && !pass.wrote_status && pass.event_drafts.is_empty(), "a Room at rest is quiet");
     Ok(())
 }
 
 #[test]
 fn an_invite_that_a_crash_hid_and_an_edit_took_off_the_list_goes_with_the_room() {
-    let mut world = World::new(crate::domain::world::spec());
-    world.crash_after(usize::MAX);
-    world.edit(|spec| drop(spec.participants.remove(0)));
-    world.come_to_rest();
-    assert!(world.secrets.contains_key("standup-invite-ada"), "nothing tells the controller of it, and nobody gets in by it");
-    world.delete();
-    world.come_to_rest();
-    assert!(world.room.is_none() && world.secrets.is_empty());
+    let mut sim = Simulation::new(crate::domain::sim::spec());
+    sim.crash_after(usize::MAX);
+    sim.edit(|spec| drop(spec.participants.remove(0)));
+    sim.come_to_rest();
+    assert!(sim.secrets.contains_key("standup-invite-ada"), "nothing tells the controller of it, and nobody gets in by it");
+    sim.delete();
+    sim.come_to_rest();
+    assert!(sim.room.is_none() && sim.secrets.is_empty());
 }

@@ -5,61 +5,61 @@ use rstest::rstest;
 
 use crate::api::{Phase, Role, RoomClassLimits, RoomSpec};
 use crate::domain::Goal;
-use crate::domain::world::{World, at, participant, spec, unreachable};
+use crate::domain::sim::{Simulation, at, participant, spec, unreachable};
 
 /// A Room that a pass has brought to its end.
-fn expired() -> World {
-    World::after_pass_at("09:00").at("10:00").with(|world| drop(world.pass()))
+fn expired() -> Simulation {
+    Simulation::after_pass_at("09:00").at("10:00").with(|sim| drop(sim.pass()))
 }
 
 #[test]
 fn at_the_end_the_session_is_closed_before_the_invites_are_deleted_by_uid() {
-    let plan = World::after_pass_at("09:00").at("10:00").plan();
+    let plan = Simulation::after_pass_at("09:00").at("10:00").plan();
     assert_eq!(plan.goal, Goal::Expired);
-    assert_eq!(plan.in_words(), ["close 1", "close 2", "withdraw ada by secret-1", "withdraw bob by secret-2"]);
+    assert_eq!(plan.describe(), ["close 1", "close 2", "withdraw ada by secret-1", "withdraw bob by secret-2"]);
 }
 
 #[test]
 fn an_expired_room_is_quiet() {
-    let mut world = expired();
-    assert!(world.sessions.is_empty() && world.secrets.is_empty());
-    let pass = world.pass();
-    assert_eq!((pass.plan.in_words(), pass.wrote_status), (vec![], false));
+    let mut sim = expired();
+    assert!(sim.sessions.is_empty() && sim.secrets.is_empty());
+    let pass = sim.pass();
+    assert_eq!((pass.plan.describe(), pass.wrote_status), (vec![], false));
 }
 
 #[rstest]
 #[case::over_by_its_own_window(spec(), "10:00")]
 #[case::over_before_it_was_made(RoomSpec { valid_from: None, valid_until: Some(Time(at("07:00"))), ..spec() }, "08:00")]
 fn a_room_that_is_made_again_after_its_end_gets_nothing_at_all(#[case] spec: RoomSpec, #[case] now: &str) {
-    let mut world = World::new(spec).at(now);
-    let pass = world.pass();
-    assert_eq!((pass.plan.goal.clone(), pass.plan.in_words()), (Goal::Expired, vec![]));
-    assert_eq!(world.room().metadata.finalizers, None);
-    assert_eq!(world.status().phase, Phase::Expired);
+    let mut sim = Simulation::new(spec).at(now);
+    let pass = sim.pass();
+    assert_eq!((pass.plan.goal.clone(), pass.plan.describe()), (Goal::Expired, vec![]));
+    assert_eq!(sim.room().metadata.finalizers, None);
+    assert_eq!(sim.status().phase, Phase::Expired);
 }
 
 #[rstest]
-#[case::edited(|world: &mut World| world.edit(|spec| spec.valid_until = Some(Time(at("09:20")))))]
-#[case::suspended(|world: &mut World| world.edit(|spec| spec.suspend = true))]
-#[case::class_gone(|world: &mut World| world.class = None)]
-#[case::bad_edit(|world: &mut World| world.edit(|spec| spec.max_participants = Some(0)))]
-#[case::not_accepted_for_a_while(|world: &mut World| { world.class = None; world.pass(); })]
-fn the_end_comes_whatever_the_spec_has_become(#[case] change: fn(&mut World)) {
-    let mut world = World::after_pass_at("09:00").at("09:10").with(change).at("10:00");
-    let steps = world.plan().in_words();
+#[case::edited(|sim: &mut Simulation| sim.edit(|spec| spec.valid_until = Some(Time(at("09:20")))))]
+#[case::suspended(|sim: &mut Simulation| sim.edit(|spec| spec.suspend = true))]
+#[case::class_gone(|sim: &mut Simulation| sim.class = None)]
+#[case::bad_edit(|sim: &mut Simulation| sim.edit(|spec| spec.max_participants = Some(0)))]
+#[case::not_accepted_for_a_while(|sim: &mut Simulation| { sim.class = None; sim.pass(); })]
+fn the_end_comes_whatever_the_spec_has_become(#[case] change: fn(&mut Simulation)) {
+    let mut sim = Simulation::after_pass_at("09:00").at("09:10").with(change).at("10:00");
+    let steps = sim.plan().describe();
     for step in ["close 1", "withdraw ada by secret-1", "withdraw bob by secret-2"] {
         assert!(steps.iter().any(|planned| planned == step), "{steps:?}");
     }
-    world.pass();
-    assert!(world.sessions.is_empty() && world.secrets.is_empty());
-    assert_eq!((world.status().phase, world.plan().in_words()), (Phase::Expired, vec![]));
+    sim.pass();
+    assert!(sim.sessions.is_empty() && sim.secrets.is_empty());
+    assert_eq!((sim.status().phase, sim.plan().describe()), (Phase::Expired, vec![]));
 }
 
 #[test]
 fn an_end_that_moves_into_the_past_ends_the_room_now() {
-    let world = World::after_pass_at("09:00").at("09:30").edited(|spec| spec.valid_until = Some(Time(at("09:20"))));
-    assert_eq!(world.plan().goal, Goal::Expired);
-    assert!(world.plan().in_words().contains(&"close 1".to_owned()));
+    let sim = Simulation::after_pass_at("09:00").at("09:30").edited(|spec| spec.valid_until = Some(Time(at("09:20"))));
+    assert_eq!(sim.plan().goal, Goal::Expired);
+    assert!(sim.plan().describe().contains(&"close 1".to_owned()));
 }
 
 #[rstest]
@@ -74,148 +74,148 @@ fn an_expired_room_is_deleted_after_its_ttl(
     #[case] tracked: bool,
     #[case] removal: Option<&str>,
 ) {
-    let mut world = World::new(RoomSpec { ttl_seconds_after_expired: own, ..spec() });
-    world.class.as_mut().unwrap().spec.ttl_seconds_after_expired = of_class;
+    let mut sim = Simulation::new(RoomSpec { ttl_seconds_after_expired: own, ..spec() });
+    sim.class.as_mut().unwrap().spec.ttl_seconds_after_expired = of_class;
     let tracking = tracked.then(|| [("argocd.argoproj.io/tracking-id".to_owned(), "x".to_owned())].into());
-    world.room_mut().metadata.annotations = tracking;
-    world.pass();
-    let deletes = |time: &str| world.clone().at(time).plan().in_words().last().is_some_and(|step| step == "delete room");
-    assert_eq!(world.clone().at("10:00").plan().next_transition, removal.map(at).filter(|removal| *removal > at("10:00")));
+    sim.room_mut().metadata.annotations = tracking;
+    sim.pass();
+    let deletes = |time: &str| sim.clone().at(time).plan().describe().last().is_some_and(|step| step == "delete room");
+    assert_eq!(sim.clone().at("10:00").plan().next_transition, removal.map(at).filter(|removal| *removal > at("10:00")));
     assert_eq!(deletes("23:59"), removal.is_some());
     if let Some(removal) = removal {
         let before = at(removal) - jiff::SignedDuration::from_nanos(1);
         assert!(deletes(removal) && !deletes(&before.strftime("%H:%M:%S%.f").to_string()));
-        assert_eq!(world.clone().at(removal).plan().next_transition, None);
+        assert_eq!(sim.clone().at(removal).plan().next_transition, None);
     }
 }
 
 #[rstest]
-#[case::class_gone(|world: &mut World| world.class = None)]
-#[case::bad_edit(|world: &mut World| world.edit(|spec| spec.max_participants = Some(0)))]
-fn while_a_spec_is_not_accepted_the_room_is_kept_because_a_later_end_may_wait_in_it(#[case] change: fn(&mut World)) {
-    let mut world = World::new(RoomSpec { ttl_seconds_after_expired: Some(60), ..spec() });
-    world.pass();
-    let world = world.with(change).at("23:00");
-    assert_eq!((world.plan().goal, world.plan().next_transition), (Goal::Expired, None));
-    assert!(!world.plan().in_words().contains(&"delete room".to_owned()));
+#[case::class_gone(|sim: &mut Simulation| sim.class = None)]
+#[case::bad_edit(|sim: &mut Simulation| sim.edit(|spec| spec.max_participants = Some(0)))]
+fn while_a_spec_is_not_accepted_the_room_is_kept_because_a_later_end_may_wait_in_it(#[case] change: fn(&mut Simulation)) {
+    let mut sim = Simulation::new(RoomSpec { ttl_seconds_after_expired: Some(60), ..spec() });
+    sim.pass();
+    let sim = sim.with(change).at("23:00");
+    assert_eq!((sim.plan().goal, sim.plan().next_transition), (Goal::Expired, None));
+    assert!(!sim.plan().describe().contains(&"delete room".to_owned()));
 }
 
 #[test]
 fn the_ttl_takes_a_room_away_with_everything_it_had() {
-    let mut world = World::new(RoomSpec { ttl_seconds_after_expired: Some(0), ..spec() }).with(|world| drop(world.pass())).at("10:00");
-    assert_eq!(world.plan().in_words(), ["close 1", "close 2", "withdraw ada by secret-1", "withdraw bob by secret-2", "delete room"]);
-    world.pass();
-    assert!(world.room().metadata.deletion_timestamp.is_some());
-    world.pass();
-    assert!(world.room.is_none() && world.sessions.is_empty() && world.secrets.is_empty());
+    let mut sim = Simulation::new(RoomSpec { ttl_seconds_after_expired: Some(0), ..spec() }).with(|sim| drop(sim.pass())).at("10:00");
+    assert_eq!(sim.plan().describe(), ["close 1", "close 2", "withdraw ada by secret-1", "withdraw bob by secret-2", "delete room"]);
+    sim.pass();
+    assert!(sim.room().metadata.deletion_timestamp.is_some());
+    sim.pass();
+    assert!(sim.room.is_none() && sim.sessions.is_empty() && sim.secrets.is_empty());
 }
 
 #[test]
 fn a_deleted_room_gives_up_session_then_invites_then_the_object() {
-    let world = World::after_pass_at("09:00").at("09:10").with(World::delete);
-    let plan = world.plan();
+    let sim = Simulation::after_pass_at("09:00").at("09:10").with(Simulation::delete);
+    let plan = sim.plan();
     assert_eq!(plan.goal, Goal::Gone { give_up: false });
-    assert_eq!(plan.in_words(), ["close 1", "close 2", "withdraw ada by secret-1", "withdraw bob by secret-2", "release finalizer"]);
+    assert_eq!(plan.describe(), ["close 1", "close 2", "withdraw ada by secret-1", "withdraw bob by secret-2", "release finalizer"]);
     assert_eq!(plan.next_transition, Some(at("09:11")));
 }
 
 #[test]
 fn deleting_an_expired_room_only_releases_it() {
-    assert_eq!(expired().with(World::delete).plan().in_words(), ["release finalizer"]);
+    assert_eq!(expired().with(Simulation::delete).plan().describe(), ["release finalizer"]);
 }
 
 #[rstest]
 #[case::waiting("09:10:59.999999999", false)]
 #[case::done_waiting("09:11", true)]
 fn a_media_server_that_does_not_answer_holds_a_deletion_for_a_minute(#[case] now: &str, #[case] gives_up: bool) {
-    let mut world = World::after_pass_at("09:00").at("09:10").with(World::delete).at(now);
-    assert_eq!(world.plan().goal, Goal::Gone { give_up: gives_up });
-    world.media_failure = Some(unreachable());
-    world.pass();
-    assert_eq!(world.room.is_none(), gives_up);
-    assert!(!world.sessions.is_empty());
+    let mut sim = Simulation::after_pass_at("09:00").at("09:10").with(Simulation::delete).at(now);
+    assert_eq!(sim.plan().goal, Goal::Gone { give_up: gives_up });
+    sim.media_failure = Some(unreachable());
+    sim.pass();
+    assert_eq!(sim.room.is_none(), gives_up);
+    assert!(!sim.sessions.is_empty());
 }
 
 #[rstest]
-#[case::class_gone(|world: &mut World| world.class = None)]
-#[case::bad_edit(|world: &mut World| world.edit(|spec| spec.max_participants = Some(0)))]
-fn a_room_that_is_not_accepted_can_be_deleted_all_the_same(#[case] change: fn(&mut World)) {
-    let mut world = World::after_pass_at("09:00").at("09:10").with(change).with(World::delete);
-    world.pass();
-    assert!(world.room.is_none() && world.sessions.is_empty() && world.secrets.is_empty());
+#[case::class_gone(|sim: &mut Simulation| sim.class = None)]
+#[case::bad_edit(|sim: &mut Simulation| sim.edit(|spec| spec.max_participants = Some(0)))]
+fn a_room_that_is_not_accepted_can_be_deleted_all_the_same(#[case] change: fn(&mut Simulation)) {
+    let mut sim = Simulation::after_pass_at("09:00").at("09:10").with(change).with(Simulation::delete);
+    sim.pass();
+    assert!(sim.room.is_none() && sim.sessions.is_empty() && sim.secrets.is_empty());
 }
 
 #[test]
 fn a_deleted_room_without_our_finalizer_is_left_alone() {
-    let world = World::after_pass_at("09:00").with(|world| {
-        world.room_mut().metadata.finalizers = Some(vec!["example.org/archive".into()]);
-        world.delete();
+    let sim = Simulation::after_pass_at("09:00").with(|sim| {
+        sim.room_mut().metadata.finalizers = Some(vec!["example.org/archive".into()]);
+        sim.delete();
     });
-    assert_eq!(world.plan().in_words(), [""; 0]);
+    assert_eq!(sim.plan().describe(), [""; 0]);
 }
 
 #[rstest]
-#[case::at_the_end(|world: &mut World| world.now = at("10:00"), "")]
-#[case::by_deletion(World::delete, "release finalizer")]
-fn an_end_after_a_crash_takes_what_the_status_does_not_tell(#[case] end: fn(&mut World), #[case] last: &str) {
-    let mut world = World::new(spec());
-    world.crash_after(usize::MAX);
-    let world = world.with(end);
+#[case::at_the_end(|sim: &mut Simulation| sim.now = at("10:00"), "")]
+#[case::by_deletion(Simulation::delete, "release finalizer")]
+fn an_end_after_a_crash_takes_what_the_status_does_not_tell(#[case] end: fn(&mut Simulation), #[case] last: &str) {
+    let mut sim = Simulation::new(spec());
+    sim.crash_after(usize::MAX);
+    let sim = sim.with(end);
     let mut expected = vec!["close 1", "withdraw ada by label", "withdraw bob by label"];
     expected.extend(Some(last).filter(|last| !last.is_empty()));
-    assert_eq!(world.plan().in_words(), expected);
+    assert_eq!(sim.plan().describe(), expected);
 }
 
 #[test]
 fn after_a_crash_the_ledger_takes_its_invites_by_uid_and_the_rest_by_label() {
-    let mut world = World::after_pass_at("09:00").edited(|spec| spec.participants.push(participant("cy", Role::Consumer)));
-    world.crash_after(usize::MAX);
+    let mut sim = Simulation::after_pass_at("09:00").edited(|spec| spec.participants.push(participant("cy", Role::Consumer)));
+    sim.crash_after(usize::MAX);
     assert_eq!(
-        world.at("10:00").plan().in_words(),
+        sim.at("10:00").plan().describe(),
         ["close 1", "close 2", "withdraw ada by secret-1", "withdraw bob by secret-2", "withdraw cy by label"]
     );
 }
 
 #[test]
 fn an_expired_room_that_was_opened_again_by_a_pass_that_crashed_loses_all_of_it() {
-    let mut world = expired().edited(|spec| spec.valid_until = Some(Time(at("12:00"))));
-    world.crash_after(usize::MAX);
-    assert_eq!((world.sessions.len(), world.secrets.len()), (1, 2));
-    world.edit(|spec| spec.valid_until = Some(Time(at("10:00"))));
-    world.pass();
-    assert!(world.sessions.is_empty() && world.secrets.is_empty());
+    let mut sim = expired().edited(|spec| spec.valid_until = Some(Time(at("12:00"))));
+    sim.crash_after(usize::MAX);
+    assert_eq!((sim.sessions.len(), sim.secrets.len()), (1, 2));
+    sim.edit(|spec| spec.valid_until = Some(Time(at("10:00"))));
+    sim.pass();
+    assert!(sim.sessions.is_empty() && sim.secrets.is_empty());
 }
 
 #[test]
 fn an_expired_room_that_its_class_opened_again_for_a_pass_that_crashed_loses_all_of_it() {
     let limits = |hours: u64| RoomClassLimits { max_duration: Some(Duration::from_hours(hours).into()), ..RoomClassLimits::default() };
-    let limit = |world: &mut World, hours| world.class.as_mut().unwrap().spec.limits = Some(limits(hours));
-    let mut world = World::new(RoomSpec { valid_until: None, ..spec() }).with(|world| limit(world, 1));
-    world.pass();
-    let mut world = world.at("10:00");
-    world.pass();
-    assert_eq!(world.status().phase, Phase::Expired);
-    limit(&mut world, 2);
-    world.crash_after(usize::MAX);
-    assert_eq!((world.sessions.len(), world.secrets.len()), (1, 2));
-    let mut world = world.at("11:00");
-    world.pass();
-    assert!(world.sessions.is_empty() && world.secrets.is_empty());
+    let limit = |sim: &mut Simulation, hours| sim.class.as_mut().unwrap().spec.limits = Some(limits(hours));
+    let mut sim = Simulation::new(RoomSpec { valid_until: None, ..spec() }).with(|sim| limit(sim, 1));
+    sim.pass();
+    let mut sim = sim.at("10:00");
+    sim.pass();
+    assert_eq!(sim.status().phase, Phase::Expired);
+    limit(&mut sim, 2);
+    sim.crash_after(usize::MAX);
+    assert_eq!((sim.sessions.len(), sim.secrets.len()), (1, 2));
+    let mut sim = sim.at("11:00");
+    sim.pass();
+    assert!(sim.sessions.is_empty() && sim.secrets.is_empty());
 }
 
 #[rstest]
 #[case::in_the_ledger(false)]
 #[case::not_in_the_ledger(true)]
 fn an_invite_that_could_not_be_deleted_at_the_end_is_deleted_later(#[case] crashed: bool) {
-    let mut world = World::after_pass_at("09:00");
+    let mut sim = Simulation::after_pass_at("09:00");
     if crashed {
-        world = World::new(spec());
-        world.crash_after(usize::MAX);
+        sim = Simulation::new(spec());
+        sim.crash_after(usize::MAX);
     }
-    let mut world = world.at("10:00").with(|world| world.secrets_failure = Some(unreachable()));
-    world.pass();
-    assert_eq!(world.secrets.len(), 2);
-    world.secrets_failure = None;
-    world.pass();
-    assert_eq!((world.secrets.len(), world.plan().in_words()), (0, vec![]));
+    let mut sim = sim.at("10:00").with(|sim| sim.secrets_failure = Some(unreachable()));
+    sim.pass();
+    assert_eq!(sim.secrets.len(), 2);
+    sim.secrets_failure = None;
+    sim.pass();
+    assert_eq!((sim.secrets.len(), sim.plan().describe()), (0, vec![]));
 }

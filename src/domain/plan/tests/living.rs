@@ -2,26 +2,26 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rstest::rstest;
 
 use crate::api::{InviteTemplate, InviteTemplateMetadata, Role, RoomSpec};
-use crate::domain::world::{World, at, participant, session_id, spec};
-use crate::domain::{Goal, Seat};
+use crate::domain::sim::{Simulation, at, participant, session_id, spec};
+use crate::domain::{Goal, SessionMember};
 
 /// An open Room with both people in the call, at 09:10.
-fn in_the_call() -> World {
-    World::after_pass_at("09:00").at("09:10").with(|world| {
-        world.join("ada");
-        world.join("bob");
+fn in_the_call() -> Simulation {
+    Simulation::after_pass_at("09:00").at("09:10").with(|sim| {
+        sim.join("ada");
+        sim.join("bob");
     })
 }
 
 /// The steps that concern the call, without those for invites.
 fn in_the_call_after(change: impl FnOnce(&mut RoomSpec)) -> Vec<String> {
-    let steps = in_the_call().edited(change).plan().in_words();
+    let steps = in_the_call().edited(change).plan().describe();
     steps.into_iter().filter(|step| step.ends_with("from 1") || step.ends_with("in 1")).collect()
 }
 
 #[test]
 fn people_who_are_in_the_call_as_the_spec_has_them_are_left_alone() {
-    assert_eq!(in_the_call().plan().in_words(), [""; 0]);
+    assert_eq!(in_the_call().plan().describe(), [""; 0]);
 }
 
 #[rstest]
@@ -51,32 +51,32 @@ fn who_does_not_sit_there_by_our_doing_is_put_right(
     #[case] generation: Option<i64>,
     #[case] step: &str,
 ) {
-    let seat = Seat { identity: identity.into(), display_name: identity.into(), role, generation };
-    let world = in_the_call().with(|world| drop(world.sessions.get_mut(&session_id(1)).unwrap().insert(identity.into(), seat)));
-    assert_eq!(world.plan().in_words(), [step]);
+    let member = SessionMember { identity: identity.into(), display_name: identity.into(), role, generation };
+    let sim = in_the_call().with(|sim| drop(sim.sessions.get_mut(&session_id(1)).unwrap().insert(identity.into(), member)));
+    assert_eq!(sim.plan().describe(), [step]);
 }
 
 #[test]
 fn a_person_who_joins_the_list_gets_an_invite() {
-    let steps = in_the_call().edited(|spec| spec.participants.push(participant("cy", Role::Consumer))).plan().in_words();
+    let steps = in_the_call().edited(|spec| spec.participants.push(participant("cy", Role::Consumer))).plan().describe();
     assert_eq!(steps, ["refresh ada", "refresh bob", "create cy"]);
 }
 
 #[test]
 fn a_person_who_leaves_the_list_is_put_out_before_the_invite_is_deleted() {
-    let steps = in_the_call().edited(|spec| drop(spec.participants.remove(0))).plan().in_words();
+    let steps = in_the_call().edited(|spec| drop(spec.participants.remove(0))).plan().describe();
     assert_eq!(steps, ["remove ada from 1", "withdraw ada by secret-1", "refresh bob"]);
 }
 
 #[test]
 fn a_suspended_person_keeps_the_invite() {
-    let world = in_the_call().edited(|spec| spec.participants[1].suspended = true);
-    assert_eq!(world.plan().in_words(), ["remove bob from 1", "refresh ada", "refresh bob"]);
+    let sim = in_the_call().edited(|spec| spec.participants[1].suspended = true);
+    assert_eq!(sim.plan().describe(), ["remove bob from 1", "refresh ada", "refresh bob"]);
 }
 
 /// A change of the spec that the ledger, or the generation, does not tell.
-fn with_unchanged_generation(change: impl FnOnce(&mut RoomSpec)) -> World {
-    in_the_call().edited(change).with(|world| world.room_mut().metadata.generation = Some(1))
+fn with_unchanged_generation(change: impl FnOnce(&mut RoomSpec)) -> Simulation {
+    in_the_call().edited(change).with(|sim| sim.room_mut().metadata.generation = Some(1))
 }
 
 #[rstest]
@@ -85,11 +85,11 @@ fn with_unchanged_generation(change: impl FnOnce(&mut RoomSpec)) -> World {
     let metadata = InviteTemplateMetadata { labels: [("team".to_owned(), "a".to_owned())].into(), ..InviteTemplateMetadata::default() };
     spec.invite_template = Some(InviteTemplate { metadata: Some(metadata) });
 }))]
-#[case::signing_key(in_the_call().with(|world| world.signing_key = 2))]
+#[case::signing_key(in_the_call().with(|sim| sim.signing_key = 2))]
 #[case::new_generation(in_the_call().edited(|spec| spec.ttl_seconds_after_expired = Some(1)))]
-#[case::time_to_look(in_the_call().with(|world| world.recheck = true))]
-fn what_all_invites_share_brings_all_of_them_up_to_date_and_nothing_else(#[case] world: World) {
-    assert_eq!(world.plan().in_words(), ["refresh ada", "refresh bob"]);
+#[case::time_to_look(in_the_call().with(|sim| sim.recheck = true))]
+fn what_all_invites_share_brings_all_of_them_up_to_date_and_nothing_else(#[case] sim: Simulation) {
+    assert_eq!(sim.plan().describe(), ["refresh ada", "refresh bob"]);
 }
 
 #[rstest]
@@ -97,7 +97,7 @@ fn what_all_invites_share_brings_all_of_them_up_to_date_and_nothing_else(#[case]
 #[case::generation(|spec: &mut RoomSpec| spec.participants[1].invite_generation = Some(7), vec!["remove bob from 1", "refresh bob"])]
 #[case::display_name(|spec: &mut RoomSpec| spec.participants[1].display_name = Some("B".into()), vec!["make bob Attendee \"B\" in 1"])]
 fn an_invite_that_differs_from_the_ledger_is_brought_up_to_date_alone(#[case] change: fn(&mut RoomSpec), #[case] steps: Vec<&str>) {
-    assert_eq!(with_unchanged_generation(change).plan().in_words(), steps);
+    assert_eq!(with_unchanged_generation(change).plan().describe(), steps);
 }
 
 #[test]
@@ -106,58 +106,58 @@ fn a_window_that_the_class_changes_brings_all_invites_up_to_date() {
         max_duration: Some(std::time::Duration::from_secs(hours * 3600).into()),
         ..crate::api::RoomClassLimits::default()
     };
-    let mut world = World::new(RoomSpec { valid_until: None, ..spec() });
-    world.class.as_mut().unwrap().spec.limits = Some(limits(2));
-    world.pass();
-    assert_eq!(world.plan().in_words(), [""; 0]);
-    world.class.as_mut().unwrap().spec.limits = Some(limits(3));
-    assert_eq!(world.plan().in_words(), ["refresh ada", "refresh bob"]);
+    let mut sim = Simulation::new(RoomSpec { valid_until: None, ..spec() });
+    sim.class.as_mut().unwrap().spec.limits = Some(limits(2));
+    sim.pass();
+    assert_eq!(sim.plan().describe(), [""; 0]);
+    sim.class.as_mut().unwrap().spec.limits = Some(limits(3));
+    assert_eq!(sim.plan().describe(), ["refresh ada", "refresh bob"]);
 }
 
 #[rstest]
-#[case::class_gone(|world: &mut World| world.class = None)]
-#[case::bad_edit(|world: &mut World| world.edit(|spec| spec.max_participants = Some(351)))]
-#[case::bad_edit_that_removes_somebody(|world: &mut World| world.edit(|spec| {
+#[case::class_gone(|sim: &mut Simulation| sim.class = None)]
+#[case::bad_edit(|sim: &mut Simulation| sim.edit(|spec| spec.max_participants = Some(351)))]
+#[case::bad_edit_that_removes_somebody(|sim: &mut Simulation| sim.edit(|spec| {
     spec.participants.remove(0);
     spec.max_participants = Some(0);
 }))]
-fn while_a_spec_is_not_accepted_nobody_is_thrown_out_and_nothing_is_done(#[case] change: fn(&mut World)) {
-    let mut world = in_the_call().with(change);
-    let pass = world.pass();
+fn while_a_spec_is_not_accepted_nobody_is_thrown_out_and_nothing_is_done(#[case] change: fn(&mut Simulation)) {
+    let mut sim = in_the_call().with(change);
+    let pass = sim.pass();
     assert!(matches!(pass.plan.goal, Goal::NotAccepted(_)), "{:?}", pass.plan.goal);
-    assert_eq!(pass.plan.in_words(), [""; 0]);
+    assert_eq!(pass.plan.describe(), [""; 0]);
     assert_eq!(pass.plan.next_transition, Some(at("10:00")));
-    assert_eq!(world.sessions[&session_id(1)].len(), 2);
-    assert_eq!(world.secrets.len(), 2);
+    assert_eq!(sim.sessions[&session_id(1)].len(), 2);
+    assert_eq!(sim.secrets.len(), 2);
 }
 
 #[test]
 fn a_class_that_comes_back_costs_no_write_of_invites() {
-    let mut world = in_the_call().with(|world| world.class = None);
+    let mut sim = in_the_call().with(|sim| sim.class = None);
     let class = in_the_call().class;
-    world.pass();
-    world.class = class;
-    assert_eq!(world.plan().in_words(), [""; 0]);
+    sim.pass();
+    sim.class = class;
+    assert_eq!(sim.plan().describe(), [""; 0]);
 }
 
 #[test]
 fn an_invite_that_a_crash_took_is_made_again_though_the_class_was_gone_in_between() {
-    let mut world = in_the_call();
-    let (spec, class) = (world.room().spec.clone(), world.class.clone());
-    world.edit(|spec| drop(spec.participants.remove(1)));
-    world.crash_after(usize::MAX);
-    assert_eq!(world.secrets.len(), 1);
-    world.edit(|edited| *edited = spec);
-    world.class = None;
-    world.pass();
-    world.class = class;
-    world.pass();
-    assert_eq!((world.secrets.len(), world.plan().in_words()), (2, vec![]));
+    let mut sim = in_the_call();
+    let (spec, class) = (sim.room().spec.clone(), sim.class.clone());
+    sim.edit(|spec| drop(spec.participants.remove(1)));
+    sim.crash_after(usize::MAX);
+    assert_eq!(sim.secrets.len(), 1);
+    sim.edit(|edited| *edited = spec);
+    sim.class = None;
+    sim.pass();
+    sim.class = class;
+    sim.pass();
+    assert_eq!((sim.secrets.len(), sim.plan().describe()), (2, vec![]));
 }
 
 #[test]
 fn a_new_room_that_is_not_accepted_is_left_alone() {
-    let plan = World::new(spec()).with(|world| world.class = None).plan();
+    let plan = Simulation::new(spec()).with(|sim| sim.class = None).plan();
     assert!(matches!(plan.goal, Goal::NotAccepted(_)));
-    assert_eq!((plan.in_words(), plan.window, plan.next_transition), (vec![], None, None));
+    assert_eq!((plan.describe(), plan.window, plan.next_transition), (vec![], None, None));
 }

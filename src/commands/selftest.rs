@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use crate::api::{Phase, Room, invite_secret_name};
-use crate::causes::with_causes;
-use crate::config::SelftestArgs;
+use crate::args::SelftestArgs;
+use crate::error_chain::display_chain;
 
 /// Longest wait for each step.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -95,7 +95,7 @@ async fn call(client: &Client, rooms: &Api<Room>, settings: &SelftestArgs) -> Re
     let http = reqwest::Client::builder().tls_backend_preconfigured(crate::tls::client()?).no_proxy().timeout(LOOK * 40).build()?;
     // The gateway may hear of the Room a moment later.
     let joined = async || {
-        let answer = http.post(format!("{gateway}/v1/join")).bearer_auth(&invite).send().await.map_err(|error| with_causes(&error))?;
+        let answer = http.post(format!("{gateway}/v1/join")).bearer_auth(&invite).send().await.map_err(|error| display_chain(&error))?;
         let status = answer.status();
         let body: Value = answer.json().await.unwrap_or_default();
         let token = body["token"].as_str().map(str::to_owned);
@@ -107,7 +107,7 @@ async fn call(client: &Client, rooms: &Api<Room>, settings: &SelftestArgs) -> Re
     if !settings.direct {
         let accepted = async || {
             let asked = http.get(format!("{gateway}/rtc/validate")).bearer_auth(&token).send().await;
-            let status = asked.map_err(|error| with_causes(&error))?.status();
+            let status = asked.map_err(|error| display_chain(&error))?.status();
             if status.is_success() { Ok(()) } else { Err(status.to_string()) }
         };
         until("the media server takes the participant", accepted).await?;

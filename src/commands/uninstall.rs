@@ -11,9 +11,9 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use crate::api::{FINALIZER, Room};
+use crate::args::ReleaseArgs;
 use crate::clock;
 use crate::cluster::Scope;
-use crate::config::ReleaseArgs;
 use crate::controller::LEASE;
 
 /// How long the last controller may take to give its Lease up, or to let it run out.

@@ -4,7 +4,7 @@ use super::session_id;
 use crate::domain::{Plan, Step};
 
 /// A step in words: the epoch for a session, the participant's name for an invite.
-pub fn in_words(step: &Step) -> String {
+pub fn describe(step: &Step) -> String {
     let epoch = |session: &str| session.strip_prefix(&session_id(0)[..session_id(0).len() - 1]).unwrap_or(session).to_owned();
     let name = |secret: &str| secret.strip_prefix("standup-invite-").unwrap_or(secret).to_owned();
     match step {
@@ -34,7 +34,7 @@ pub fn in_words(step: &Step) -> String {
 
 impl Plan {
     /// The steps in words.
-    pub fn in_words(&self) -> Vec<String> {
-        self.steps.iter().map(in_words).collect()
+    pub fn describe(&self) -> Vec<String> {
+        self.steps.iter().map(describe).collect()
     }
 }

@@ -9,8 +9,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-use crate::config::LogFormat;
-use crate::traces::{self, TracesError};
+use crate::args::LogFormat;
+use crate::observability::traces::{self, TracesError};
 
 /// Target of the audit log: one line for each join, refusal, removal, change of role and end, whose fields say who, where and
 /// what came of it. Never an invite or a media token.

@@ -13,7 +13,7 @@ pub const LONGEST: Duration = Duration::from_mins(10);
 
 /// All work under way.
 #[derive(Clone, Default)]
-pub struct Pulse(Arc<Mutex<Works>>);
+pub struct Watchdog(Arc<Mutex<Works>>);
 
 #[derive(Default)]
 struct Works {
@@ -27,20 +27,20 @@ struct Work {
 }
 
 /// Work under way, until it is dropped.
-pub struct Beat {
-    pulse: Pulse,
+pub struct Heartbeat {
+    watchdog: Watchdog,
     id: u64,
 }
 
-impl Pulse {
+impl Watchdog {
     /// Some work begins; the name is for logs.
     #[must_use]
-    pub fn begin(&self, name: String) -> Beat {
+    pub fn begin(&self, name: String) -> Heartbeat {
         let mut works = self.lock();
         works.last_id += 1;
         let id = works.last_id;
         works.works.insert(id, Work { name, moved_at: clock::uptime() });
-        Beat { pulse: self.clone(), id }
+        Heartbeat { watchdog: self.clone(), id }
     }
 
     /// The work that has not moved for too long, if there is any.
@@ -60,18 +60,18 @@ impl Pulse {
     }
 }
 
-impl Beat {
+impl Heartbeat {
     /// The work moves.
     pub fn beat(&self) {
-        if let Some(work) = self.pulse.lock().works.get_mut(&self.id) {
+        if let Some(work) = self.watchdog.lock().works.get_mut(&self.id) {
             work.moved_at = clock::uptime();
         }
     }
 }
 
-impl Drop for Beat {
+impl Drop for Heartbeat {
     fn drop(&mut self) {
-        self.pulse.lock().works.remove(&self.id);
+        self.watchdog.lock().works.remove(&self.id);
     }
 }
 
@@ -81,21 +81,21 @@ mod tests {
 
     #[test]
     fn work_that_has_not_moved_for_too_long_is_named_until_it_moves_or_ends() {
-        let pulse = Pulse::default();
-        let (stuck, fine) = (pulse.begin("a pass".into()), pulse.begin("a loop".into()));
+        let watchdog = Watchdog::default();
+        let (stuck, fine) = (watchdog.begin("a pass".into()), watchdog.begin("a loop".into()));
         let now = clock::uptime();
-        assert_eq!(pulse.stalled_at(now + LONGEST.mul_f64(0.9)), None);
+        assert_eq!(watchdog.stalled_at(now + LONGEST.mul_f64(0.9)), None);
         let late = now + LONGEST + Duration::from_mins(1);
-        pulse.lock().works.get_mut(&fine.id).expect("there").moved_at = late;
-        assert_eq!(pulse.stalled_at(late).as_deref(), Some("a pass"));
+        watchdog.lock().works.get_mut(&fine.id).expect("there").moved_at = late;
+        assert_eq!(watchdog.stalled_at(late).as_deref(), Some("a pass"));
         drop(stuck);
-        assert_eq!(pulse.stalled_at(late), None);
+        assert_eq!(watchdog.stalled_at(late), None);
         fine.beat();
-        assert_eq!(pulse.stalled_at(late), Some("a loop".into()), "it moved long before that");
+        assert_eq!(watchdog.stalled_at(late), Some("a loop".into()), "it moved long before that");
     }
 
     #[test]
     fn nothing_to_do_is_no_stall() {
-        assert_eq!(Pulse::default().stalled_at(LONGEST * 100), None);
+        assert_eq!(Watchdog::default().stalled_at(LONGEST * 100), None);
     }
 }

@@ -1,7 +1,7 @@
 //! One Room with its API server and media server in memory, for the tests of the rules: it carries plans out as the
 //! controller does, and can stop after any step.
 
-mod words;
+mod describe;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -63,12 +63,12 @@ pub struct Pass {
     pub plan: Plan,
     pub outcome: Outcome,
     pub wrote_status: bool,
-    pub notices: Vec<Notice>,
+    pub event_drafts: Vec<EventDraft>,
 }
 
 /// The Room and everything around it.
 #[derive(Clone)]
-pub struct World {
+pub struct Simulation {
     /// `None` when the object is gone.
     pub room: Option<Room>,
     pub class: Option<RoomClass>,
@@ -76,7 +76,7 @@ pub struct World {
     pub guests: Vec<Arc<RoomGuest>>,
     pub now: Timestamp,
     /// The sessions on the media server, with the people in them.
-    pub sessions: BTreeMap<String, BTreeMap<String, Seat>>,
+    pub sessions: BTreeMap<String, BTreeMap<String, SessionMember>>,
     /// The invite Secrets by name.
     pub secrets: BTreeMap<String, Secret>,
     /// What the media server answers to everything.
@@ -92,7 +92,7 @@ pub struct World {
     secrets_made: u32,
 }
 
-impl World {
+impl Simulation {
     /// A Room that the controller has not seen, created at 08:00; it is 09:00.
     pub fn new(spec: RoomSpec) -> Self {
         let mut class = RoomClass::default();
@@ -122,10 +122,10 @@ impl World {
 
     /// A Room as a pass at this time left it.
     pub fn after_pass_at(time: &str) -> Self {
-        let mut world = Self::new(spec());
-        world.now = at(time);
-        world.pass();
-        world
+        let mut sim = Self::new(spec());
+        sim.now = at(time);
+        sim.pass();
+        sim
     }
 
     /// The same at another time.
@@ -183,13 +183,13 @@ impl World {
         let (Some(room), Ok(valid)) = (&self.room, self.valid()) else { return };
         let Some(session) = recorded_session(room).and_then(|session| self.sessions.get_mut(session)) else { return };
         let Some(person) = valid.roster.get(name).filter(|person| !person.suspended) else { return };
-        if state(&valid, self.now) == DoorState::Open {
-            session.insert(name.to_owned(), seat(person));
+        if state(&valid, self.now) == Availability::Open {
+            session.insert(name.to_owned(), member(person));
         }
     }
 
     pub fn valid(&self) -> Result<ValidRoom, Rejection> {
-        validate(self.room(), &self.guests, choose_class(self.room(), &self.class)?)
+        accept(self.room(), Roster::new(self.room(), &self.guests), &self.class, NamespaceView::Labels(None))
     }
 
     /// Digest of what the Room's invites share.
@@ -220,7 +220,7 @@ impl World {
             (None, _) => SessionView::NotAsked,
             (Some(_), Some(failure)) => SessionView::Unknown(failure.clone()),
             (Some(session), None) => {
-                self.sessions.get(session).map_or(SessionView::Absent, |seats| SessionView::Present(seats.values().cloned().collect()))
+                self.sessions.get(session).map_or(SessionView::Absent, |members| SessionView::Present(members.values().cloned().collect()))
             }
         }
     }
@@ -229,7 +229,7 @@ impl World {
     pub fn pass(&mut self) -> Pass {
         let plan = self.plan();
         let outcome = self.carry_out(&plan, plan.steps.len());
-        let mut pass = Pass { plan, outcome, wrote_status: false, notices: Vec::new() };
+        let mut pass = Pass { plan, outcome, wrote_status: false, event_drafts: Vec::new() };
         let judged = self.room.is_some().then(|| (self.valid(), self.revision()));
         if let (Some(room), Some((valid, revision))) = (&mut self.room, judged)
             && room.metadata.deletion_timestamp.is_none()
@@ -237,7 +237,7 @@ impl World {
             let joined = recorded_session(room).and_then(|session| self.sessions.get(session)).map_or(0, BTreeMap::len);
             let joined = i32::try_from(joined).unwrap();
             let after = status(room, valid.as_ref(), &pass.plan, &pass.outcome, &revision, joined, self.now);
-            pass.notices = notices(room.status.as_ref(), &after, &pass.outcome);
+            pass.event_drafts = event_drafts(room.status.as_ref(), &after, &pass.outcome);
             pass.wrote_status = room.status.as_ref() != Some(&after);
             room.status = Some(after);
         }
@@ -286,12 +286,12 @@ impl World {
         match step {
             Step::AddFinalizer => self.room_mut().metadata.finalizers.get_or_insert_default().push(FINALIZER.into()),
             Step::RemovePerson { session, identity } => {
-                self.sessions.get_mut(session).map(|seats| seats.remove(identity));
+                self.sessions.get_mut(session).map(|members| members.remove(identity));
                 outcome.removed.push(identity.clone());
             }
             Step::SetRole { session, person } => {
-                if let Some(taken) = self.sessions.get_mut(session).and_then(|seats| seats.get_mut(&person.name)) {
-                    *taken = Seat { generation: taken.generation, ..seat(person) };
+                if let Some(taken) = self.sessions.get_mut(session).and_then(|members| members.get_mut(&person.name)) {
+                    *taken = SessionMember { generation: taken.generation, ..member(person) };
                 }
             }
             Step::CloseSession { session } => {
@@ -369,10 +369,10 @@ fn unseen() -> RoomStatus {
     RoomStatus { phase: Phase::Pending, conditions: vec![ready], ..RoomStatus::default() }
 }
 
-/// The seat of a person who came by the invite of today.
-pub fn seat(person: &Person) -> Seat {
+/// The session member of a person who came by the invite of today.
+pub fn member(person: &Person) -> SessionMember {
     let Person { name, display_name, role, generation, suspended: _ } = person.clone();
-    Seat { identity: name, display_name, role: Some(role), generation: Some(generation) }
+    SessionMember { identity: name, display_name, role: Some(role), generation: Some(generation) }
 }
 
 /// A media server, or API server, that cannot be reached.

@@ -4,7 +4,7 @@ use std::error::Error;
 
 /// An error with what is behind it, where the useful part most often is.
 #[must_use]
-pub fn with_causes(error: &dyn Error) -> String {
+pub fn display_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

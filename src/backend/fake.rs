@@ -6,13 +6,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Admission, Backend, Capabilities, Holder, Sighting, Signalling};
+use super::{Backend, Capabilities, MediaCredentials, SessionSummary, Signalling, TokenSubject};
 use crate::api::{Reason, Role};
-use crate::domain::{Failure, Seat, Ticket};
+use crate::domain::{Failure, SessionMember, TokenGrant};
 
 /// Sessions, and the people in them, for as long as this lives.
 #[derive(Default)]
-pub struct Memory {
+pub struct FakeMediaServer {
     state: Mutex<State>,
 }
 
@@ -26,7 +26,7 @@ struct State {
 
 /// A media token that was minted.
 struct Issued {
-    holder: Holder,
+    holder: TokenSubject,
     not_before: Timestamp,
     ends: Timestamp,
 }
@@ -35,28 +35,28 @@ struct Issued {
 const LEEWAY: SignedDuration = SignedDuration::from_mins(1);
 
 /// The people of a session by identity.
-type Session = BTreeMap<String, Seat>;
+type Session = BTreeMap<String, SessionMember>;
 
-impl Memory {
-    /// A person comes in by a ticket. As on a real server, the same identity takes the place of its earlier self.
-    pub fn join(&self, session: &str, ticket: &Ticket) -> Result<(), Failure> {
+impl FakeMediaServer {
+    /// A person comes in by a grant. As on a real server, the same identity takes the place of its earlier self.
+    pub fn join(&self, session: &str, grant: &TokenGrant) -> Result<(), Failure> {
         let mut state = self.lock();
-        let seats = state.sessions.get_mut(session);
-        let seats = seats.ok_or_else(|| Failure::rejected(Reason::Rejected, "there is no such session"))?;
-        let seat = Seat {
-            identity: ticket.identity.clone(),
-            display_name: ticket.display_name.clone(),
-            role: Some(ticket.role),
-            generation: Some(ticket.generation),
+        let members = state.sessions.get_mut(session);
+        let members = members.ok_or_else(|| Failure::rejected(Reason::Rejected, "there is no such session"))?;
+        let member = SessionMember {
+            identity: grant.identity.clone(),
+            display_name: grant.display_name.clone(),
+            role: Some(grant.role),
+            generation: Some(grant.generation),
         };
-        seats.insert(ticket.identity.clone(), seat);
+        members.insert(grant.identity.clone(), member);
         Ok(())
     }
 
     /// A person leaves.
     pub fn leave(&self, session: &str, identity: &str) {
-        if let Some(seats) = self.lock().sessions.get_mut(session) {
-            seats.remove(identity);
+        if let Some(members) = self.lock().sessions.get_mut(session) {
+            members.remove(identity);
         }
     }
 
@@ -91,7 +91,7 @@ impl Memory {
 }
 
 #[async_trait]
-impl Backend for Memory {
+impl Backend for FakeMediaServer {
     fn capabilities(&self) -> Capabilities {
         Capabilities { live_roles: true, live_removal: true, typed_sources: true }
     }
@@ -100,8 +100,8 @@ impl Backend for Memory {
         self.call(|_| ())
     }
 
-    async fn observe(&self, session: &str) -> Result<Option<Vec<Seat>>, Failure> {
-        self.call(|sessions| sessions.get(session).map(|seats| seats.values().cloned().collect()))
+    async fn observe(&self, session: &str) -> Result<Option<Vec<SessionMember>>, Failure> {
+        self.call(|sessions| sessions.get(session).map(|members| members.values().cloned().collect()))
     }
 
     async fn ensure(&self, session: &str) -> Result<(), Failure> {
@@ -110,20 +110,20 @@ impl Backend for Memory {
         })
     }
 
-    fn admit(&self, session: &str, ticket: &Ticket) -> Result<Admission, Failure> {
+    fn admit(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
         self.call(|_| ())?;
-        let Ticket { identity, generation, not_before, expires_at, .. } = ticket;
+        let TokenGrant { identity, generation, not_before, expires_at, .. } = grant;
         let token = format!("{session}/{identity}/{generation}/{expires_at}");
-        let holder = Holder { session: session.to_owned(), identity: identity.clone(), generation: Some(*generation) };
+        let holder = TokenSubject { session: session.to_owned(), identity: identity.clone(), generation: Some(*generation) };
         self.lock().tokens.insert(token.clone(), Issued { holder, not_before: *not_before, ends: *expires_at });
-        Ok(Admission { url: Some("memory://localhost".to_owned()), token })
+        Ok(MediaCredentials { url: Some("memory://localhost".to_owned()), token })
     }
 
     fn signalling(&self) -> Signalling {
         Signalling::Direct
     }
 
-    fn holder(&self, token: &str, now: Timestamp) -> Option<Holder> {
+    fn holder(&self, token: &str, now: Timestamp) -> Option<TokenSubject> {
         let state = self.lock();
         let Issued { holder, not_before, ends } = state.tokens.get(token)?;
         let good = not_before.duration_since(now) <= LEEWAY && now.duration_since(*ends) < LEEWAY;
@@ -136,9 +136,9 @@ impl Backend for Memory {
 
     async fn set_role(&self, session: &str, identity: &str, role: Role, display_name: &str) -> Result<(), Failure> {
         self.call(|sessions| {
-            if let Some(seat) = sessions.get_mut(session).and_then(|seats| seats.get_mut(identity)) {
-                seat.role = Some(role);
-                display_name.clone_into(&mut seat.display_name);
+            if let Some(member) = sessions.get_mut(session).and_then(|members| members.get_mut(identity)) {
+                member.role = Some(role);
+                display_name.clone_into(&mut member.display_name);
             }
         })
     }
@@ -149,8 +149,8 @@ impl Backend for Memory {
 
     async fn remove(&self, session: &str, identity: &str) -> Result<(), Failure> {
         self.call(|sessions| {
-            if let Some(seats) = sessions.get_mut(session) {
-                seats.remove(identity);
+            if let Some(members) = sessions.get_mut(session) {
+                members.remove(identity);
             }
         })
     }
@@ -161,10 +161,10 @@ impl Backend for Memory {
         })
     }
 
-    async fn sweep(&self, prefix: &str) -> Result<Vec<Sighting>, Failure> {
+    async fn sweep(&self, prefix: &str) -> Result<Vec<SessionSummary>, Failure> {
         self.call(|sessions| {
             let ours = sessions.iter().filter(|(id, _)| id.starts_with(prefix));
-            ours.map(|(id, seats)| Sighting { id: id.clone(), joined: u32::try_from(seats.len()).unwrap_or(u32::MAX) }).collect()
+            ours.map(|(id, members)| SessionSummary { id: id.clone(), joined: u32::try_from(members.len()).unwrap_or(u32::MAX) }).collect()
         })
     }
 }

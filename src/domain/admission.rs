@@ -6,14 +6,14 @@ use jiff::Timestamp;
 
 use super::invite::Invite;
 use super::roster::{Person, Roster};
-use super::session::Seat;
+use super::session::SessionMember;
 use super::validate::{ValidRoom, invite_id};
 use super::window::{Moment, later};
 use crate::api::{Role, Room, RoomGuest};
 
 /// How long a media token is good for, unless the window ends before. Long enough to connect, short enough to be useless
 /// when it leaks.
-const TICKET_LIFETIME: Duration = Duration::from_mins(1);
+const TOKEN_LIFETIME: Duration = Duration::from_mins(1);
 
 /// Why somebody does not come in.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +43,7 @@ pub enum Refusal {
 
 /// The door of a Room, as the people before it see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DoorState {
+pub enum Availability {
     /// Before the window.
     Early,
     /// Joinable.
@@ -63,7 +63,7 @@ pub struct Visitor {
 
 /// What a media token is made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ticket {
+pub struct TokenGrant {
     /// Identity in the call: the participant's name.
     pub identity: String,
     /// The name that others see.
@@ -95,38 +95,38 @@ pub fn identify(room: Option<&Room>, guests: &[impl AsRef<RoomGuest>], invite: &
 
 /// Who a person in a call is, or one who comes back to it, told by identity and by the generation of the invite they came by.
 pub fn recognize(roster: &Roster, identity: &str, generation: Option<i64>) -> Result<Visitor, Refusal> {
-    let seat = Seat { identity: identity.to_owned(), display_name: String::new(), role: None, generation };
-    roster.seated(&seat).map(|person| Visitor { person }).ok_or(Refusal::InvalidInvite)
+    let member = SessionMember { identity: identity.to_owned(), display_name: String::new(), role: None, generation };
+    roster.seated(&member).map(|person| Visitor { person }).ok_or(Refusal::InvalidInvite)
 }
 
 /// The state of the door at `now`.
 #[must_use]
-pub fn state(room: &ValidRoom, now: Timestamp) -> DoorState {
+pub fn state(room: &ValidRoom, now: Timestamp) -> Availability {
     match room.window.at(now) {
-        Moment::After => DoorState::Over,
-        _ if room.suspend => DoorState::Suspended,
-        Moment::Before => DoorState::Early,
-        Moment::During => DoorState::Open,
+        Moment::After => Availability::Over,
+        _ if room.suspend => Availability::Suspended,
+        Moment::Before => Availability::Early,
+        Moment::During => Availability::Open,
     }
 }
 
 /// Lets a visitor in at `now`, if the door is open. `others` is the number of other people in the call or on their way in.
-pub fn admit(room: &ValidRoom, visitor: &Visitor, others: usize, now: Timestamp) -> Result<Ticket, Refusal> {
+pub fn admit(room: &ValidRoom, visitor: &Visitor, others: usize, now: Timestamp) -> Result<TokenGrant, Refusal> {
     match state(room, now) {
-        DoorState::Early => return Err(Refusal::TooEarly { opens_at: room.window.from }),
-        DoorState::Over => return Err(Refusal::Over),
-        DoorState::Suspended => return Err(Refusal::Suspended),
-        DoorState::Open if others >= room.max_participants => return Err(Refusal::Full),
-        DoorState::Open => {}
+        Availability::Early => return Err(Refusal::TooEarly { opens_at: room.window.from }),
+        Availability::Over => return Err(Refusal::Over),
+        Availability::Suspended => return Err(Refusal::Suspended),
+        Availability::Open if others >= room.max_participants => return Err(Refusal::Full),
+        Availability::Open => {}
     }
     let Person { name, display_name, role, generation, suspended: _ } = visitor.person.clone();
-    Ok(Ticket {
+    Ok(TokenGrant {
         identity: name,
         display_name,
         role,
         generation,
         not_before: now,
-        expires_at: later(now, TICKET_LIFETIME).min(room.window.until),
+        expires_at: later(now, TOKEN_LIFETIME).min(room.window.until),
     })
 }
 

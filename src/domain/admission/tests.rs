@@ -60,10 +60,10 @@ impl Visit {
         }
     }
 
-    fn outcome(&self) -> Result<Ticket, Refusal> {
+    fn outcome(&self) -> Result<TokenGrant, Refusal> {
         let room = self.room();
         let visitor = identify(Some(&room), GUESTS, &self.invite())?;
-        admit(&validate(&room, GUESTS, &RoomClass::default()).unwrap(), &visitor, self.others, self.now)
+        admit(&validate(&room, Roster::new(&room, GUESTS), &RoomClass::default()).unwrap(), &visitor, self.others, self.now)
     }
 
     /// Why this visitor must not come in.
@@ -130,22 +130,22 @@ proptest! {
 
     #[test]
     fn a_ticket_is_given_inside_the_window_only_and_never_outlives_it_nor_a_minute(visit in visits()) {
-        if let Ok(ticket) = visit.outcome() {
+        if let Ok(grant) = visit.outcome() {
             prop_assert!(visit.window.from <= visit.now && visit.now < visit.window.until);
-            prop_assert_eq!(ticket.not_before, visit.now);
-            prop_assert!(ticket.expires_at > visit.now);
-            prop_assert!(ticket.expires_at <= visit.window.until);
-            prop_assert!(ticket.expires_at.duration_since(visit.now) <= SignedDuration::from_secs(60));
+            prop_assert_eq!(grant.not_before, visit.now);
+            prop_assert!(grant.expires_at > visit.now);
+            prop_assert!(grant.expires_at <= visit.window.until);
+            prop_assert!(grant.expires_at.duration_since(visit.now) <= SignedDuration::from_secs(60));
         }
     }
 
     #[test]
     fn nobody_who_is_suspended_or_comes_with_another_generation_gets_a_ticket(visit in visits()) {
-        if let Ok(ticket) = visit.outcome() {
+        if let Ok(grant) = visit.outcome() {
             prop_assert!(!visit.person_suspended && !visit.room_suspended);
             prop_assert_eq!(visit.invite_generation, visit.person_generation);
-            prop_assert_eq!(ticket.generation, visit.person_generation);
-            prop_assert_eq!(ticket.role, visit.role);
+            prop_assert_eq!(grant.generation, visit.person_generation);
+            prop_assert_eq!(grant.role, visit.role);
         }
     }
 

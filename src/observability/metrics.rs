@@ -22,7 +22,7 @@ use prometheus_client::registry::Registry;
 
 use crate::api::{Phase, Reason};
 use crate::bind::bind;
-use crate::pulse::Pulse;
+use crate::observability::watchdog::Watchdog;
 
 /// The metrics of one process.
 #[derive(Clone)]
@@ -44,7 +44,7 @@ pub struct Metrics {
     calls: Family<CallLabels, Counter>,
     call_durations: Family<OpLabels, Histogram, fn() -> Histogram>,
     sweeps: Family<ClassLabels, Gauge>,
-    pulse: Pulse,
+    watchdog: Watchdog,
 }
 
 /// Gives the phase of every Room.
@@ -154,7 +154,7 @@ impl Default for Metrics {
             calls,
             call_durations,
             sweeps,
-            pulse: Pulse::default(),
+            watchdog: Watchdog::default(),
         }
     }
 }
@@ -167,8 +167,8 @@ fn durations() -> Histogram {
 impl Metrics {
     /// The work under way, by which the liveness probe judges.
     #[must_use]
-    pub fn pulse(&self) -> &Pulse {
-        &self.pulse
+    pub fn watchdog(&self) -> &Watchdog {
+        &self.watchdog
     }
 
     /// Has Rooms counted whenever somebody asks for the metrics. Only the first call counts.
@@ -264,14 +264,14 @@ impl Metrics {
     /// # Errors
     /// When the address cannot be listened on.
     pub async fn serve(self, address: SocketAddr) -> io::Result<()> {
-        let (ready, pulse) = (self.ready.clone(), self.pulse.clone());
+        let (ready, watchdog) = (self.ready.clone(), self.watchdog.clone());
         let is_ready = move || {
             let ready = ready.load(Ordering::Relaxed);
             async move { if ready { (StatusCode::OK, "ok\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "starting\n") } }
         };
         let router = Router::new()
             .route("/metrics", get(move || std::future::ready(self.render())))
-            .route("/healthz", get(move || std::future::ready(alive(pulse.stalled()))))
+            .route("/healthz", get(move || std::future::ready(alive(watchdog.stalled()))))
             .route("/readyz", get(is_ready));
         let named = |error: io::Error| io::Error::new(error.kind(), format!("--metrics-addr: {address} cannot be listened on: {error}"));
         axum::serve(bind(address).await.map_err(named)?, router).await

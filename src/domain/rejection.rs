@@ -1,0 +1,20 @@
+//! Why a Room, or a guest of one, is not accepted.
+
+use crate::api::Reason;
+
+/// Why a spec is not accepted: reason and message of the condition `Accepted`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}: {message}")]
+pub struct Rejection {
+    /// The reason.
+    pub reason: Reason,
+    /// Names field, value and limit.
+    pub message: String,
+}
+
+impl Rejection {
+    /// A rejection with this message, which names the field, the value and the limit.
+    pub(super) fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
+    }
+}

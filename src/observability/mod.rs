@@ -1,0 +1,6 @@
+//! What operators see of a process: logs, traces, metrics, and probes.
+
+pub mod logs;
+pub mod metrics;
+pub mod traces;
+pub mod watchdog;
