@@ -37,11 +37,10 @@ tools: need ## Build the pinned servers of tests and demo into .tools/bin, what 
 	tools/build
 
 crds: need ## Write crds/ and docs/reference/api.md anew from the types in src/api
-	UPDATE_GENERATED=1 cargo test --locked --test generated
-	UPDATE_GENERATED=1 cargo test --locked --test docs reference
+	UPDATE_GENERATED=1 cargo test --locked --test files crds:: api_reference::
 
 chart: crds ## Write the generated parts of charts/ anew: CRDs, schema of a class, table of values
-	UPDATE_GENERATED=1 cargo test --locked --test chart generated
+	UPDATE_GENERATED=1 cargo test --locked --test files chart::
 
 page: need-page ## Build web/dist/ anew from web/src, with the packages of web/package-lock.json
 	tools/page build

@@ -5,6 +5,8 @@
 // The benchmark talks to people, and ends with what surprised it.
 #![allow(clippy::print_stdout, clippy::expect_used)]
 
+// A part of it is used.
+#[allow(dead_code)]
 #[path = "../tests/support/mod.rs"]
 mod support;
 

@@ -1,5 +1,5 @@
-//! What the source may look like: who knows whom, who reads the clock, how long files get; and what a release is made by. Told from the
-//! text alone, so that it needs no server. `docs/design.md` has the table that this holds the code to.
+//! What the source may look like: who knows whom, who reads the clock, how long files get. Told from the text alone, so that it needs
+//! no server. `docs/design.md` has the table that this holds the code to.
 
 // Clippy takes only functions marked as tests for tests, and these are their parts.
 #![allow(clippy::expect_used, clippy::panic)]
@@ -8,8 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-use serde_json::{Value, json};
 
 /// Which parts of the crate each part may know, itself left out.
 const KNOWS: &[(&str, &[&str])] = &[
@@ -383,132 +381,4 @@ fn permissions_are_granted_where_their_reasons_are_looked_for() {
     let granting = files.lines().filter(|file| fs::read_to_string(root().join(file)).is_ok_and(|text| text.contains("\nrules:\n")));
     let granting: Vec<&str> = granting.map(|file| file.trim_start_matches("charts/roomkeeper/templates/")).collect();
     assert_eq!(granting, ["controller/rbac.yaml", "gateway/rbac.yaml", "tenants.yaml", "tests/call.yaml", "uninstall.yaml"]);
-}
-
-/// The workflow that makes a release.
-fn release() -> Value {
-    serde_yaml::from_str(&read(&root().join(".github/workflows/release.yml"))).expect("YAML")
-}
-
-/// The steps of one of its jobs.
-fn steps<'a>(release: &'a Value, job: &str) -> &'a [Value] {
-    release["jobs"][job]["steps"].as_array().unwrap_or_else(|| panic!("there is no job {job}"))
-}
-
-/// What a step runs, line by line.
-fn commands(step: &Value) -> Vec<&str> {
-    step["run"].as_str().unwrap_or_default().lines().map(str::trim).collect()
-}
-
-#[test]
-fn a_release_uses_each_action_by_its_major_version() {
-    let release = release();
-    let jobs = release["jobs"].as_object().expect("jobs");
-    let steps = jobs.values().flat_map(|job| job["steps"].as_array().expect("steps").iter().chain([job]));
-    let actions: Vec<&str> = steps.filter_map(|step| step["uses"].as_str()).collect();
-    assert!(actions.len() > 5, "only {actions:?}");
-    let is_pinned = |action: &&str| {
-        let (name, version) = action.split_once("@v").unwrap_or_default();
-        name.split('/').count() == 2 && !version.is_empty() && version.chars().all(|c| c.is_ascii_digit())
-    };
-    let others: Vec<&str> = actions.into_iter().filter(|action| !is_pinned(action)).collect();
-    assert!(others.is_empty(), "{others:?}");
-}
-
-#[test]
-fn one_job_of_a_release_writes_and_it_uses_each_right_that_it_has() {
-    let release = release();
-    assert_eq!(release["permissions"], json!({}), "a job has no right that it does not name");
-    for (name, job) in release["jobs"].as_object().expect("jobs") {
-        assert!(name == "publish" || job["permissions"] == json!({"contents": "read"}), "{name} has {}", job["permissions"]);
-    }
-    let publish = &release["jobs"]["publish"];
-    let rights = publish["permissions"].as_object().expect("permissions");
-    assert!(rights.values().all(|level| *level == "write"), "{rights:?}");
-    // What needs the right, as it stands in a command or in the name of an action.
-    let needed_by = [
-        ("attestations", "actions/attest-"),
-        ("contents", "gh release create "),
-        ("id-token", "cosign sign "),
-        ("packages", "docker://$IMAGE:"),
-    ];
-    let steps = publish["steps"].to_string();
-    for right in rights.keys() {
-        let user = needed_by.iter().find(|(needed, _)| needed == right).map(|(_, user)| *user);
-        assert!(user.is_some_and(|user| steps.contains(user)), "nothing needs {right}");
-    }
-}
-
-#[test]
-fn a_release_is_of_the_version_that_its_tag_says() {
-    const CHART: &str = "charts/roomkeeper/Chart.yaml";
-    let release = release();
-    let steps = steps(&release, "image");
-    let builds = |step: &Value| commands(step).iter().any(|command| command.starts_with("tools/image "));
-    let built = steps.iter().position(builds).expect("a step that builds the image");
-    let check: String = steps[..built].iter().filter_map(|step| step["run"].as_str()).collect();
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("release");
-    fs::create_dir_all(place.join(CHART).parent().expect("a directory")).expect("a directory");
-    let accepts = |tag: &str, cargo: &str, chart: &str| {
-        fs::write(place.join("Cargo.toml"), cargo).expect("a file");
-        fs::write(place.join(CHART), chart).expect("a file");
-        // As GitHub runs it.
-        let mut command = Command::new("bash");
-        command.args(["-e", "-c", &check]).current_dir(&place).env("GITHUB_REF_NAME", tag);
-        command.status().expect("bash").success()
-    };
-    let (cargo, chart) = (read(&root().join("Cargo.toml")), read(&root().join(CHART)));
-    let version = env!("CARGO_PKG_VERSION");
-    let tag = format!("v{version}");
-    assert!(accepts(&tag, &cargo, &chart), "the tag {tag} is refused");
-    assert!(!accepts("v99.0.0", &cargo, &chart), "any tag is accepted");
-    let other_binary = cargo.replacen(&format!("version = \"{version}\""), "version = \"99.0.0\"", 1);
-    assert!(!accepts(&tag, &other_binary, &chart), "the version of the binary does not matter");
-    for key in ["version: ", "appVersion: v"] {
-        let other_chart = chart.replacen(&format!("\n{key}{version}"), &format!("\n{key}99.0.0"), 1);
-        assert!(!accepts(&tag, &cargo, &other_chart), "{key} of the chart does not matter");
-    }
-}
-
-#[test]
-fn a_release_is_published_after_it_was_built_and_tested() {
-    let release = release();
-    let needs: BTreeSet<&str> =
-        release["jobs"]["publish"]["needs"].as_array().expect("jobs").iter().map(|job| job.as_str().expect("a job")).collect();
-    assert_eq!(needs, BTreeSet::from(["image", "test"]));
-    let is_all = |command: &str| command.split(' ').any(|word| word == ".ci/run");
-    assert!(steps(&release, "test").iter().flat_map(commands).any(is_all), "the tests are not run");
-}
-
-#[test]
-fn a_release_is_signed_by_digest_and_has_its_bill_of_materials_attached() {
-    let release = release();
-    let publish = steps(&release, "publish");
-    let all: Vec<&str> = publish.iter().flat_map(commands).collect();
-    let signs = all.iter().filter(|command| command.starts_with("cosign sign "));
-    let signed: Vec<&str> = signs.filter_map(|command| Some(command.split_once('"')?.1.trim_end_matches('"'))).collect();
-    assert_eq!(signed, ["$IMAGE@$(<digest)", "$CHARTS/roomkeeper@$(sed -n 's/^Digest: //p' pushed)"]);
-
-    // The digest of what was pushed under the tag, which is what the attestations are about, too.
-    let image = publish.iter().find(|step| step["id"] == "image").expect("the step that pushes the image");
-    for command in [
-        r#"buildah manifest push --all --digestfile digest release "docker://$IMAGE:$GITHUB_REF_NAME""#,
-        r#"echo "digest=$(<digest)" >>"$GITHUB_OUTPUT""#,
-    ] {
-        assert!(commands(image).contains(&command), "{image} does not: {command}");
-    }
-    for action in ["actions/attest-build-provenance@", "actions/attest-sbom@"] {
-        let step = publish.iter().find(|step| step["uses"].as_str().is_some_and(|name| name.starts_with(action)));
-        let with = &step.unwrap_or_else(|| panic!("no step uses {action}"))["with"];
-        assert_eq!(with["subject-name"], "${{ env.IMAGE }}", "{action}");
-        assert_eq!(with["subject-digest"], "${{ steps.image.outputs.digest }}", "{action}");
-        if action.contains("sbom") {
-            let bill = with["sbom-path"].as_str().expect("a file");
-            // cargo-cyclonedx adds the ending itself.
-            let made = format!(" --override-filename {}", bill.trim_end_matches(".json"));
-            assert!(all.iter().any(|command| command.ends_with(&made)), "nothing makes {bill}");
-            let released = |command: &&str| command.starts_with("gh release create ") && command.split(' ').any(|file| file == bill);
-            assert!(all.iter().any(released), "{bill} is no file of the release");
-        }
-    }
 }

@@ -6,6 +6,8 @@
 // The demo talks to people, and ends with what surprised it.
 #![allow(clippy::print_stdout, clippy::expect_used, clippy::panic)]
 
+// A part of it is used.
+#[allow(dead_code)]
 #[path = "../support/mod.rs"]
 mod support;
 

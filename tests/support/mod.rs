@@ -1,7 +1,5 @@
-//! What the test binaries share: real servers as child processes, real clients, and waiting without sleeping.
+//! What the tests, the demo and the benchmarks share: real servers as child processes, real clients, and waiting without sleeping.
 
-// Each test binary uses a part.
-#![allow(dead_code)]
 // Clippy takes only functions marked as tests for tests, and these are their parts.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 

@@ -11,7 +11,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { chromium } from "playwright-core";
 
 const { GATEWAY_URL, LIVEKIT_URL, KUBECTL, CHROMIUM, CONTROLS, SCREENSHOTS } = process.env;
-assert(GATEWAY_URL && KUBECTL && CHROMIUM, "these tests are run by `cargo test --test page`, which brings up what they need");
+assert(GATEWAY_URL && KUBECTL && CHROMIUM, "these tests are run by `cargo test --test servers page::`, which brings up what they need");
 export const gateway = GATEWAY_URL;
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 

@@ -1,4 +1,4 @@
-//! Signalling that is passed on, and what must not get out on the way. The rest needs a real server: `tests/door`.
+//! Signalling that is passed on, and what must not get out on the way. The rest needs a real server: `tests/servers/door`.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;

@@ -1,0 +1,12 @@
+//! The chart: what it renders for which values, what it refuses, and its life on a real API server.
+
+mod files;
+mod install;
+mod livekit;
+mod metrics;
+mod network;
+mod others;
+mod permissions;
+mod refusals;
+mod releases;
+mod selftest;

@@ -1,0 +1,81 @@
+//! Who asks too often, and who is to say where a request came from.
+
+use roomkeeper::api::Phase;
+use serde_json::json;
+
+use super::wire::ask;
+use crate::support::operator::Role;
+use crate::support::process::free_port;
+use crate::support::stage::{PATIENCE, Stage};
+use crate::support::{eventually, run};
+
+#[test]
+fn one_address_that_asks_too_often_is_told_to_wait_and_others_behind_a_trusted_proxy_are_not() {
+    run(async {
+        let stage = Stage::shared().await;
+        let place = stage.place().await;
+        place.apply("call", json!({"participants": [{"name": "ada"}]})).await;
+        place.until_phase("call", Phase::Open).await;
+        let kubeconfig = stage.cluster.account_kubeconfig("roomkeeper-gateway").await;
+        let limited = ["--rate-limit-per-address", "1", "--trusted-proxies", "127.0.0.0/8,::1/128"];
+        let gateway = Role::gateway_with(&kubeconfig, free_port(), &limited).await;
+        let from = async |address: &str| ask(gateway.port, "GET", "/v1/room", &[("x-forwarded-for", address)]).await;
+        let mut refused = None;
+        for _ in 0..30 {
+            let reply = from("198.51.100.1").await;
+            if reply.status == 429 {
+                refused = Some(reply);
+                break;
+            }
+            assert_eq!(reply.status, 401, "{reply:?}");
+        }
+        let refused = refused.expect("thirty at once are too many");
+        assert_eq!(refused.problem(), (429, "too-many-requests".to_owned()));
+        assert!(refused.head.contains("retry-after: 1"), "{refused:?}");
+        assert_eq!(from("198.51.100.2").await.status, 401, "somebody else pays nothing");
+        assert_eq!(from("203.0.113.7, 198.51.100.1").await.status, 429, "what stands before it is hearsay");
+        let page = ask(gateway.port, "GET", "/", &[("x-forwarded-for", "198.51.100.1")]).await;
+        assert_eq!(page.status, 200, "the page is not counted");
+        let invite = place.invite("call", "ada").await;
+        let bearer = format!("Bearer {invite}");
+        let https =
+            [("authorization", bearer.as_str()), ("x-forwarded-for", "192.0.2.1"), ("x-forwarded-proto", "https"), ("content-length", "0")];
+        let joined = ask(gateway.port, "POST", "/v1/join", &https).await;
+        assert!(joined.body.contains("\"url\":\"wss://localhost\""), "{}", joined.status);
+        for (origin, url) in [
+            ("https://localhost", "wss://localhost"),
+            ("https://elsewhere.example", "ws://localhost"),
+            ("http://localhost", "ws://localhost"),
+        ] {
+            let page = [("authorization", bearer.as_str()), ("x-forwarded-for", "192.0.2.2"), ("origin", origin), ("content-length", "0")];
+            let joined = ask(gateway.port, "POST", "/v1/join", &page).await;
+            assert!(joined.body.contains(&format!("\"url\":\"{url}\"")), "a page at {origin}: {}", joined.status);
+        }
+    });
+}
+
+#[test]
+fn five_hundred_joins_at_once_from_one_address_are_all_answered() {
+    run(async {
+        let stage = Stage::shared().await;
+        let place = stage.place().await;
+        let people: Vec<_> = (0..350).map(|number| json!({"name": format!("person-{number}")})).collect();
+        place.apply("call", json!({"participants": people})).await;
+        place.until_phase("call", Phase::Open).await;
+        // The gateway may see the session a moment later than we do.
+        let first = place.invite("call", "person-0").await;
+        eventually(PATIENCE, async || match stage.join(&first).await {
+            answer if answer.status == 200 => Ok(()),
+            answer => Err(format!("{answer:?}")),
+        })
+        .await;
+        let mut joins = tokio::task::JoinSet::new();
+        for number in 0..500 {
+            let invite = place.invite("call", &format!("person-{}", number % 350)).await;
+            joins.spawn(crate::support::stage::ask(stage.gateway.port, "POST", "/v1/join", Box::leak(invite.into_boxed_str()), None));
+        }
+        let answers = joins.join_all().await;
+        let refused: Vec<_> = answers.iter().filter(|answer| answer.as_ref().is_ok_and(|answer| answer.status != 200)).collect();
+        assert!(refused.is_empty() && answers.iter().all(Result::is_ok), "{refused:?}");
+    });
+}

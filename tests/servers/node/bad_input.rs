@@ -1,0 +1,68 @@
+//! What goes wrong in an installation is said by its pods.
+
+use super::site::{PATIENCE, Site};
+use crate::support::cluster::OPERATOR_NAMESPACE;
+use crate::support::helm::chart;
+use crate::support::{eventually, run};
+
+#[test]
+fn unusable_signing_keys_are_named_by_the_pods() {
+    run(async {
+        let Some(site) = Site::take().await else { return };
+        let secret = "roomkeeper-invite-keys";
+        site.kubectl(&["create", "secret", "generic", "-n", OPERATOR_NAMESPACE, secret, "--from-literal=first.pem=not a key"]);
+        site.helm(&["install", "roomkeeper", &chart().display().to_string()]);
+        // One controller after the other leads, says why it cannot work, and ends; a gateway stays, and waits for better ones.
+        said_by(&site, "controller", "has no usable invite signing key", secret).await;
+        said_by(&site, "gateway", "the invite signing keys cannot be used", secret).await;
+        let ended = "{.items[*].status.containerStatuses[*].lastState.terminated.exitCode}";
+        let pods = |component: &str, path: &str| {
+            let label = format!("app.kubernetes.io/component={component}");
+            site.kubectl(&["get", "pods", "-n", OPERATOR_NAMESPACE, "-l", &label, "-o", &format!("jsonpath={path}")])
+        };
+        eventually(PATIENCE, async || {
+            let codes = pods("controller", ended);
+            if codes.split(' ').any(|code| code == "1") { Ok(()) } else { Err(format!("the controllers ended with {codes:?}")) }
+        })
+        .await;
+        assert_eq!(pods("gateway", ended), "", "gateways do not end");
+        assert_eq!(pods("gateway", "{.items[*].status.containerStatuses[*].ready}"), "false false", "and nobody is sent to them");
+        // Without it the controller makes a good one, and all recover by themselves.
+        site.kubectl(&["delete", "secret", "-n", OPERATOR_NAMESPACE, secret]);
+        site.consultation().await;
+        for component in ["controller", "gateway"] {
+            let deployment = format!("deployment/roomkeeper-{component}");
+            site.kubectl(&["rollout", "status", "-n", OPERATOR_NAMESPACE, "--timeout=120s", &deployment]);
+        }
+    });
+}
+
+#[test]
+fn unusable_keys_of_livekit_are_named_by_the_class() {
+    run(async {
+        let Some(site) = Site::take().await else { return };
+        let secret = "roomkeeper-livekit";
+        site.kubectl(&["create", "secret", "generic", "-n", OPERATOR_NAMESPACE, secret, "--from-literal=apiKey=key"]);
+        site.helm(&["install", "roomkeeper", &chart().display().to_string()]);
+        let path = r#"jsonpath={.status.conditions[?(@.type=="Ready")]}"#;
+        eventually(PATIENCE, async || {
+            let ready = site.try_kubectl(&["get", "roomclass", "livekit", "-o", path])?;
+            if ready.contains(r#""status":"False""#) && ready.contains(secret) { Ok(()) } else { Err(ready) }
+        })
+        .await;
+    });
+}
+
+/// Waits until a pod of the component has said this of the Secret in one line, at the end of its life if it did end.
+async fn said_by(site: &Site, component: &str, complaint: &str, secret: &str) {
+    eventually(PATIENCE, async || {
+        let mut said = String::new();
+        for pod in site.pods(component).await.iter().filter_map(|pod| pod.metadata.name.as_deref()) {
+            for more in [&[][..], &["--previous"]] {
+                said += &site.try_kubectl(&[&["logs", "-n", OPERATOR_NAMESPACE, pod], more].concat()).unwrap_or_default();
+            }
+        }
+        if said.lines().any(|line| line.contains(complaint) && line.contains(secret)) { Ok(()) } else { Err(said) }
+    })
+    .await;
+}

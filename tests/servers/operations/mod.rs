@@ -1,0 +1,10 @@
+//! What operators of Roomkeeper rely on: several replicas, limits to namespaces, clear words at the start, metrics, logs, traces.
+
+mod balancer;
+mod gateways;
+mod leader;
+mod scope;
+mod signals;
+mod start;
+mod traces;
+mod two_leaders;
