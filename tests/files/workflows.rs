@@ -1,4 +1,4 @@
-//! The workflows: what a release is made by.
+//! The workflows: what checks a change, and what a release is made by.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,14 +13,24 @@ fn read(path: &str) -> String {
     fs::read_to_string(in_repository(path)).unwrap_or_else(|error| panic!("{path} cannot be read: {error}"))
 }
 
-/// The workflow that makes a release.
-fn release() -> Value {
-    serde_yaml::from_str(&read(".github/workflows/release.yml")).expect("YAML")
+/// A workflow by its name.
+fn workflow(name: &str) -> Value {
+    serde_yaml::from_str(&read(&format!(".github/workflows/{name}.yml"))).expect("YAML")
 }
 
-/// The steps of one of its jobs.
-fn steps<'a>(release: &'a Value, job: &str) -> &'a [Value] {
-    release["jobs"][job]["steps"].as_array().unwrap_or_else(|| panic!("there is no job {job}"))
+/// The workflow that makes a release.
+fn release() -> Value {
+    workflow("release")
+}
+
+/// The steps of one of the jobs of a workflow.
+fn steps<'a>(workflow: &'a Value, job: &str) -> &'a [Value] {
+    workflow["jobs"][job]["steps"].as_array().unwrap_or_else(|| panic!("there is no job {job}"))
+}
+
+/// Whether a command runs all tests and checks.
+fn is_all(command: &str) -> bool {
+    command.split(' ').any(|word| word == ".ci/run")
 }
 
 /// What a step runs, line by line.
@@ -29,12 +39,33 @@ fn commands(step: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn a_release_uses_each_action_by_its_major_version() {
-    let release = release();
-    let jobs = release["jobs"].as_object().expect("jobs");
-    let steps = jobs.values().flat_map(|job| job["steps"].as_array().expect("steps").iter().chain([job]));
+fn a_change_that_is_proposed_and_each_commit_of_main_get_all_tests_and_no_right_to_write() {
+    let ci = workflow("ci");
+    // By `pull_request_target` a stranger's code would run with the rights of the repository.
+    let on: BTreeSet<&str> = ci["on"].as_object().expect("events").keys().map(String::as_str).collect();
+    assert_eq!(on, BTreeSet::from(["pull_request", "push"]));
+    assert_eq!(ci["on"]["pull_request"], Value::Null, "whatever it changes");
+    assert_eq!(ci["on"]["push"], json!({"branches": ["main"]}));
+    assert_eq!(ci["permissions"], json!({}), "a job has no right that it does not name");
+    let jobs = ci["jobs"].as_object().expect("jobs");
+    for (name, job) in jobs {
+        assert_eq!(job["permissions"], json!({"contents": "read"}), "{name}");
+    }
+    let runs = jobs.keys().flat_map(|job| steps(&ci, job)).find(|step| commands(step).into_iter().any(is_all));
+    let runs = runs.expect("a step that runs .ci/run");
+    assert!(runs["if"].is_null() && runs["continue-on-error"].is_null(), "{runs}");
+    assert!(!read(".github/workflows/ci.yml").contains("secrets."), "a check needs no secret");
+}
+
+#[test]
+fn workflows_use_each_action_by_its_major_version() {
+    let files = fs::read_dir(in_repository(".github/workflows")).expect("the workflows").map(|entry| entry.expect("an entry").path());
+    let workflows: Vec<Value> =
+        files.map(|file| serde_yaml::from_str(&fs::read_to_string(&file).expect("a workflow")).expect("YAML")).collect();
+    let jobs = workflows.iter().flat_map(|workflow| workflow["jobs"].as_object().expect("jobs").values());
+    let steps = jobs.flat_map(|job| job["steps"].as_array().expect("steps").iter().chain([job]));
     let actions: Vec<&str> = steps.filter_map(|step| step["uses"].as_str()).collect();
-    assert!(actions.len() > 5, "only {actions:?}");
+    assert!(actions.len() > 7, "only {actions:?}");
     let is_pinned = |action: &&str| {
         let (name, version) = action.split_once("@v").unwrap_or_default();
         name.split('/').count() == 2 && !version.is_empty() && version.chars().all(|c| c.is_ascii_digit())
@@ -104,7 +135,6 @@ fn a_release_is_published_after_it_was_built_and_tested() {
     let needs: BTreeSet<&str> =
         release["jobs"]["publish"]["needs"].as_array().expect("jobs").iter().map(|job| job.as_str().expect("a job")).collect();
     assert_eq!(needs, BTreeSet::from(["image", "test"]));
-    let is_all = |command: &str| command.split(' ').any(|word| word == ".ci/run");
     assert!(steps(&release, "test").iter().flat_map(commands).any(is_all), "the tests are not run");
 }
 

@@ -59,7 +59,7 @@ impl Node {
         })
     }
 
-    /// The node that the tests of one binary share; none where there can be none.
+    /// The node that tests share; none where there can be none.
     pub async fn shared() -> Option<&'static Self> {
         static SHARED: OnceCell<Node> = OnceCell::const_new();
         if Self::possible() { Some(SHARED.get_or_init(Self::start).await) } else { None }

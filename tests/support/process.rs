@@ -133,13 +133,17 @@ impl Drop for Leashed {
 pub fn log_file(name: &str) -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     static TIDY: Once = Once::new();
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a target directory");
-    let all = target.join("test-logs");
+    let all = target().join("test-logs");
     let binary = concat!(env!("CARGO_CRATE_NAME"), "-");
     TIDY.call_once(|| tidy(&all, binary));
     let directory = all.join(format!("{binary}{}", std::process::id()));
     fs::create_dir_all(&directory).expect("a directory for logs");
     directory.join(format!("{name}-{}.log", COUNT.fetch_add(1, Ordering::Relaxed)))
+}
+
+/// The directory `target` of the repository, where people look, wherever Cargo builds.
+pub fn target() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target")
 }
 
 /// Removes the logs of ended runs of a binary, all but the last one's.
@@ -161,12 +165,12 @@ fn tidy(all: &Path, binary: &str) {
 /// A port on loopback that nobody uses, for TCP and for UDP.
 ///
 /// Below the range from which systems take ports for outgoing connections: a port stays free while its server restarts.
-/// Each test process looks in a part of its own first.
+/// Test processes that run side by side begin far from each other.
 pub fn free_port() -> u16 {
     const FIRST: usize = 20_000;
     const COUNT: usize = 12_000;
     static OFFERED: AtomicUsize = AtomicUsize::new(0);
-    let start = std::process::id() as usize * 64;
+    let start = std::process::id() as usize * 7417;
     loop {
         let offered = OFFERED.fetch_add(1, Ordering::Relaxed);
         assert!(offered < COUNT, "no port is free");

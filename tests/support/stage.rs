@@ -62,7 +62,7 @@ impl Answer {
 }
 
 impl Stage {
-    /// The installation that the tests of one binary share.
+    /// The installation that tests share when they change nothing that others would notice.
     pub async fn shared() -> &'static Self {
         static SHARED: OnceCell<Stage> = OnceCell::const_new();
         SHARED.get_or_init(Self::start).await

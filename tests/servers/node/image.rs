@@ -20,7 +20,9 @@ fn build() -> (String, PathBuf) {
     let archive = log_file("roomkeeper").with_extension("tar");
     let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/image"));
     // Of this test's own Cargo, which the other one would take for its own.
-    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_") && name != "CARGO_HOME") {
+    let kept = ["CARGO_HOME", "CARGO_BUILD_BUILD_DIR"];
+    let is_of_this_test = |name: &str| name.starts_with("CARGO_") && !kept.contains(&name);
+    for (name, _) in env::vars_os().filter(|(name, _)| is_of_this_test(&name.to_string_lossy())) {
         command.env_remove(name);
     }
     let said = finish(buildah(command.arg(&archive)));

@@ -180,7 +180,7 @@ fn a_secret_of_signing_keys_without_a_usable_key_ends_the_controller_and_keeps_t
 #[test]
 fn a_class_from_a_file_and_keys_for_livekit_are_made_and_left_alone_afterwards() {
     run(async {
-        let stage = Stage::shared().await;
+        let stage = Stage::start().await;
         let account = stage.cluster.account_kubeconfig("roomkeeper-controller").await;
         let file = log_file("class").with_extension("yaml");
         let class = |url: &str| {

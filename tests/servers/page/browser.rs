@@ -1,7 +1,7 @@
 //! Runs the browser tests of `web/tests`, one file after the other: two cores carry one call with pictures.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::build::{packages, web};
 use super::controls::serve;
+use crate::support::process::target;
 use crate::support::run;
 use crate::support::stage::Stage;
 use crate::support::tools::tool;
@@ -48,7 +49,7 @@ fn run_file(file: &str) {
         let stage = guard.as_mut().expect("a stage");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let controls = listener.local_addr().expect("an address").to_string();
-        let screenshots = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a target directory").join("screenshots");
+        let screenshots = target().join("screenshots");
         let tests = Command::new("node")
             .args(["--test", "--test-concurrency=1", "--test-reporter=spec"])
             .args(env::var("PAGE_TESTS").map(|pattern| format!("--test-name-pattern={pattern}")))
