@@ -8,10 +8,10 @@ cargo_deny_version := 0.20.2
 # Next to the servers that tools/build keeps, so that a fresh clone builds it no more than those.
 cache := $(or $(ROOMKEEPER_TOOLS_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/roomkeeper/tools)
 cargo_deny := $(cache)/cargo-deny-$(cargo_deny_version)/bin/cargo-deny
-bash_scripts := tools/build tools/image tools/need tools/page tests/support/node.sh .ci/run
+bash_scripts := tools/build tools/image tools/need tools/page tools/together tests/support/node.sh .ci/run
 sh_scripts := tests/support/leash.sh
 
-.PHONY: help demo test check tools crds chart page bench need need-page
+.PHONY: help demo test soak check tools crds chart page bench need need-page
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,11 +19,18 @@ help: ## List the targets
 # The demo counts its time from here, so that building is part of it.
 demo: export DEMO_STARTED := $(shell date +%s)
 demo: need ## Show the life of a Room on this machine, and stay up; DEMO_KUBECONFIG=FILE uses that cluster
-	tools/build etcd kube-apiserver kube-controller-manager kubectl helm livekit-server livekit-client
+	tools/together 'tools/build etcd kube-apiserver kube-controller-manager kubectl helm livekit-server livekit-client' \
+		'cargo test --locked --no-run --quiet --test demo'
 	cargo test --locked --test demo
 
-test: need-page tools ## Run all tests, against real servers
-	cargo test --locked
+# What needs a node waits for it most of the time, so it leaves the processor to the others.
+test: need-page ## Run all tests, against real servers
+	tools/together 'cargo test --locked --no-run' tools/build
+	tools/together 'cargo test --locked -- --skip node::' 'cargo test --locked --test servers node::'
+
+# One at a time, because each of them alone is as much as a machine carries.
+soak: need-page tools ## Run at full length the tests whose repetitions `make test` cuts short
+	ROOMKEEPER_SOAK=1 cargo test --locked --test servers -- --test-threads=1 --nocapture rooms::capacity:: node::failover::
 
 check: need ## Run what needs no server: format, lints, shell scripts, licences and bans of dependencies
 	cargo fmt --check
@@ -57,5 +64,7 @@ need:
 need-page:
 	@tools/need page
 
+# It runs for seconds, so it is built in a hurry.
 $(cargo_deny):
-	cargo install --locked --version $(cargo_deny_version) --root $(@D:/bin=) cargo-deny
+	env --unset=CARGO_BUILD_BUILD_DIR CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+		cargo install --locked --version $(cargo_deny_version) --root $(@D:/bin=) cargo-deny

@@ -29,6 +29,11 @@ pub fn run<T>(test: impl Future<Output = T>) -> T {
     RUNTIME.block_on(test)
 }
 
+/// How often something is done that only many repetitions make slow: `short` by `make test`, `long` by `make soak`.
+pub fn repetitions(short: usize, long: usize) -> usize {
+    if std::env::var_os("ROOMKEEPER_SOAK").is_some() { long } else { short }
+}
+
 /// The present moment.
 // The only place where tests read the clock.
 #[allow(clippy::disallowed_methods)]

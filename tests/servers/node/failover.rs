@@ -6,14 +6,14 @@ use jiff::Timestamp;
 
 use super::site::{PATIENCE, Site, kill, seconds_since};
 use crate::support::cluster::OPERATOR_NAMESPACE;
-use crate::support::{eventually, now, run};
+use crate::support::{eventually, now, repetitions, run};
 
 /// Longest time without a leader after one was killed.
 const KILLED: Duration = Duration::from_secs(15);
 /// Longest time without a leader after one was told to end.
 const STOPPED: Duration = Duration::from_secs(2);
-/// How often each is tried.
-const RUNS: usize = 3;
+/// How often each is tried, by `make test` and by `make soak`.
+const RUNS: [usize; 2] = [3, 10];
 
 /// Waits until somebody else leads, and gives how long that took since `began`.
 async fn succession(site: &Site, old: &str, began: Timestamp, longest: Duration) -> f64 {
@@ -39,7 +39,8 @@ fn a_leader_that_is_gone_is_replaced_in_time() {
         let Some(site) = Site::take().await else { return };
         site.install(&["--set=gateway.replicaCount=1"]);
         let (mut killed, mut stopped) = (Vec::new(), Vec::new());
-        for _ in 0..RUNS {
+        let [short, long] = RUNS;
+        for _ in 0..repetitions(short, long) {
             let (leader, pod) = complete(&site).await;
             let began = now();
             site.kubectl(&["delete", "pod", "-n", OPERATOR_NAMESPACE, "--wait=false", &pod]);

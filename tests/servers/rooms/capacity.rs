@@ -6,8 +6,8 @@ use roomkeeper::api::Phase;
 use serde_json::{Value, json};
 
 use crate::support::livekit::Client;
-use crate::support::run;
 use crate::support::stage::{Answer, Place, Stage};
+use crate::support::{repetitions, run};
 
 /// A Room with so many people; their invites.
 async fn invited(place: &Place<'_>, people: usize, places: usize) -> Vec<String> {
@@ -43,7 +43,7 @@ fn of_a_hundred_people_who_come_at_the_same_moment_exactly_as_many_get_in_as_the
 }
 
 /// Real clients in the call, each a process of its own. Two cores carry all 350, but not beside the other tests.
-const FOR_REAL: usize = 120;
+const FOR_REAL: [usize; 2] = [120, 350];
 
 /// How many of them connect at the same time.
 const AT_ONCE: usize = 20;
@@ -57,8 +57,10 @@ fn three_hundred_and_fifty_invited_people_all_get_their_tickets_and_many_join_fo
         let answers = join_all(invites.iter().map(|invite| stage.join(invite))).await;
         assert_eq!(got_in(&answers), 350);
         let join = async |answer: &Answer| Client::join(&answer.credentials(), &[]).await.expect("in the call");
-        let clients: Vec<Client> = stream::iter(&answers[..FOR_REAL]).map(join).buffer_unordered(AT_ONCE).collect().await;
-        let joined = i32::try_from(FOR_REAL).expect("a small number");
+        let [short, long] = FOR_REAL;
+        let for_real = repetitions(short, long);
+        let clients: Vec<Client> = stream::iter(&answers[..for_real]).map(join).buffer_unordered(AT_ONCE).collect().await;
+        let joined = i32::try_from(for_real).expect("a small number");
         place.until("call", |status| status.counts.is_some_and(|counts| counts.joined == joined)).await;
         join_all(clients.into_iter().map(Client::close)).await;
     });
