@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { controlOf, control, eventually, gateway, inCall, inSeconds, join, loudness, makeRoom, person, screenshot, showsPicture, tile } from "./stage.mjs";
+import { AUDIBLE, controlOf, control, eventually, gateway, inCall, inSeconds, join, loudness, makeRoom, person, screenshot, showsPicture, tile } from "./stage.mjs";
 
 const people = [
   { name: "ada", displayName: "Ada Lovelace", role: "Presenter" },
@@ -19,14 +19,14 @@ test("two people see and hear each other, and a Consumer both", async (t) => {
   await showsPicture(tile(ada, "ben"));
   await showsPicture(tile(ben, "ada"));
   await showsPicture(tile(ben, "ben"));
-  assert((await loudness(ada)) > 0.01, "ada hears ben");
-  assert((await loudness(ben)) > 0.01, "ben hears ada");
+  assert((await loudness(ada)) > AUDIBLE, "ada hears ben");
+  assert((await loudness(ben)) > AUDIBLE, "ben hears ada");
   await screenshot(ada, "call-wide");
   const con = await person(t, room.link("con"));
   await join(con);
   await showsPicture(tile(con, "ada"));
   await con.getByRole("button", { name: "Turn sound on" }).or(con.locator(".call[data-connection=in]")).first().waitFor();
-  assert((await loudness(con)) > 0.01, "connie hears them");
+  assert((await loudness(con)) > AUDIBLE, "connie hears them");
 });
 
 test("whoever speaks is marked", async (t) => {
@@ -66,7 +66,7 @@ test("a muted microphone is silent, and marked for everybody", async (t) => {
   await eventually("silence", async () => (await loudness(ada)) < 0.005);
   await ben.getByRole("button", { name: "Unmute" }).click();
   await tile(ada, "ben").getByLabel("microphone off").waitFor({ state: "detached" });
-  await eventually("a voice", async () => (await loudness(ada)) > 0.01);
+  await eventually("a voice", async () => (await loudness(ada)) > AUDIBLE);
 });
 
 test("a camera goes off and on again for everybody", async (t) => {
@@ -141,7 +141,7 @@ test("a changed role is told in words, and takes and gives its controls without 
   await showsPicture(tile(ada, "ben"));
   const joins = [];
   ben.on("request", (request) => request.url().endsWith("/v1/join") && joins.push(request.url()));
-  room.edit({ participants: [people[0], { ...people[1], role: "Consumer" }] });
+  await room.edit({ participants: [people[0], { ...people[1], role: "Consumer" }] });
   await ben.getByText("Your role has changed: you are Consumer now").waitFor();
   await ben.getByText("Your camera is off now").waitFor();
   await controlOf(ben, "camera").waitFor({ state: "hidden" });
@@ -149,7 +149,7 @@ test("a changed role is told in words, and takes and gives its controls without 
   await tile(ada, "ben").locator("video").waitFor({ state: "hidden" });
   await tile(ada, "ben").getByLabel("microphone off").waitFor();
   await screenshot(ben, "call-role-changed");
-  room.edit({ participants: [people[0], { ...people[1], role: "Presenter" }] });
+  await room.edit({ participants: [people[0], { ...people[1], role: "Presenter" }] });
   await ben.getByText("you are Presenter now").waitFor();
   await controlOf(ben, "end").waitFor();
   await controlOf(ben, "screen").waitFor();
@@ -165,7 +165,7 @@ test("the time left is shown, and said aloud five minutes and one minute before 
   await page.getByRole("timer").getByText("6 minutes left").waitFor();
   await page.getByRole("status").getByText("The call ends in 5 minutes.").waitFor();
   await screenshot(page, "call-five-minutes");
-  room.edit({ validUntil: inSeconds(64) });
+  await room.edit({ validUntil: inSeconds(64) });
   await page.reload();
   await join(page);
   await page.getByRole("alert").getByText("The call ends in 1 minute.").waitFor();
@@ -173,7 +173,7 @@ test("the time left is shown, and said aloud five minutes and one minute before 
 });
 
 test("everybody returns by themselves after the media server was restarted", async (t) => {
-  const room = await makeRoom({ participants: people });
+  const room = await makeRoom({ roomClassName: "page-restarted", participants: people });
   const [ada, ben] = [await person(t, room.link("ada")), await person(t, room.link("ben"))];
   await join(ada);
   await join(ben);

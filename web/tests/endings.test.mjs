@@ -25,10 +25,10 @@ test("a suspended call says so, and lets people in again when it is opened", asy
   const room = await makeRoom({ participants: people });
   const page = await person(t, room.link("ben"));
   await join(page);
-  room.edit({ suspend: true });
+  await room.edit({ suspend: true });
   await heading(page, "The call is closed at the moment").waitFor();
   await screenshot(page, "ended-suspended");
-  room.edit({ suspend: false });
+  await room.edit({ suspend: false });
   await page.getByRole("button", { name: "Join now" }).click();
   await inCall(page);
 });
@@ -37,7 +37,7 @@ test("somebody who is taken off the list learns that their invite is not valid a
   const room = await makeRoom({ participants: people });
   const page = await person(t, room.link("ben"));
   await join(page);
-  room.edit({ participants: [people[0]] });
+  await room.edit({ participants: [people[0]] });
   await heading(page, "Your invite is not valid any more").waitFor();
   await screenshot(page, "ended-revoked");
 });
@@ -73,7 +73,7 @@ test("a deleted Room ends its call", async (t) => {
   const room = await makeRoom({ participants: people });
   const page = await person(t, room.link("ben"));
   await join(page);
-  room.delete();
+  await room.delete();
   await heading(page, "The call is over").waitFor();
 });
 

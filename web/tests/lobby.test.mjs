@@ -120,7 +120,7 @@ test("a full call says so, and lets the visitor in when somebody leaves", async 
   const page = await person(t, room.link("ben"));
   await page.getByText("The call is full").waitFor();
   await screenshot(page, "lobby-full");
-  room.edit({ maxParticipants: 2 });
+  await room.edit({ maxParticipants: 2 });
   await page.getByRole("button", { name: "Wait for a place" }).click();
   await inCall(page);
 });

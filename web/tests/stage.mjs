@@ -1,22 +1,22 @@
-// What the browser tests share: Rooms made with kubectl, people in contexts of their own, and what is checked of every page.
+// What the browser tests share: people in browser contexts of their own, and what is checked of every page.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { connect } from "node:net";
 import path from "node:path";
 import { after } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
 import { chromium } from "playwright-core";
+import { PATIENCE, eventually } from "./eventually.mjs";
 
-const { GATEWAY_URL, LIVEKIT_URL, KUBECTL, CHROMIUM, CONTROLS, SCREENSHOTS } = process.env;
-assert(GATEWAY_URL && KUBECTL && CHROMIUM, "these tests are run by `cargo test --test servers page::`, which brings up what they need");
+export { eventually } from "./eventually.mjs";
+export { makeRoom } from "./kubernetes.mjs";
+
+const { GATEWAY_URL, LIVEKIT_URL, CHROMIUM, CONTROLS, SCREENSHOTS } = process.env;
+assert(GATEWAY_URL && CHROMIUM, "these tests are run by `cargo test --test servers page::`, which brings up what they need");
 export const gateway = GATEWAY_URL;
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** How long something that happens by itself may take. Generous: it is only used up by failures. */
-export const PATIENCE = 30_000;
 export const WIDE = { width: 1280, height: 800 };
 export const NARROW = { width: 320, height: 640 };
 
@@ -29,8 +29,10 @@ const ARGUMENTS = [
   "--disable-component-update",
   "--disable-sync",
 ];
+/** A camera with few pictures in a second: most of what these tests cost is encoding and painting them. */
+const CAMERA = "--use-fake-device-for-media-stream=fps=5";
 /** Devices that are there and allowed, as most people have them. */
-const DEVICES = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--auto-select-desktop-capture-source=Entire screen"];
+const DEVICES = ["--use-fake-ui-for-media-stream", CAMERA, "--auto-select-desktop-capture-source=Entire screen"];
 
 const browsers = new Map();
 /** The browser with these devices, one for all tests of a file. */
@@ -45,84 +47,9 @@ after(async () => {
 
 // No fake ones, on a machine that has none.
 export const ABSENT = ["--use-fake-ui-for-media-stream"];
-export const DENIED = ["--deny-permission-prompts", "--use-fake-device-for-media-stream"];
-
-export function kubectl(args, input = "") {
-  const { status, stdout, stderr } = spawnSync(KUBECTL, args, { input, encoding: "utf8" });
-  assert.equal(status, 0, `kubectl ${args.join(" ")}: ${stderr}`);
-  return stdout;
-}
-
-/** Asks until `check` gives something, and says what it saw last when it never does. */
-export async function eventually(what, check, patience = PATIENCE) {
-  const until = Date.now() + patience;
-  let last;
-  for (;;) {
-    try {
-      const found = await check();
-      if (found) return found;
-      last = found;
-    } catch (error) {
-      last = error;
-    }
-    assert(Date.now() < until, `not within ${patience} ms: ${what}; last seen: ${last?.message ?? last}`);
-    await pause(50);
-  }
-}
+export const DENIED = ["--deny-permission-prompts", CAMERA];
 
 export const inSeconds = (seconds) => new Date(Math.ceil(Date.now() / 1000) * 1000 + seconds * 1000).toISOString().replace(".000Z", "Z");
-
-let namespace;
-let rooms = 0;
-/** A Room with these people, once its invites are there. */
-export async function makeRoom(spec) {
-  if (!namespace) {
-    const made = JSON.parse(kubectl(["create", "-f", "-", "-o", "json"], JSON.stringify({ apiVersion: "v1", kind: "Namespace", metadata: { generateName: "page-" } })));
-    namespace = made.metadata.name;
-  }
-  rooms += 1;
-  const room = new Room(`room-${rooms}`);
-  room.apply({ displayName: "Quarterly review", ...spec });
-  await eventually(`${room.name} has its invites`, () => room.object().status?.conditions?.find(({ type, status }) => type === "InvitesReady" && status === "True"));
-  if (Date.parse(room.object().status.validFrom) <= Date.now()) await room.phase("Open");
-  return room;
-}
-
-class Room {
-  constructor(name) {
-    this.name = name;
-  }
-
-  apply(spec) {
-    kubectl(["apply", "-n", namespace, "-f", "-"], JSON.stringify({ apiVersion: "roomkeeper.io/v1alpha1", kind: "Room", metadata: { name: this.name }, spec }));
-  }
-
-  edit(spec) {
-    kubectl(["patch", "mroom", this.name, "-n", namespace, "--type=merge", "-p", JSON.stringify({ spec })]);
-  }
-
-  delete() {
-    kubectl(["delete", "mroom", this.name, "-n", namespace, "--wait=false"]);
-  }
-
-  object() {
-    return JSON.parse(kubectl(["get", "mroom", this.name, "-n", namespace, "-o", "json"]));
-  }
-
-  async phase(phase) {
-    await eventually(`${this.name} is ${phase}`, () => {
-      const { status, metadata } = this.object();
-      return status.phase === phase && status.observedGeneration === metadata.generation;
-    });
-  }
-
-  /** The join link of a person, or the shared one. */
-  link(participant) {
-    const secret = participant === null ? `${this.name}-link` : `${this.name}-invite-${participant}`;
-    const { data } = JSON.parse(kubectl(["get", "secret", secret, "-n", namespace, "-o", "json"]));
-    return Buffer.from(data.url, "base64").toString();
-  }
-}
 
 /** Has the process that runs the installation do something. */
 export async function control(command) {
@@ -199,17 +126,21 @@ export const controlOf = (page, name) => page.locator(`.controls [data-control=$
 export async function showsPicture(locator) {
   await eventually("a picture that moves", () =>
     locator.locator("video").evaluate(async (video) => {
-      if (video.hidden || video.videoWidth === 0) return false;
-      const before = video.currentTime;
-      await new Promise((resolve) => setTimeout(resolve, 300));
-      return video.currentTime > before;
+      if (video.hidden) return false;
+      const painted = () => new Promise((resolve) => video.requestVideoFrameCallback((_, { mediaTime }) => resolve(mediaTime)));
+      const never = new Promise((resolve) => setTimeout(() => resolve(false), 1000));
+      const moves = async () => (await painted()) < (await painted());
+      return Promise.race([moves(), never]);
     }),
   );
 }
 
-/** How loud the loudest voice of the others is, from 0 to 1. */
+/** Above this, from 0 to 1, somebody is heard. */
+export const AUDIBLE = 0.01;
+
+/** How loud the loudest voice of the others is, from 0 to 1: for a second and a half, or until somebody is heard. */
 export async function loudness(page) {
-  return page.evaluate(async () => {
+  return page.evaluate(async (audible) => {
     const tracks = [...document.querySelectorAll("audio")].flatMap((audio) => audio.srcObject?.getAudioTracks() ?? []);
     const context = new AudioContext();
     let loudest = 0;
@@ -220,7 +151,7 @@ export async function loudness(page) {
     });
     const samples = new Float32Array(2048);
     // The fake microphone beeps once in a second.
-    for (let look = 0; look < 30; look += 1) {
+    for (let look = 0; look < 30 && loudest <= audible; look += 1) {
       for (const analyser of analysers) {
         analyser.getFloatTimeDomainData(samples);
         loudest = Math.max(loudest, ...samples.map(Math.abs));
@@ -229,7 +160,7 @@ export async function loudness(page) {
     }
     await context.close();
     return loudest;
-  });
+  }, AUDIBLE);
 }
 
 export async function screenshot(page, name) {
@@ -248,10 +179,21 @@ export async function accessible(page, name) {
   await screenshot(page, name);
   await fits(page);
   // Through the debugger's world: the page's own rules forbid foreign scripts.
-  await page.evaluate(axeSource);
+  if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(axeSource);
   const { violations } = await page.evaluate(() =>
-    globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }),
+    globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], resultTypes: ["violations"] }),
   );
   const found = violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html, failureSummary }) => `${html}\n${failureSummary}`).join("\n")}`);
   assert.deepEqual(found, [], name);
+}
+
+/** The same in light and dark colours, each in a wide and in a narrow window. */
+export async function accessibleInAllShapes(page, name) {
+  for (const [width, viewport] of [["wide", WIDE], ["320", NARROW]]) {
+    await page.setViewportSize(viewport);
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      await accessible(page, `${name}-${colorScheme}-${width}`);
+    }
+  }
 }

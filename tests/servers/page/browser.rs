@@ -1,23 +1,26 @@
-//! Runs the browser tests of `web/tests`, one file after the other: two cores carry one call with pictures.
+//! Runs the browser tests of `web/tests`: each file in a process of its own, all of them against one installation.
 
 use std::env;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::process::Command;
-use tokio::sync::{Mutex, MutexGuard};
 
 use super::build::{packages, web};
 use super::controls::serve;
+use crate::support::livekit::{LiveKitServer, Options};
 use crate::support::process::target;
 use crate::support::run;
 use crate::support::stage::Stage;
-use crate::support::tools::tool;
 
 /// How long the tests of one file may take together.
 const PATIENCE: Duration = Duration::from_mins(10);
+
+/// The class whose media server tests may restart.
+const RESTARTED: &str = "page-restarted";
 
 /// Chromium: `CHROMIUM`, or the first of its names on `PATH`.
 fn chromium() -> PathBuf {
@@ -30,50 +33,57 @@ fn chromium() -> PathBuf {
     found.expect("install Chromium (Debian: chromium), or name it in CHROMIUM: the page is tested in it")
 }
 
-/// The installation that all files share, one at a time.
-async fn stage() -> MutexGuard<'static, Option<Stage>> {
-    static STAGE: Mutex<Option<Stage>> = Mutex::const_new(None);
-    let mut stage = STAGE.lock().await;
-    if stage.is_none() {
-        *stage = Some(Stage::start().await);
-    }
-    stage
+/// Node.js with one file of tests, and what these need to know of the installation.
+fn node(file: &str, stage: &Stage) -> Command {
+    let screenshots = target().join("screenshots");
+    let mut node = Command::new("node");
+    node.args(["--test", "--test-concurrency=1", "--test-reporter=spec"])
+        .args(env::var("PAGE_TESTS").map(|pattern| format!("--test-name-pattern={pattern}")))
+        .arg(format!("tests/{file}"))
+        .current_dir(web())
+        .env("GATEWAY_URL", format!("http://127.0.0.1:{}", stage.gateway.port))
+        .env("LIVEKIT_URL", stage.livekit.url())
+        .env("KUBECONFIG", stage.cluster.admin_kubeconfig())
+        .env("CHROMIUM", chromium())
+        .env("SCREENSHOTS", screenshots)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    node
 }
 
-/// Runs one file of tests, whose report is shown when one of them fails.
+/// Runs the tests of one file to their end. Their report is shown when one of them fails.
+async fn report(file: &str, mut node: Command) {
+    let report = tokio::time::timeout(PATIENCE, node.output()).await;
+    let report = report.unwrap_or_else(|_| panic!("{file} took longer than {PATIENCE:?}"));
+    let report = report.expect("install Node.js 20 or newer (Debian: nodejs): there is no node on PATH");
+    let said = format!("{}{}", String::from_utf8_lossy(&report.stdout), String::from_utf8_lossy(&report.stderr));
+    assert!(report.status.success(), "{file}:\n{said}");
+    print!("{said}");
+}
+
+/// Runs one file of tests.
 fn run_file(file: &str) {
     packages();
-    let chromium = chromium();
     run(async {
-        let mut guard = stage().await;
-        let stage = guard.as_mut().expect("a stage");
+        let stage = Stage::shared().await;
+        report(file, node(file, stage)).await;
+    });
+}
+
+/// Runs one file of tests that may restart the media server of a class that is theirs alone.
+fn run_file_with_controls(file: &str) {
+    packages();
+    run(async {
+        let stage = Stage::shared().await;
+        let livekit = LiveKitServer::start(Options::default()).await;
+        stage.class(RESTARTED, &livekit, json!({})).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let controls = listener.local_addr().expect("an address").to_string();
-        let screenshots = target().join("screenshots");
-        let tests = Command::new("node")
-            .args(["--test", "--test-concurrency=1", "--test-reporter=spec"])
-            .args(env::var("PAGE_TESTS").map(|pattern| format!("--test-name-pattern={pattern}")))
-            .arg(format!("tests/{file}"))
-            .current_dir(web())
-            .env("GATEWAY_URL", format!("http://127.0.0.1:{}", stage.gateway.port))
-            .env("LIVEKIT_URL", stage.livekit.url())
-            .env("KUBECONFIG", stage.cluster.admin_kubeconfig())
-            .env("KUBECTL", tool("kubectl"))
-            .env("CHROMIUM", chromium)
-            .env("CONTROLS", controls)
-            .env("SCREENSHOTS", screenshots)
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .output();
-        let report = tokio::select! {
-            report = tokio::time::timeout(PATIENCE, tests) => report,
-            () = serve(listener, stage) => unreachable!("it serves until the tests end"),
-        };
-        let report = report.unwrap_or_else(|_| panic!("{file} took longer than {PATIENCE:?}"));
-        let report = report.expect("install Node.js 20 or newer (Debian: nodejs): there is no node on PATH");
-        let said = format!("{}{}", String::from_utf8_lossy(&report.stdout), String::from_utf8_lossy(&report.stderr));
-        assert!(report.status.success(), "{file}:\n{said}");
-        print!("{said}");
+        let mut node = node(file, stage);
+        node.env("CONTROLS", listener.local_addr().expect("an address").to_string());
+        tokio::select! {
+            () = report(file, node) => {}
+            () = serve(listener, livekit) => unreachable!("it serves until the tests end"),
+        }
     });
 }
 
@@ -84,7 +94,7 @@ fn the_lobby_tells_and_waits_and_copes_with_devices() {
 
 #[test]
 fn people_meet_in_a_call() {
-    run_file("call.test.mjs");
+    run_file_with_controls("call.test.mjs");
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 
-use crate::support::stage::Stage;
+use crate::support::livekit::LiveKitServer;
 
 /// Serves the tests' requests for as long as it is polled: `restart livekit`, answered by `done`.
-pub async fn serve(listener: TcpListener, stage: &mut Stage) {
+pub async fn serve(listener: TcpListener, mut livekit: LiveKitServer) {
     loop {
         let (connection, _) = listener.accept().await.expect("a connection on loopback");
         let mut connection = BufReader::new(connection);
@@ -14,7 +14,7 @@ pub async fn serve(listener: TcpListener, stage: &mut Stage) {
         connection.read_line(&mut line).await.expect("a line");
         let answer = match line.trim() {
             "restart livekit" => {
-                stage.livekit.restart().await;
+                livekit.restart().await;
                 "done"
             }
             _ => "unknown",
