@@ -103,30 +103,31 @@ async fn make_one_of_each(stage: &Stage, place: &Place<'_>) -> Client {
     ben
 }
 
-#[test]
-fn every_query_of_alerts_and_dashboard_finds_what_a_real_prometheus_has_read() {
-    run(async {
-        let stage = Stage::start().await;
-        let place = stage.place().await;
-        let ben = make_one_of_each(&stage, &place).await;
+/// Name and expression of each alert.
+fn expressions(alerts: &[Value]) -> Vec<(String, String)> {
+    let text = |alert: &Value, key: &str| alert[key].as_str().expect("text").to_owned();
+    alerts.iter().map(|alert| (text(alert, "alert"), text(alert, "expr"))).collect()
+}
 
-        let exposed = format!("{}{}", stage.controller.metrics().await, stage.gateway.metrics().await);
-        let known: BTreeSet<&str> =
-            exposed.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split(['{', ' ']).next()).collect();
-        let alerts = alerts();
-        let asked = alerts
-            .iter()
-            .map(|alert| (alert["alert"].as_str().expect("a name").to_owned(), alert["expr"].as_str().expect("an expression").to_owned()));
-        let asked: Vec<(String, String)> = asked.chain(panels()).collect();
-        let missing: Vec<String> = asked
-            .iter()
-            .flat_map(|(title, query)| metrics(query).into_iter().map(move |metric| (title, metric)))
-            .filter(|(_, metric)| !known.contains(metric.as_str()))
-            .map(|(title, metric)| format!("{title} asks for {metric}, which nobody has"))
-            .collect();
-        assert!(missing.is_empty(), "\n{}", missing.join("\n"));
+/// What an alert compares, over a minute and of all results; that it compares is what promtool checks.
+fn compared(expression: &str) -> String {
+    let left = expression.rsplit_once(" > ").map_or(expression, |(left, _)| left);
+    let left = left.strip_prefix("absent(").and_then(|inner| inner.strip_suffix(')')).unwrap_or(left);
+    let short = left.replace("[10m]", "[1m]").replace("[15m]", "[1m]");
+    short.replace(r#"{result="unavailable"}"#, "").replace(r#"{code!="OK"}"#, "")
+}
 
-        let (Some(prometheus), Some(promtool)) = (program("prometheus"), program("promtool")) else { return };
+/// A real Prometheus that reads the two roles every second.
+struct Prometheus {
+    port: u16,
+    promtool: PathBuf,
+    _server: Leashed,
+}
+
+impl Prometheus {
+    /// None where it is not installed.
+    fn start(stage: &Stage) -> Option<Self> {
+        let (prometheus, promtool) = (program("prometheus")?, program("promtool")?);
         let directory = log_file("prometheus").with_extension("d");
         fs::create_dir_all(&directory).expect("a directory");
         // Under the names that the ServiceMonitors give.
@@ -141,48 +142,50 @@ fn every_query_of_alerts_and_dashboard_finds_what_a_real_prometheus_has_read() {
         command.arg(format!("--config.file={}", directory.join("prometheus.yml").display()));
         command.arg(format!("--storage.tsdb.path={}", directory.join("data").display()));
         command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
-        let _server = Leashed::spawn("prometheus", &command);
-        let ask = |query: &str| {
-            let mut command = Command::new(&promtool);
-            let output = command.args(["query", "instant", &format!("http://127.0.0.1:{port}"), query]).output().expect("promtool");
-            let (found, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-            if output.status.success() { Ok(found.trim().to_owned()) } else { Err(errors.into_owned()) }
-        };
-        // What an alert compares; that it compares is what promtool checks.
-        let watched = alerts.iter().map(|alert| {
-            let name = alert["alert"].as_str().expect("a name").to_owned();
-            let expression = alert["expr"].as_str().expect("an expression");
-            let left = expression.rsplit_once(" > ").map_or(expression, |(left, _)| left);
-            let left = left.strip_prefix("absent(").and_then(|inner| inner.strip_suffix(')')).unwrap_or(left);
-            (
-                name,
-                left.replace("[10m]", "[1m]")
-                    .replace("[15m]", "[1m]")
-                    .replace(r#"{result="unavailable"}"#, "")
-                    .replace(r#"{code!="OK"}"#, ""),
-            )
-        });
+        Some(Self { port, promtool, _server: Leashed::spawn("prometheus", &command) })
+    }
+
+    /// What a query finds now.
+    fn ask(&self, query: &str) -> Result<String, String> {
+        let mut command = Command::new(&self.promtool);
+        let output = command.args(["query", "instant", &format!("http://127.0.0.1:{}", self.port), query]).output().expect("promtool");
+        let (found, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        if output.status.success() { Ok(found.trim().to_owned()) } else { Err(errors.into_owned()) }
+    }
+
+    /// Waits until a query finds something that is `wanted`.
+    async fn finds(&self, title: &str, query: &str, wanted: &str) {
+        eventually(PATIENCE, async || match self.ask(query)? {
+            found if !found.is_empty() && found.contains(wanted) => Ok(()),
+            found => Err(format!("{title}: {query} finds {found:?}")),
+        })
+        .await;
+    }
+}
+
+#[test]
+fn every_query_of_alerts_and_dashboard_finds_what_a_real_prometheus_has_read() {
+    run(async {
+        let stage = Stage::start().await;
+        let place = stage.place().await;
+        let ben = make_one_of_each(&stage, &place).await;
+        let alerts = expressions(&alerts());
+        every_metric_is_there(&stage, &alerts).await;
+
+        let Some(prometheus) = Prometheus::start(&stage) else { return };
+        let watched = alerts.iter().map(|(name, expression)| (name.clone(), compared(expression)));
         for (title, query) in panels().into_iter().chain(watched) {
-            eventually(PATIENCE, async || {
-                let found = ask(&query)?;
-                if found.is_empty() { Err(format!("{title}: {query} finds nothing")) } else { Ok(()) }
-            })
-            .await;
+            prometheus.finds(&title, &query, "").await;
         }
         // The alerts as they are, on an installation that is well but for one Room, which fails once more: none but that of failing Rooms
         // is raised, since nothing else is trouble.
         place.edit("stuck", json!({"displayName": "Still stuck"})).await;
-        for alert in &alerts {
-            let (name, expression) = (&alert["alert"], alert["expr"].as_str().expect("an expression"));
+        for (name, expression) in &alerts {
             if name == "RoomkeeperRoomsFail" {
-                eventually(PATIENCE, async || match ask(expression)? {
-                    found if found.contains("NameConflict") => Ok(()),
-                    found => Err(format!("{name} is not raised: {found:?}")),
-                })
-                .await;
+                prometheus.finds(name, expression, "NameConflict").await;
                 continue;
             }
-            let found = ask(expression).expect("an answer");
+            let found = prometheus.ask(expression).expect("an answer");
             assert!(name == "RoomkeeperRoomsPending" || found.is_empty(), "{name} would be raised: {found}");
         }
         // Without a gateway, and without a controller, the two are raised that say so.
@@ -190,12 +193,21 @@ fn every_query_of_alerts_and_dashboard_finds_what_a_real_prometheus_has_read() {
         let Stage { controller, gateway, .. } = stage;
         for (role, alert) in [(gateway, "RoomkeeperNoGateway"), (controller, "RoomkeeperNoController")] {
             drop(role);
-            let alert = alerts.iter().find(|known| known["alert"] == alert).expect("the alert");
-            eventually(PATIENCE, async || {
-                let found = ask(alert["expr"].as_str().expect("an expression"))?;
-                if found.is_empty() { Err(format!("{alert} is not raised")) } else { Ok(()) }
-            })
-            .await;
+            let (name, expression) = alerts.iter().find(|(name, _)| name == alert).expect("the alert");
+            prometheus.finds(name, expression, "").await;
         }
     });
+}
+
+/// Every metric that alerts and dashboard ask for is one that the roles have.
+async fn every_metric_is_there(stage: &Stage, alerts: &[(String, String)]) {
+    let exposed = format!("{}{}", stage.controller.metrics().await, stage.gateway.metrics().await);
+    let lines = exposed.lines().filter(|line| !line.starts_with('#'));
+    let known: BTreeSet<&str> = lines.filter_map(|line| line.split(['{', ' ']).next()).collect();
+    let mut missing = Vec::new();
+    for (title, query) in alerts.iter().cloned().chain(panels()) {
+        let unknown = metrics(&query).into_iter().filter(|metric| !known.contains(metric.as_str()));
+        missing.extend(unknown.map(|metric| format!("{title} asks for {metric}, which nobody has")));
+    }
+    assert!(missing.is_empty(), "\n{}", missing.join("\n"));
 }

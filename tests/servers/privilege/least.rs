@@ -33,7 +33,7 @@ impl Installation {
         let admin = cluster.admin().await;
         assert!(cluster.kubectl(&["create", "namespace", TEAM], "").status.success());
         let values: &[&str] = if whole { &[] } else { &["--set", "watchNamespaces={team}"] };
-        install_with(&admin, &cluster.admin_kubeconfig(), values).await;
+        install_with(&admin, values).await;
         set_credentials(&admin, "media", &livekit.options.api_key, &livekit.options.api_secret).await;
         // Names as the chart gives them.
         let (class, owner) = if whole {
@@ -58,7 +58,7 @@ impl Installation {
         let gateway_flags = [&[owner.as_str()], scope].concat();
         let (controller, gateway) =
             tokio::join!(Role::controller_with(&accounts[0], &url, &flags), Role::gateway_with(&accounts[1], port, &gateway_flags),);
-        let stage = Stage { cluster, livekit, controller, gateway, admin };
+        let stage = Stage { cluster: cluster.into(), livekit, controller, gateway, admin };
         Self { stage, class: class.to_owned(), namespace: TEAM.to_owned() }
     }
 }

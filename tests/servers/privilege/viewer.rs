@@ -25,6 +25,41 @@ async fn with_a_guest(stage: &Stage, place: &Place<'_>, room: &str) {
     place.until(room, |status| status.participants.len() == 2).await;
 }
 
+/// What somebody with `view` must be refused: what it is, method, path and body.
+fn attempts(mine: &str, theirs: &str) -> Vec<(&'static str, &'static str, String, Value)> {
+    let (here, there) = (format!("{GROUP}/namespaces/{mine}"), format!("{GROUP}/namespaces/{theirs}"));
+    let secrets = format!("/api/v1/namespaces/{mine}/secrets");
+    let second = object("Room", "second", &json!({}));
+    let friend = object("RoomGuest", "vera", &json!({"roomName": "call", "displayName": "Vera", "role": "Presenter"}));
+    let shut = json!({"spec": {"suspend": true}});
+    let label = json!({"metadata": {"labels": {"seen": "yes"}}});
+    let mut attempts = vec![
+        ("make a Room", "POST", format!("{here}/rooms"), second.clone()),
+        ("edit a Room", "PATCH", format!("{here}/rooms/call"), shut.clone()),
+        ("replace a Room", "PUT", format!("{here}/rooms/call"), second),
+        ("write the status of a Room", "PATCH", format!("{here}/rooms/call/status"), shut),
+        ("make a guest", "POST", format!("{here}/roomguests"), friend.clone()),
+        ("label a guest", "PATCH", format!("{here}/roomguests/eve"), label.clone()),
+        ("replace a guest", "PUT", format!("{here}/roomguests/eve"), friend),
+        ("write the status of a guest", "PATCH", format!("{here}/roomguests/eve/status"), label),
+        ("list the Secrets", "GET", secrets.clone(), Value::Null),
+        ("watch the Secrets", "GET", format!("{secrets}?watch=true&timeoutSeconds=1"), Value::Null),
+    ];
+    for invite in ["call-invite-ada", "call-invite-guest-eve"] {
+        attempts.push(("read an invite", "GET", format!("{secrets}/{invite}"), Value::Null));
+    }
+    for (kind, name) in [("rooms", "call"), ("roomguests", "eve")] {
+        attempts.push(("delete one", "DELETE", format!("{here}/{kind}/{name}"), Value::Null));
+        attempts.push(("delete all", "DELETE", format!("{here}/{kind}"), Value::Null));
+    }
+    for (kind, name) in [("rooms", "board"), ("roomguests", "eve")] {
+        attempts.push(("see one of another namespace", "GET", format!("{there}/{kind}/{name}"), Value::Null));
+        attempts.push(("see all of another namespace", "GET", format!("{there}/{kind}"), Value::Null));
+        attempts.push(("see all of the cluster", "GET", format!("{GROUP}/{kind}"), Value::Null));
+    }
+    attempts
+}
+
 #[test]
 fn who_has_view_in_a_namespace_sees_its_rooms_and_guests_and_changes_nothing() {
     run(async {
@@ -49,40 +84,9 @@ fn who_has_view_in_a_namespace_sees_its_rooms_and_guests_and_changes_nothing() {
             assert!(send(&vera, "GET", &watch, &Value::Null).await.expect("a watch").contains("\"ADDED\""), "{kind} can be watched");
         }
 
-        let (here, there) = (format!("{GROUP}/namespaces/{}", mine.namespace), format!("{GROUP}/namespaces/{}", theirs.namespace));
-        let secrets = format!("/api/v1/namespaces/{}/secrets", mine.namespace);
-        let second = object("Room", "second", &json!({}));
-        let friend = object("RoomGuest", "vera", &json!({"roomName": "call", "displayName": "Vera", "role": "Presenter"}));
-        let shut = json!({"spec": {"suspend": true}});
-        let label = json!({"metadata": {"labels": {"seen": "yes"}}});
-        let nothing = Value::Null;
-        let mut attempts = vec![
-            ("make a Room", "POST", format!("{here}/rooms"), &second),
-            ("edit a Room", "PATCH", format!("{here}/rooms/call"), &shut),
-            ("replace a Room", "PUT", format!("{here}/rooms/call"), &second),
-            ("write the status of a Room", "PATCH", format!("{here}/rooms/call/status"), &shut),
-            ("make a guest", "POST", format!("{here}/roomguests"), &friend),
-            ("label a guest", "PATCH", format!("{here}/roomguests/eve"), &label),
-            ("replace a guest", "PUT", format!("{here}/roomguests/eve"), &friend),
-            ("write the status of a guest", "PATCH", format!("{here}/roomguests/eve/status"), &label),
-            ("list the Secrets", "GET", secrets.clone(), &nothing),
-            ("watch the Secrets", "GET", format!("{secrets}?watch=true&timeoutSeconds=1"), &nothing),
-        ];
-        for invite in ["call-invite-ada", "call-invite-guest-eve"] {
-            attempts.push(("read an invite", "GET", format!("{secrets}/{invite}"), &nothing));
-        }
-        for (kind, name) in [("rooms", "call"), ("roomguests", "eve")] {
-            attempts.push(("delete one", "DELETE", format!("{here}/{kind}/{name}"), &nothing));
-            attempts.push(("delete all", "DELETE", format!("{here}/{kind}"), &nothing));
-        }
-        for (kind, name) in [("rooms", "board"), ("roomguests", "eve")] {
-            attempts.push(("see one of another namespace", "GET", format!("{there}/{kind}/{name}"), &nothing));
-            attempts.push(("see all of another namespace", "GET", format!("{there}/{kind}"), &nothing));
-            attempts.push(("see all of the cluster", "GET", format!("{GROUP}/{kind}"), &nothing));
-        }
         let mut succeeded = Vec::new();
-        for (what, method, path, body) in attempts {
-            match send(&vera, method, &path, body).await {
+        for (what, method, path, body) in attempts(&mine.namespace, &theirs.namespace) {
+            match send(&vera, method, &path, &body).await {
                 Err(kube::Error::Api(status)) if status.is_forbidden() => {}
                 answer => succeeded.push(format!("to {what} ({method} {path}): {answer:?}")),
             }
