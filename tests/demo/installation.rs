@@ -42,7 +42,7 @@ pub async fn start(clock: &Clock) -> Installation {
         Some(given) => {
             clock.say(&format!("Using the cluster of {}", given.display()));
             fs::copy(&given, &kubeconfig).expect("DEMO_KUBECONFIG names a readable kubeconfig");
-            cluster::install(&cluster::client(&kubeconfig).await, &kubeconfig).await;
+            cluster::install(&cluster::client(&kubeconfig).await).await;
             None
         }
         None => {

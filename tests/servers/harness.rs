@@ -50,7 +50,7 @@ fn a_server_gets_signals_and_its_end_is_seen() {
         server.signal("CONT");
         assert!(lives(&pid));
         server.signal("TERM");
-        let status = eventually(SOON, async || server.exited().ok_or("it runs")).await;
+        let status = server.ended(SOON).await;
         assert_eq!(status.code(), Some(128 + 15));
         gone(&pid).await;
     });

@@ -5,17 +5,23 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use axum::http::Request;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use futures::future::join_all;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
-use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::runtime::conditions::is_crd_established;
 use kube::runtime::wait::await_condition;
-use kube::{Api, Client, Config, ResourceExt};
+use kube::{Api, Client, Config, Resource, ResourceExt};
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
+use roomkeeper::api::{Room, RoomClass, RoomGuest};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
@@ -55,7 +61,7 @@ impl Cluster {
     /// Starts a control plane that keeps its data in `directory`, and installs Roomkeeper's CRDs and accounts.
     pub async fn start(directory: &Path) -> Self {
         let cluster = Self::empty(directory).await;
-        install(&cluster.admin().await, &cluster.admin_kubeconfig()).await;
+        install(&cluster.admin().await).await;
         cluster
     }
 
@@ -78,6 +84,22 @@ impl Cluster {
     pub async fn shared() -> &'static Self {
         static SHARED: OnceCell<Cluster> = OnceCell::const_new();
         SHARED.get_or_init(|| async { Self::start(&log_file("cluster").with_extension("d")).await }).await
+    }
+
+    /// Takes away what an installation and its Rooms have left, as if nobody had used this control plane but for the CRDs and accounts.
+    /// Nothing of Roomkeeper may run on it any more.
+    pub async fn clear(&self) {
+        let admin = self.admin().await;
+        let (all, delete) = (ListParams::default(), DeleteParams::default());
+        delete_all::<Room>(&admin).await;
+        delete_all::<RoomGuest>(&admin).await;
+        let classes = Api::<RoomClass>::all(admin.clone());
+        classes.delete_collection(&delete, &all).await.expect("the classes are deleted");
+        let (secrets, leases) =
+            (Api::<Secret>::namespaced(admin.clone(), OPERATOR_NAMESPACE), Api::<Lease>::namespaced(admin.clone(), OPERATOR_NAMESPACE));
+        secrets.delete_collection(&delete, &all).await.expect("the Secrets are deleted");
+        leases.delete_collection(&delete, &all).await.expect("the Leases are deleted");
+        install(&admin).await;
     }
 
     /// A new namespace, so that tests do not meet each other.
@@ -156,15 +178,19 @@ async fn start_api_server(directory: &Path, etcd_url: &str, admin_token: &str) -
         path("audit-log-path", &directory.join("audit.log")),
     ]);
     let mut server = Leashed::spawn("kube-apiserver", &command);
-    let answer = server.ready(PATIENCE, async || answers(kubeconfig));
+    let answer = server.ready(PATIENCE, async || answers(kubeconfig).await);
     answer.await.unwrap_or_else(|failure| panic!("{failure}"));
     (server, url)
 }
 
-/// Whether the API server is ready. Asked by kubectl, because a client needs the certificate that the server makes first.
-fn answers(kubeconfig: &Path) -> Result<(), String> {
-    let asked = kubectl(kubeconfig, &["get", "--raw", "/readyz", "--request-timeout=2s"], "");
-    if asked.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&asked.stderr).into_owned()) }
+/// Whether the API server is ready.
+async fn answers(kubeconfig: &Path) -> Result<(), String> {
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).expect("a kubeconfig");
+    // The server makes its certificate when it starts, and without it there can be no client.
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(|error| error.to_string())?;
+    let client = Client::try_from(config).map_err(|error| error.to_string())?;
+    let request = Request::get("/readyz").body(Vec::new()).expect("a request");
+    client.request_text(request).await.map(drop).map_err(|error| error.to_string())
 }
 
 fn start_controllers(directory: &Path, kubeconfig: &Path) -> Leashed {
@@ -179,27 +205,60 @@ fn start_controllers(directory: &Path, kubeconfig: &Path) -> Leashed {
 }
 
 /// Installs CRDs and accounts as a user would, and waits until they can be used.
-pub async fn install(admin: &Client, kubeconfig: &Path) {
-    install_with(admin, kubeconfig, &[]).await;
+pub async fn install(admin: &Client) {
+    install_with(admin, &[]).await;
 }
 
 /// The same with arguments for the chart, such as `--set`.
-pub async fn install_with(admin: &Client, kubeconfig: &Path, arguments: &[&str]) {
-    let crds = Api::all(admin.clone());
-    for crd in roomkeeper::api::crds().iter() {
-        let name = crd.name_any();
-        crds.patch(&name, &PatchParams::apply("installer").force(), &Patch::Apply(crd)).await.expect("the CRD is accepted");
-        let established = await_condition(crds.clone(), &name, is_crd_established());
-        tokio::time::timeout(PATIENCE, established).await.expect("the CRD is established in time").expect("the CRD can be watched");
-    }
+pub async fn install_with(admin: &Client, arguments: &[&str]) {
+    let crds = roomkeeper::api::crds();
+    join_all(crds.iter().map(|crd| install_crd(admin, crd))).await;
     let namespace =
         Namespace { metadata: ObjectMeta { name: Some(OPERATOR_NAMESPACE.into()), ..ObjectMeta::default() }, ..Namespace::default() };
     match Api::all(admin.clone()).create(&PostParams::default(), &namespace).await {
         Err(kube::Error::Api(status)) if status.is_already_exists() => {}
         other => drop(other.expect("the operator's namespace")),
     }
-    let applied = kubectl(kubeconfig, &["apply", "-f", "-"], &helm::accounts(arguments));
-    assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+    let accounts = helm::objects(&helm::accounts(arguments));
+    join_all(accounts.into_iter().map(|object| apply(admin, object))).await;
+}
+
+async fn install_crd(admin: &Client, crd: &CustomResourceDefinition) {
+    let (crds, name) = (Api::all(admin.clone()), crd.name_any());
+    crds.patch(&name, &PatchParams::apply("installer").force(), &Patch::Apply(crd)).await.expect("the CRD is accepted");
+    let established = await_condition(crds.clone(), &name, is_crd_established());
+    tokio::time::timeout(PATIENCE, established).await.expect("the CRD is established in time").expect("the CRD can be watched");
+}
+
+async fn apply(admin: &Client, object: Value) {
+    let object: DynamicObject = serde_json::from_value(object).expect("an object of Kubernetes");
+    let (name, types) = (object.name_any(), object.types.as_ref().expect("a kind"));
+    let resource = ApiResource::from_gvk(&GroupVersionKind::try_from(types).expect("a kind"));
+    let api: Api<DynamicObject> = match object.namespace() {
+        Some(namespace) => Api::namespaced_with(admin.clone(), &namespace, &resource),
+        None => Api::all_with(admin.clone(), &resource),
+    };
+    let applied = api.patch(&name, &PatchParams::apply("installer").force(), &Patch::Apply(&object)).await;
+    applied.unwrap_or_else(|error| panic!("{} {name} is refused: {error}", types.kind));
+}
+
+/// Deletes all objects of a kind, in all namespaces, whatever their finalizers wait for.
+async fn delete_all<K: Resource<DynamicType = ()>>(admin: &Client) {
+    // Tests make objects that are none of the kind's own type.
+    let resource = ApiResource::erase::<K>(&());
+    let all = Api::<DynamicObject>::all_with(admin.clone(), &resource);
+    let free = Patch::Merge(serde_json::json!({"metadata": {"finalizers": null}}));
+    for object in all.list(&ListParams::default()).await.expect("the objects") {
+        let api = Api::<DynamicObject>::namespaced_with(admin.clone(), &object.namespace().expect("a namespace"), &resource);
+        let deleted = api.delete(&object.name_any(), &DeleteParams::background()).await.map(drop);
+        let freed = api.patch(&object.name_any(), &PatchParams::default(), &free).await.map(drop);
+        for done in [deleted, freed] {
+            // An object without finalizers is gone by then.
+            assert!(matches!(&done, Ok(()) | Err(kube::Error::Api(_))), "{done:?}");
+        }
+    }
+    let left = all.list(&ListParams::default()).await.expect("the objects");
+    assert!(left.items.is_empty(), "{left:?}");
 }
 
 /// A token of a ServiceAccount.

@@ -1,7 +1,11 @@
 //! Helm, and the chart that it installs.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Arc, LazyLock, Mutex};
+
+use serde_json::Value;
 
 use super::cluster::OPERATOR_NAMESPACE;
 use super::tools::tool;
@@ -34,14 +38,37 @@ pub fn said(output: &Output) -> String {
     said.into_owned()
 }
 
-/// The manifests of the chart for the operator's namespace, with more arguments.
+/// Renders the chart for the operator's namespace, with more arguments.
 pub fn template(arguments: &[&str]) -> Output {
-    let chart = chart();
-    helm(None, &[&["template", "roomkeeper", &chart.display().to_string(), "--namespace", OPERATOR_NAMESPACE], arguments].concat())
+    template_in(OPERATOR_NAMESPACE, arguments)
+}
+
+fn template_in(namespace: &str, arguments: &[&str]) -> Output {
+    let chart = chart().display().to_string();
+    helm(None, &[&["template", "roomkeeper", chart.as_str(), "--namespace", namespace], arguments].concat())
+}
+
+/// The manifests of the chart for a namespace, with more arguments. Many tests want the same, so they are rendered once.
+pub fn manifests(namespace: &str, arguments: &[&str]) -> Arc<str> {
+    type Rendered = HashMap<(String, Vec<String>), Arc<str>>;
+    static RENDERED: LazyLock<Mutex<Rendered>> = LazyLock::new(Mutex::default);
+    let rendered = || RENDERED.lock().expect("no panic beside");
+    let key = (namespace.to_owned(), arguments.iter().map(|&argument| argument.to_owned()).collect());
+    if let Some(known) = rendered().get(&key) {
+        return known.clone();
+    }
+    let fresh: Arc<str> = said(&template_in(namespace, arguments)).into();
+    rendered().entry(key).or_insert(fresh).clone()
 }
 
 /// The ServiceAccounts of the chart and their permissions, as manifests, with more arguments.
-pub fn accounts(arguments: &[&str]) -> String {
+pub fn accounts(arguments: &[&str]) -> Arc<str> {
     let shown = ACCOUNTS.map(|template| format!("--show-only=templates/{template}.yaml"));
-    said(&template(&[&shown.each_ref().map(String::as_str), arguments].concat()))
+    manifests(OPERATOR_NAMESPACE, &[&shown.each_ref().map(String::as_str), arguments].concat())
+}
+
+/// The objects of rendered manifests.
+pub fn objects(manifests: &str) -> Vec<Value> {
+    let documents = manifests.split("\n---\n").map(|document| document.trim_start_matches("---\n"));
+    documents.map(|document| serde_yaml::from_str(document).expect("YAML")).filter(Value::is_object).collect()
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use roomkeeper::backend::{LiveKit, MediaCredentials};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::http;
 use super::process::{Leashed, free_port, log_file};
 use super::tools::tool;
 
@@ -134,16 +134,11 @@ async fn launch(options: &Options, port: u16) -> Result<Leashed, String> {
 
 /// Whether the HTTP port says that the server is well.
 async fn answers(address: (Ipv4Addr, u16)) -> Result<(), String> {
-    let ask = async {
-        let mut connection = TcpStream::connect(address).await?;
-        connection.write_all(b"GET / HTTP/1.0\r\n\r\n").await?;
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).await?;
-        std::io::Result::Ok(answer)
-    };
-    let answer = ask.await.map_err(|error| error.to_string())?;
-    let status = answer.lines().next().unwrap_or_default();
-    if status.contains(" 200 ") { Ok(()) } else { Err(format!("it answers {status:?}")) }
+    match http::get(address, "/").await {
+        Ok(answer) if answer.status == 200 => Ok(()),
+        Ok(answer) => Err(format!("{answer:?}")),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// A real LiveKit client in a process of its own, and what it has told so far: one JSON object per event, whose kinds are

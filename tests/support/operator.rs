@@ -4,9 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-
+use super::http;
 use super::process::{Leashed, free_port};
 
 /// How long a role may take to start. Generous: it is only used up by failures.
@@ -57,7 +55,7 @@ impl Role {
 
     /// Whether it says that it is ready, and that it is alive.
     pub async fn probes(&self) -> (bool, bool) {
-        let ok = async |path| get(self.metrics_port, path).await.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"));
+        let ok = async |path| self.get(path).await.is_ok_and(|answer| answer.status == 200);
         (ok("/readyz").await, ok("/healthz").await)
     }
 
@@ -86,9 +84,9 @@ impl Role {
 
     async fn start(role: &str, kubeconfig: &Path, arguments: &[&str], port: u16) -> Self {
         let Self { mut process, metrics_port, port } = Self::launch(role, kubeconfig, arguments, port, free_port());
-        let ready = process.ready(PATIENCE, async || match get(metrics_port, "/readyz").await {
-            Ok(answer) if answer.starts_with("HTTP/1.1 200") => Ok(()),
-            Ok(answer) => Err(answer),
+        let ready = process.ready(PATIENCE, async || match http::get(("127.0.0.1", metrics_port), "/readyz").await {
+            Ok(answer) if answer.status == 200 => Ok(()),
+            Ok(answer) => Err(format!("{answer:?}")),
             Err(error) => Err(error.to_string()),
         });
         ready.await.unwrap_or_else(|failure| panic!("{failure}"));
@@ -97,15 +95,10 @@ impl Role {
 
     /// What `/metrics` says.
     pub async fn metrics(&self) -> String {
-        get(self.metrics_port, "/metrics").await.expect("metrics")
+        self.get("/metrics").await.expect("metrics").body
     }
-}
 
-/// The whole answer to a GET.
-async fn get(port: u16, path: &str) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    Ok(answer)
+    async fn get(&self, path: &str) -> std::io::Result<http::Response> {
+        http::get(("127.0.0.1", self.metrics_port), path).await
+    }
 }

@@ -10,7 +10,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::within;
+use super::{eventually, within};
 
 /// Lines of the log that a failure shows.
 const TAIL: usize = 25;
@@ -59,6 +59,11 @@ impl Leashed {
     /// The exit status of a server that has ended by itself or by a signal.
     pub fn exited(&mut self) -> Option<ExitStatus> {
         self.leash.try_wait().expect("the state of a child")
+    }
+
+    /// Waits until the server has ended, by itself or by a signal.
+    pub async fn ended(&mut self, deadline: Duration) -> ExitStatus {
+        eventually(deadline, async || self.exited().ok_or_else(|| format!("{} still runs", self.name))).await
     }
 
     /// Waits until `check` is content, or says why it never will be: time is up, or the server ended.

@@ -1,20 +1,21 @@
 //! Everything together: control plane, LiveKit, and both roles of Roomkeeper under their own accounts.
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
-use roomkeeper::api::{Phase, Room, RoomClass, RoomStatus, invite_secret_name};
+use roomkeeper::api::{LABEL_ROOM, Phase, Room, RoomClass, RoomStatus, invite_secret_name};
 use roomkeeper::backend::MediaCredentials;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 
 use super::cluster::{Cluster, OPERATOR_NAMESPACE};
+use super::http;
 use super::livekit::{Client as Caller, LiveKitServer, Options};
 use super::operator::Role;
 use super::process::{free_port, log_file};
@@ -26,17 +27,78 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub const CLASS: &str = "livekit";
 
 /// A whole installation.
+// Whoever holds one beside more roles names it last, so that nothing runs on the control plane any more when it is given back.
 pub struct Stage {
-    /// The control plane.
-    pub cluster: Cluster,
-    /// The media server of the default class.
-    pub livekit: LiveKitServer,
     /// The controller.
     pub controller: Role,
     /// The gateway.
     pub gateway: Role,
+    /// The media server of the default class.
+    pub livekit: LiveKitServer,
     /// A client with all rights.
     pub admin: Client,
+    /// The control plane.
+    pub cluster: Lent,
+}
+
+/// The control plane of one test. When the test has passed, it waits for the next one: starting a control plane takes much longer than
+/// clearing one.
+pub struct Lent {
+    cluster: Option<Cluster>,
+    again: bool,
+}
+
+/// Control planes that wait for the next test.
+static IDLE: Mutex<Vec<Cluster>> = Mutex::new(Vec::new());
+
+impl Lent {
+    /// A control plane with nothing but the CRDs and accounts.
+    async fn new() -> Self {
+        let idle = IDLE.lock().expect("no panic beside").pop();
+        let cluster = match idle {
+            Some(cluster) => {
+                cluster.clear().await;
+                cluster
+            }
+            None => Cluster::start(&log_file("cluster").with_extension("d")).await,
+        };
+        Self { cluster: Some(cluster), again: true }
+    }
+
+    /// Keeps this control plane from other tests: what is done to it here is more than what is cleared.
+    pub fn retire(&mut self) {
+        self.again = false;
+    }
+}
+
+impl From<Cluster> for Lent {
+    /// One that no other test is to have.
+    fn from(cluster: Cluster) -> Self {
+        Self { cluster: Some(cluster), again: false }
+    }
+}
+
+impl Deref for Lent {
+    type Target = Cluster;
+
+    fn deref(&self) -> &Cluster {
+        self.cluster.as_ref().expect("there until dropped")
+    }
+}
+
+impl DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut Cluster {
+        self.cluster.as_mut().expect("there until dropped")
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let cluster = self.cluster.take();
+        if self.again && !std::thread::panicking() {
+            IDLE.lock().expect("no panic beside").extend(cluster);
+        }
+    }
 }
 
 /// An answer of the gateway.
@@ -70,8 +132,7 @@ impl Stage {
 
     /// A new installation, for tests that change what others would notice.
     pub async fn start() -> Self {
-        let directory = log_file("cluster").with_extension("d");
-        let (cluster, livekit) = tokio::join!(Cluster::start(&directory), LiveKitServer::start(Options::default()));
+        let (cluster, livekit) = tokio::join!(Lent::new(), LiveKitServer::start(Options::default()));
         let admin = cluster.admin().await;
         let (controller, gateway) =
             (cluster.account_kubeconfig("roomkeeper-controller").await, cluster.account_kubeconfig("roomkeeper-gateway").await);
@@ -79,7 +140,7 @@ impl Stage {
         let port = free_port();
         let url = format!("http://127.0.0.1:{port}");
         let (controller, gateway) = tokio::join!(Role::controller(&controller, &url), Role::gateway(&gateway, port));
-        Self { cluster, livekit, controller, gateway, admin }
+        Self { controller, gateway, livekit, admin, cluster }
     }
 
     /// A new namespace.
@@ -147,17 +208,12 @@ pub async fn ask(port: u16, method: &str, path: &str, invite: &str, body: Option
 
 /// Asks the gateway at `host`, a name or address and a port.
 pub async fn ask_at(host: &str, method: &str, path: &str, invite: &str, body: Option<Value>) -> std::io::Result<Answer> {
-    let mut stream = TcpStream::connect(host).await?;
     let content_type = body.as_ref().map_or("", |_| "content-type: application/json\r\n");
     let body = body.map(|body| body.to_string()).unwrap_or_default();
     let head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {invite}\r\n{content_type}");
     let request = format!("{head}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
-    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-    Ok(Answer { status, body: serde_json::from_str(body).unwrap_or(Value::Null) })
+    let answer = http::exchange(host, request.as_bytes()).await?;
+    Ok(Answer { status: answer.status, body: serde_json::from_str(&answer.body).unwrap_or(Value::Null) })
 }
 
 /// Makes a class, and the Secret with its credentials.
@@ -289,6 +345,13 @@ impl Place<'_> {
     pub async fn invite(&self, room: &str, participant: &str) -> String {
         let secret = self.invite_secret(room, participant).await.unwrap_or_else(|| panic!("{participant} has no invite"));
         value(&secret, "invite")
+    }
+
+    /// All invites of a Room, by the names of the people.
+    pub async fn invites(&self, room: &str) -> BTreeMap<String, String> {
+        let of_room = ListParams::default().labels(&format!("{LABEL_ROOM}={room}"));
+        let secrets = self.secrets().list(&of_room).await.expect("the API server answers");
+        secrets.items.iter().map(|secret| (value(secret, "participant"), value(secret, "invite"))).collect()
     }
 
     /// A person in the call of a Room, by their own invite, who publishes these sources.

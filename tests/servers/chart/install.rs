@@ -8,7 +8,7 @@ use roomkeeper::args::Cli;
 use serde_json::{Value, json};
 
 use crate::support::cluster::Cluster;
-use crate::support::helm::{chart, helm, said};
+use crate::support::helm::{chart, helm, manifests, objects, said};
 use crate::support::process::log_file;
 use crate::support::run;
 
@@ -26,11 +26,7 @@ pub fn variants() -> Vec<PathBuf> {
 
 /// What the chart renders, as objects.
 pub fn rendered(namespace: &str, arguments: &[&str]) -> Vec<Value> {
-    let chart = chart().display().to_string();
-    let text = said(&helm(None, &[&["template", "roomkeeper", &chart, "--namespace", namespace], arguments].concat()));
-    let documents = text.split("\n---\n").map(|document| document.trim_start_matches("---\n"));
-    let objects = documents.map(|document| serde_yaml::from_str::<Value>(document).expect("YAML"));
-    objects.filter(Value::is_object).collect()
+    objects(&manifests(namespace, arguments))
 }
 
 /// The objects of a kind.

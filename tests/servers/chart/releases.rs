@@ -101,7 +101,7 @@ impl Running {
     /// Stops both roles as Kubernetes does, and waits for the controller's end.
     async fn stop(mut self) {
         self.controller.process.signal("TERM");
-        eventually(PATIENCE, async || self.controller.process.exited().map(drop).ok_or("the controller still runs")).await;
+        self.controller.process.ended(PATIENCE).await;
     }
 
     async fn start(cluster: &Cluster, namespace: &str, objects: &[Value]) -> Self {
@@ -257,12 +257,7 @@ fn install_upgrade_uninstall_and_reinstall_lose_no_room() {
         running.stop().await;
         same("after the uninstallation").await;
         assert_eq!(categories().await, ["roomkeeper"], "the CRDs stay");
-        let left =
-            kubectl(&cluster, &["get", "deployments,services,serviceaccounts,roles,networkpolicies", "-n", namespace, "-o", "name"], "");
-        assert_eq!(left, "serviceaccount/default\n");
-        let left = kubectl(&cluster, &["get", "clusterroles,clusterrolebindings", "-o", "name"], "");
-        assert!(!left.contains("roomkeeper"), "{left}");
-        assert_eq!(terminating(&cluster), Vec::<String>::new());
+        nothing_is_left(&cluster, namespace);
         run_hook(&cluster, namespace, &objects).await;
         same("after the hook").await;
         kubectl(&cluster, &["delete", "room", "other", "-n", "default", "--timeout=30s"], "");
@@ -279,10 +274,20 @@ fn install_upgrade_uninstall_and_reinstall_lose_no_room() {
     });
 }
 
+/// Of an uninstalled release there is nothing left in its namespace and of what belongs to no namespace, and nothing waits for its end.
+fn nothing_is_left(cluster: &Cluster, namespace: &str) {
+    let kinds = "deployments,services,serviceaccounts,roles,networkpolicies";
+    let left = kubectl(cluster, &["get", kinds, "-n", namespace, "-o", "name"], "");
+    assert_eq!(left, "serviceaccount/default\n");
+    let left = kubectl(cluster, &["get", "clusterroles,clusterrolebindings", "-o", "name"], "");
+    assert!(!left.contains("roomkeeper"), "{left}");
+    assert_eq!(terminating(cluster), Vec::<String>::new());
+}
+
 /// Does what the hook of an uninstallation does, under the accounts that it has for that.
 async fn run_hook(cluster: &Cluster, namespace: &str, objects: &[Value]) {
     let (mut hook, accounts) = start_hook(cluster, namespace, objects).await;
-    let status = eventually(PATIENCE, async || hook.exited().ok_or("it runs")).await;
+    let status = hook.ended(PATIENCE).await;
     assert!(status.success(), "{}", hook.log_tail());
     kubectl(cluster, &["delete", "-f", "-"], &accounts);
 }
@@ -364,7 +369,7 @@ fn rooms_are_not_released_while_a_controller_looks_after_them() {
         let release = InCall::start("crds.keep=true", "default").await;
         // As where the manifests of the chart were applied without Helm, with those of its hooks among them.
         let mut hook = start_hook(&release.cluster, OPS, &release.objects(&[])).await.0;
-        let status = eventually(2 * PATIENCE, async || hook.exited().ok_or("it runs")).await;
+        let status = hook.ended(2 * PATIENCE).await;
         assert!(!status.success());
         assert!(hook.log_tail().contains("a controller still works"), "{}", hook.log_tail());
         let finalizers = ["get", "room", "call", "-n", "default", "-o", "jsonpath={.metadata.finalizers}"];

@@ -38,7 +38,7 @@ fn spawn(kubeconfig: &Path, args: &[String], port: u16) -> Leashed {
 }
 
 async fn until_ended(test: &mut Leashed) -> bool {
-    eventually(PATIENCE, async || test.exited().ok_or("it runs")).await.success()
+    test.ended(PATIENCE).await.success()
 }
 
 #[test]

@@ -137,7 +137,7 @@ fn who_may_not_stay_is_out_within_a_second_with_the_controller_dead() {
         open(&place, "deleted").await;
         let namespace = place.namespace.clone();
         stage.controller.process.signal("KILL");
-        eventually(PATIENCE, async || stage.controller.process.exited().map(drop).ok_or("it runs")).await;
+        stage.controller.process.ended(PATIENCE).await;
         let place = stage.place_in(namespace);
 
         let last = Client::join(&grant(&stage, &place, until, "ada").await, &[]).await.expect("ada is in");

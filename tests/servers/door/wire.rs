@@ -1,34 +1,16 @@
 //! Requests byte by byte, as no well-behaved client would send them.
 
-use std::time::Duration;
-
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// How long an answer may take. Generous: it is only used up by failures.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::support::http::{self, PATIENCE};
 
 /// What came back.
-#[derive(Debug)]
-pub struct Reply {
-    /// HTTP status; 0 when the connection was closed without an answer.
-    pub status: u16,
-    /// Status line and headers, in lower case.
-    pub head: String,
-    /// The body.
-    pub body: String,
-}
+pub type Reply = http::Response;
 
 impl Reply {
-    fn of(bytes: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(bytes);
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
-        Self { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
-    }
-
     /// Status and name of a problem.
     pub fn problem(&self) -> (u16, String) {
         assert!(self.head.contains("content-type: application/problem+json"), "{self:?}");
@@ -40,12 +22,7 @@ impl Reply {
 
 /// Sends bytes and reads until the other side closes.
 pub async fn exchange(port: u16, request: &[u8]) -> Reply {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a gateway that listens");
-    // One that does not want all of it may close before it was sent.
-    let _ = stream.write_all(request).await;
-    let mut answer = Vec::new();
-    let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap_or_else(|_| panic!("no end of the answer within {PATIENCE:?}"));
-    Reply::of(&answer)
+    http::exchange(("127.0.0.1", port), request).await.expect("a gateway that listens and ends its answer")
 }
 
 /// A request without body.
@@ -77,7 +54,7 @@ pub async fn upgrade(port: u16, target: &str, headers: &[(&str, &str)]) -> (Repl
         answer.extend(body);
     };
     timeout(PATIENCE, reading).await.expect("an answer in time");
-    (Reply::of(&answer), stream)
+    (Reply::parse(&answer), stream)
 }
 
 fn request(method: &str, target: &str, headers: &[(&str, &str)], close: bool) -> String {

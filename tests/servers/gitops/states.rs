@@ -6,8 +6,8 @@ use roomkeeper::api::{Phase, RoomClass};
 use serde_json::json;
 
 use crate::support::livekit::{LiveKitServer, Options};
+use crate::support::run;
 use crate::support::stage::{PATIENCE, Place, Stage, in_seconds, set_credentials};
-use crate::support::{eventually, run};
 
 /// One state of one kind, and what the tools have to say of it.
 pub struct State {
@@ -51,6 +51,7 @@ pub const STATES: &[State] = &[
 pub fn for_each_state(mut look: impl FnMut(&State, &str)) {
     run(async {
         let mut stage = Stage::start().await;
+        stage.cluster.retire();
         stage.cluster.kubectl(&["create", "namespace", "calls"], "");
         let classes = classes(&stage).await;
         let place = stage.place_in("calls".into());
@@ -72,7 +73,7 @@ pub fn for_each_state(mut look: impl FnMut(&State, &str)) {
         }
         drop(place);
         stage.controller.process.signal("KILL");
-        eventually(PATIENCE, async || stage.controller.process.exited().ok_or("the controller runs")).await;
+        stage.controller.process.ended(PATIENCE).await;
         without_controller(&stage, &classes).await;
         for name in unseen {
             show(&stage, name);

@@ -19,7 +19,7 @@ async fn stop(balancer: &Balancer, mut gateway: Role) {
     gateway.process.signal("TERM");
     eventually(PATIENCE, async || if gateway.probes().await.0 { Err("still ready") } else { Ok(()) }).await;
     balancer.take_out(gateway.port);
-    eventually(PATIENCE, async || gateway.process.exited().map(|_| ()).ok_or("still there")).await;
+    gateway.process.ended(PATIENCE).await;
 }
 
 /// Between two joins with one invite, of which two in a second are allowed.

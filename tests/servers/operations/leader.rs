@@ -25,9 +25,9 @@ const ROOMS: usize = 20;
 
 /// Two candidates instead of the one controller that needs no election.
 struct Pair {
-    stage: Stage,
     first: Role,
     second: Role,
+    stage: Stage,
 }
 
 impl Pair {
@@ -39,7 +39,7 @@ impl Pair {
         leads(&first).await;
         let second = Self::candidate(&stage).await;
         assert_eq!(second.metric("roomkeeper_leader").await, Some(0.0));
-        Self { stage, first, second }
+        Self { first, second, stage }
     }
 
     async fn candidate(stage: &Stage) -> Role {
@@ -116,7 +116,7 @@ fn a_leader_that_was_stopped_is_replaced_within_two_seconds() {
         pair.first.process.signal("TERM");
         let took = leads(&pair.second).await.duration_since(stopped_at);
         assert!(took <= AFTER_A_STOP, "{took:?}");
-        let status = eventually(PATIENCE, async || pair.first.process.exited().ok_or("it runs")).await;
+        let status = pair.first.process.ended(PATIENCE).await;
         assert!(status.success(), "{status}");
         for name in &names {
             place.until(name, |status| status.participants.len() == 1).await;
@@ -163,7 +163,7 @@ fn a_leader_that_hangs_in_a_pass_and_is_told_to_stop_is_replaced_within_two_seco
         pair.first.process.signal("TERM");
         let took = is_leader(&pair.second).await.duration_since(stopped_at);
         assert!(took <= AFTER_A_STOP, "{took:?}");
-        let status = eventually(PATIENCE, async || pair.first.process.exited().ok_or("it runs")).await;
+        let status = pair.first.process.ended(PATIENCE).await;
         assert!(status.success(), "{status}");
         // The next one works although it meets the same media server, and what was broken off is taken up.
         place.edit("call", json!({"participants": [{"name": "ada"}, {"name": "eve"}]})).await;
@@ -181,7 +181,7 @@ fn a_leader_that_was_killed_is_replaced_by_one_that_works_within_fifteen_seconds
         let _livekit = hang(&pair.stage, &place).await;
         let killed_at = now();
         pair.first.process.signal("KILL");
-        eventually(PATIENCE, async || pair.first.process.exited().ok_or("it runs")).await;
+        pair.first.process.ended(PATIENCE).await;
         // Only another one can carry this out.
         place.edit("call", json!({"participants": [{"name": "ada"}, {"name": "eve"}]})).await;
         place.until("call", |status| status.participants.iter().any(|entry| entry.name == "eve")).await;
@@ -200,7 +200,7 @@ fn a_leader_whose_lease_was_taken_stops_at_once_and_says_who_took_it() {
         }});
         let stolen_at = now();
         pair.leases().patch("roomkeeper-controller", &PatchParams::default(), &Patch::Merge(stolen)).await.expect("the Lease");
-        let status = eventually(PATIENCE, async || pair.first.process.exited().ok_or("it runs")).await;
+        let status = pair.first.process.ended(PATIENCE).await;
         assert!(!status.success());
         assert!(pair.first.log().contains("the Lease roomkeeper-controller was taken over by somebody-else"), "{}", pair.first.log());
         // Its renewal time lies decades back, and yet it is waited for as long as it lasts.
@@ -251,7 +251,7 @@ fn a_leader_that_was_frozen_finds_itself_replaced_and_ends() {
         place.edit("call", json!({"participants": [{"name": "ada"}]})).await;
         place.until("call", |status| status.participants.len() == 1).await;
         pair.first.process.signal("CONT");
-        let status = eventually(PATIENCE, async || pair.first.process.exited().ok_or("it runs")).await;
+        let status = pair.first.process.ended(PATIENCE).await;
         assert!(!status.success());
         assert!(pair.first.log().contains("the Lease roomkeeper-controller"), "{}", pair.first.log());
         place.until_phase("call", Phase::Open).await;
@@ -270,7 +270,7 @@ fn a_controller_whose_api_server_is_gone_gives_up_leading_before_another_may_beg
         let mut pair = Pair::start().await;
         let stopped_at = now();
         pair.stage.cluster.signal_api_server("STOP");
-        let status = eventually(PATIENCE, async || pair.first.process.exited().ok_or("it leads")).await;
+        let status = pair.first.process.ended(PATIENCE).await;
         let took = now().duration_since(stopped_at);
         assert!(took < LASTS, "{took:?}");
         assert!(!status.success());

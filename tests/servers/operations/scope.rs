@@ -23,7 +23,7 @@ fn with_watched_namespaces_rooms_elsewhere_are_neither_touched_nor_joined() {
         let known = stage.place_in(theirs.clone()).invite("known", "ada").await;
         for role in [&mut stage.controller, &mut stage.gateway] {
             role.process.signal("KILL");
-            eventually(PATIENCE, async || role.process.exited().map(|_| ()).ok_or("it runs")).await;
+            role.process.ended(PATIENCE).await;
         }
         let watched = format!("--watch-namespaces={ours},{more}");
         let controller = stage.cluster.account_kubeconfig("roomkeeper-controller").await;

@@ -25,7 +25,7 @@ const SOON: Duration = Duration::from_secs(5);
 
 /// Waits until a process has failed, and gives the lines of its log that are errors.
 async fn last_words(mut process: Leashed, patience: Duration) -> Vec<String> {
-    let status = eventually(patience, async || process.exited().ok_or("it runs")).await;
+    let status = process.ended(patience).await;
     assert!(!status.success(), "{status}");
     let log = fs::read_to_string(process.log()).expect("its log");
     log.lines().filter(|line| line.contains("ERROR")).map(str::to_owned).collect()
@@ -135,7 +135,7 @@ fn a_role_that_waits_for_the_api_server_at_its_start_ends_when_it_is_told_to() {
             // Who serves metrics takes signals already.
             eventually(PATIENCE, async || TcpStream::connect(("127.0.0.1", port)).await.map(drop)).await;
             waiting.signal("TERM");
-            let status = eventually(SOON, async || waiting.exited().ok_or("it runs")).await;
+            let status = waiting.ended(SOON).await;
             assert!(status.success(), "the {role}: {status}");
             let log = fs::read_to_string(waiting.log()).expect("its log");
             assert!(!log.contains("has started"), "it was at its start: {log}");
@@ -159,7 +159,7 @@ fn a_secret_of_signing_keys_without_a_usable_key_ends_the_controller_and_keeps_t
         let account = stage.cluster.account_kubeconfig("roomkeeper-controller").await;
         let doomed = Role::doomed("controller", &account, &["--gateway-url=http://127.0.0.1", "--leader-elect=false"]);
         let mut doomed = doomed;
-        let status = eventually(PATIENCE, async || doomed.exited().ok_or("it runs")).await;
+        let status = doomed.ended(PATIENCE).await;
         assert!(!status.success());
         let log = fs::read_to_string(doomed.log()).expect("its log");
         assert!(log.contains("the Secret roomkeeper-invite-keys in namespace roomkeeper-system has no usable invite signing key"), "{log}");

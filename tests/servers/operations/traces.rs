@@ -92,7 +92,7 @@ fn the_life_of_a_room_is_one_trace_that_its_uid_names_and_joins_link_to_it() {
         // What has not been sent yet is sent at the end.
         for role in [&mut controller, &mut gateway] {
             role.process.signal("TERM");
-            eventually(PATIENCE, async || role.process.exited().map(|_| ()).ok_or("it runs")).await;
+            role.process.ended(PATIENCE).await;
         }
         // Neither invites nor media tokens are in any of it.
         let all = format!("{:?}", spans.lock().expect("unharmed"));
@@ -114,7 +114,7 @@ fn a_receiver_of_traces_that_is_gone_disturbs_nothing() {
         let invite = place.invite("call", "ada").await;
         assert_eq!(ask(gateway.port, "POST", "/v1/join", &invite, None).await.expect("an answer").status, 200);
         gateway.process.signal("TERM");
-        let status = eventually(PATIENCE, async || gateway.process.exited().ok_or("it runs")).await;
+        let status = gateway.process.ended(PATIENCE).await;
         assert!(status.success(), "{status}");
     });
 }
