@@ -53,7 +53,7 @@ static IDLE: Mutex<Vec<Cluster>> = Mutex::new(Vec::new());
 
 impl Lent {
     /// A control plane with nothing but the CRDs and accounts.
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let idle = IDLE.lock().expect("no panic beside").pop();
         let cluster = match idle {
             Some(cluster) => {

@@ -1,5 +1,10 @@
 import { test } from "node:test";
-import { accessible, accessibleInAllShapes, controlOf, gateway, inSeconds, join, makeRoom, person, showsPicture, tile } from "./stage.mjs";
+import { accessible, accessibleInAllShapes } from "./lib/accessibility.mjs";
+import { inSeconds } from "./lib/eventually.mjs";
+import { gateway } from "./lib/installation.mjs";
+import { makeRoom } from "./lib/kubernetes.mjs";
+import { showsPicture } from "./lib/media.mjs";
+import { controlOf, join, person, tile } from "./lib/people.mjs";
 
 const displayName = "Quarterly review of everything that matters";
 const people = [

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AUDIBLE, controlOf, control, eventually, gateway, inCall, inSeconds, join, loudness, makeRoom, person, screenshot, showsPicture, tile } from "./stage.mjs";
+import { screenshot } from "./lib/accessibility.mjs";
+import { eventually, inSeconds } from "./lib/eventually.mjs";
+import { control, gateway } from "./lib/installation.mjs";
+import { makeRoom } from "./lib/kubernetes.mjs";
+import { AUDIBLE, loudness, showsPicture } from "./lib/media.mjs";
+import { controlOf, inCall, join, person, tile } from "./lib/people.mjs";
 
 const people = [
   { name: "ada", displayName: "Ada Lovelace", role: "Presenter" },

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { controlOf, eventually, inCall, inSeconds, join, makeRoom, person, screenshot, showsPicture, tile } from "./stage.mjs";
+import { screenshot } from "./lib/accessibility.mjs";
+import { eventually, inSeconds } from "./lib/eventually.mjs";
+import { makeRoom } from "./lib/kubernetes.mjs";
+import { showsPicture } from "./lib/media.mjs";
+import { controlOf, inCall, join, person, tile } from "./lib/people.mjs";
 
 const people = [
   { name: "ada", displayName: "Ada Lovelace", role: "Presenter" },

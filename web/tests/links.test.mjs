@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NARROW, accessible, inSeconds, inCall, join, makeRoom, person, showsPicture } from "./stage.mjs";
+import { accessible } from "./lib/accessibility.mjs";
+import { inSeconds } from "./lib/eventually.mjs";
+import { makeRoom } from "./lib/kubernetes.mjs";
+import { showsPicture } from "./lib/media.mjs";
+import { NARROW, inCall, join, person } from "./lib/people.mjs";
 
 test("whoever comes by a shared link chooses a name, and is seen by it", async (t) => {
   const room = await makeRoom({ joinPolicy: "AnyoneWithLink", link: { role: "Attendee" } });

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ABSENT, DENIED, controlOf, eventually, gateway, inCall, inSeconds, join, makeRoom, person, screenshot, tile } from "./stage.mjs";
+import { screenshot } from "./lib/accessibility.mjs";
+import { eventually, inSeconds } from "./lib/eventually.mjs";
+import { gateway } from "./lib/installation.mjs";
+import { makeRoom } from "./lib/kubernetes.mjs";
+import { ABSENT, DENIED, controlOf, inCall, join, person, tile } from "./lib/people.mjs";
 
 const people = [
   { name: "ada", displayName: "Ada Lovelace", role: "Presenter" },

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
-import { NARROW, accessible, fits, inCall, join, makeRoom, person, screenshot } from "./stage.mjs";
+import { accessible, fits, screenshot } from "./lib/accessibility.mjs";
+import { makeRoom } from "./lib/kubernetes.mjs";
+import { NARROW, inCall, join, person } from "./lib/people.mjs";
 
 const folder = new URL("../src/messages/", import.meta.url);
 const languages = Object.fromEntries(readdirSync(folder).map((file) => [file.replace(".json", ""), JSON.parse(readFileSync(new URL(file, folder), "utf8"))]));

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { gateway, join, makeRoom, person } from "./stage.mjs";
+import { gateway } from "./lib/installation.mjs";
+import { makeRoom } from "./lib/kubernetes.mjs";
+import { join, person } from "./lib/people.mjs";
 
 const people = [{ name: "ada", displayName: "Ada Lovelace", role: "Presenter" }];
 

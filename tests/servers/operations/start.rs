@@ -10,11 +10,11 @@ use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::cluster::{Cluster, OPERATOR_NAMESPACE};
+use crate::support::cluster::OPERATOR_NAMESPACE;
 use crate::support::helm;
 use crate::support::operator::Role;
 use crate::support::process::{Leashed, free_port, log_file};
-use crate::support::stage::{PATIENCE, Stage};
+use crate::support::stage::{Lent, PATIENCE, Stage};
 use crate::support::{eventually, run};
 
 /// Both roles, with the flags that they need.
@@ -75,8 +75,8 @@ fn an_address_that_is_taken_is_named() {
 #[test]
 fn without_the_crds_or_a_permission_a_role_names_what_is_missing() {
     run(async {
-        let directory = log_file("cluster").with_extension("d");
-        let cluster = Cluster::start(&directory).await;
+        let mut cluster = Lent::new().await;
+        cluster.retire();
         let accounts = [cluster.account_kubeconfig("roomkeeper-controller").await, cluster.account_kubeconfig("roomkeeper-gateway").await];
         let kubectl = |arguments: &[&str]| {
             let answer = cluster.kubectl(arguments, "");
@@ -119,8 +119,7 @@ fn without_the_crds_or_a_permission_a_role_names_what_is_missing() {
 #[test]
 fn a_role_that_waits_for_the_api_server_at_its_start_ends_when_it_is_told_to() {
     run(async {
-        let directory = log_file("cluster").with_extension("d");
-        let mut cluster = Cluster::start(&directory).await;
+        let mut cluster = Lent::new().await;
         let accounts = [cluster.account_kubeconfig("roomkeeper-controller").await, cluster.account_kubeconfig("roomkeeper-gateway").await];
         // Not killed: it takes every connection and answers none.
         cluster.signal_api_server("STOP");

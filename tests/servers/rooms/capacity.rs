@@ -45,7 +45,7 @@ fn of_a_hundred_people_who_come_at_the_same_moment_exactly_as_many_get_in_as_the
 }
 
 /// Real clients in the call, each a process of its own. Two cores carry all 350, but not beside the other tests.
-const FOR_REAL: [usize; 2] = [120, 350];
+const FOR_REAL: [usize; 2] = [40, 350];
 
 /// How many of them connect at the same time.
 const AT_ONCE: usize = 20;

@@ -1,3 +1,5 @@
+// Waiting for what happens by itself, and moments as manifests have them.
+
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
 
@@ -20,3 +22,6 @@ export async function eventually(what, check, patience = PATIENCE) {
     await pause(50);
   }
 }
+
+/** The moment in so many seconds. */
+export const inSeconds = (seconds) => new Date(Math.ceil(Date.now() / 1000) * 1000 + seconds * 1000).toISOString().replace(".000Z", "Z");
