@@ -110,7 +110,7 @@ impl Backend for FakeMediaServer {
         })
     }
 
-    fn admit(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
+    fn mint_token(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
         self.call(|_| ())?;
         let TokenGrant { identity, generation, not_before, expires_at, .. } = grant;
         let token = format!("{session}/{identity}/{generation}/{expires_at}");
@@ -123,14 +123,14 @@ impl Backend for FakeMediaServer {
         Signalling::Direct
     }
 
-    fn holder(&self, token: &str, now: Timestamp) -> Option<TokenSubject> {
+    fn token_subject(&self, token: &str, now: Timestamp) -> Option<TokenSubject> {
         let state = self.lock();
         let Issued { holder, not_before, ends } = state.tokens.get(token)?;
         let good = not_before.duration_since(now) <= LEEWAY && now.duration_since(*ends) < LEEWAY;
         good.then(|| holder.clone())
     }
 
-    fn hint(&self, _: &str, _: &[u8], _: Timestamp) -> Option<String> {
+    fn webhook_session(&self, _: &str, _: &[u8], _: Timestamp) -> Option<String> {
         None
     }
 
@@ -161,7 +161,7 @@ impl Backend for FakeMediaServer {
         })
     }
 
-    async fn sweep(&self, prefix: &str) -> Result<Vec<SessionSummary>, Failure> {
+    async fn list_sessions(&self, prefix: &str) -> Result<Vec<SessionSummary>, Failure> {
         self.call(|sessions| {
             let ours = sessions.iter().filter(|(id, _)| id.starts_with(prefix));
             ours.map(|(id, members)| SessionSummary { id: id.clone(), joined: u32::try_from(members.len()).unwrap_or(u32::MAX) }).collect()

@@ -60,20 +60,20 @@ impl Backend for Metered {
         self.call("ensure", self.inner.ensure(session)).await
     }
 
-    fn admit(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
-        self.inner.admit(session, grant)
+    fn mint_token(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
+        self.inner.mint_token(session, grant)
     }
 
     fn signalling(&self) -> Signalling {
         self.inner.signalling()
     }
 
-    fn holder(&self, token: &str, now: Timestamp) -> Option<TokenSubject> {
-        self.inner.holder(token, now)
+    fn token_subject(&self, token: &str, now: Timestamp) -> Option<TokenSubject> {
+        self.inner.token_subject(token, now)
     }
 
-    fn hint(&self, authorization: &str, body: &[u8], now: Timestamp) -> Option<String> {
-        self.inner.hint(authorization, body, now)
+    fn webhook_session(&self, authorization: &str, body: &[u8], now: Timestamp) -> Option<String> {
+        self.inner.webhook_session(authorization, body, now)
     }
 
     async fn set_role(&self, session: &str, identity: &str, role: Role, display_name: &str) -> Result<(), Failure> {
@@ -92,7 +92,8 @@ impl Backend for Metered {
         self.call("close", self.inner.close(session)).await
     }
 
-    async fn sweep(&self, prefix: &str) -> Result<Vec<SessionSummary>, Failure> {
-        self.call("sweep", self.inner.sweep(prefix)).await
+    async fn list_sessions(&self, prefix: &str) -> Result<Vec<SessionSummary>, Failure> {
+        // The value of the metric's label since its first release.
+        self.call("sweep", self.inner.list_sessions(prefix)).await
     }
 }

@@ -1,7 +1,6 @@
 //! Media servers behind one trait, in the words of the domain.
 //!
-//! Every operation is idempotent, and a session that is absent counts as closed. Errors are classified where they arise,
-//! as [`Failure`]s. Backends know neither Kubernetes nor each other.
+//! Errors are classified where they arise, as [`Failure`]s. Backends know neither Kubernetes nor each other.
 
 mod fake;
 mod livekit;
@@ -21,7 +20,7 @@ pub use registry::Registry;
 use crate::api::Role;
 use crate::domain::{Failure, SessionMember, TokenGrant};
 
-/// What a backend can do, as plain data.
+/// Features that a kind of media server may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
     /// A changed role reaches joined people.
@@ -32,12 +31,11 @@ pub struct Capabilities {
     pub typed_sources: bool,
 }
 
-/// A session seen in a sweep.
+/// A session as the media server lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionSummary {
-    /// Name of the session.
     pub id: String,
-    /// People in it.
+    /// Number of people in it.
     pub joined: u32,
 }
 
@@ -53,14 +51,12 @@ pub enum Signalling {
     },
 }
 
-/// Who holds a media token.
+/// Whom a media token is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenSubject {
-    /// The session that the token is for.
     pub session: String,
-    /// Identity in the call.
     pub identity: String,
-    /// Generation of the invite that it goes back to; `None` when it cannot be told.
+    /// Generation of the invite that the token goes back to; `None` when the token does not say.
     pub generation: Option<i64>,
 }
 
@@ -68,7 +64,7 @@ pub struct TokenSubject {
 pub struct MediaCredentials {
     /// Address of the media server's signalling for clients; `None` when they reach it through the gateway.
     pub url: Option<String>,
-    /// Media token: a secret.
+    /// A secret.
     pub token: String,
 }
 
@@ -79,9 +75,11 @@ impl fmt::Debug for MediaCredentials {
 }
 
 /// A media server that holds sessions.
+///
+/// Every operation is idempotent: a person or a session that is not there counts as removed, muted, changed or closed.
 #[async_trait]
 pub trait Backend: Send + Sync {
-    /// What it can do.
+    /// Features that a kind of media server may lack.
     fn capabilities(&self) -> Capabilities;
 
     /// Whether it can be reached, takes the credentials and is set up safely.
@@ -90,35 +88,35 @@ pub trait Backend: Send + Sync {
     /// The people in a session, without the media server's own services; `None` when there is no such session.
     async fn observe(&self, session: &str) -> Result<Option<Vec<SessionMember>>, Failure>;
 
-    /// Makes the session if it is absent.
+    /// Creates the session if it is absent.
     async fn ensure(&self, session: &str) -> Result<(), Failure>;
 
-    /// Mints the media token of a person for a session.
-    fn admit(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure>;
+    /// Mints the media token by which a person joins a session. Needs no request to the media server.
+    fn mint_token(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure>;
 
     /// How clients reach the signalling.
     fn signalling(&self) -> Signalling;
 
-    /// Who holds this media token, if it lets somebody into a session at `now` and nothing more. It may be one that the
-    /// media server itself made for somebody in the call. Says nothing about whether that person is still allowed there.
-    fn holder(&self, token: &str, now: Timestamp) -> Option<TokenSubject>;
+    /// Whom this media token is for, if at `now` it lets somebody join a session and do nothing else. The media server renews
+    /// tokens of people in a call by itself; those count too. Whether the person is still allowed in is for the caller to judge.
+    fn token_subject(&self, token: &str, now: Timestamp) -> Option<TokenSubject>;
 
-    /// The session that something happened in, if `authorization` shows that the media server itself sent this `body`. A hint
-    /// to look there, and nothing more: hints get lost, come late, and come again.
-    fn hint(&self, authorization: &str, body: &[u8], now: Timestamp) -> Option<String>;
+    /// The session that a webhook is about, if `authorization` proves that the media server sent this `body`. Webhooks get lost,
+    /// come late and come twice, so one is only a reason to look at the session.
+    fn webhook_session(&self, authorization: &str, body: &[u8], now: Timestamp) -> Option<String>;
 
-    /// Gives a joined person a role and a display name, without reconnecting. Fine when the person is not there.
+    /// Gives a joined person a role and a display name, without reconnecting.
     async fn set_role(&self, session: &str, identity: &str, role: Role, display_name: &str) -> Result<(), Failure>;
 
-    /// Mutes the microphone of a person, who can unmute it again. Fine when the person is not there, or not heard.
+    /// Mutes the microphone of a person, who can unmute it again.
     async fn mute(&self, session: &str, identity: &str) -> Result<(), Failure>;
 
-    /// Puts a person out. Fine when the person, or the session, is not there.
+    /// Disconnects a person, who can join again with a token that is still good.
     async fn remove(&self, session: &str, identity: &str) -> Result<(), Failure>;
 
-    /// Ends a session and puts everybody out. Fine when it is absent.
+    /// Ends a session and disconnects everybody in it.
     async fn close(&self, session: &str) -> Result<(), Failure>;
 
     /// All sessions whose name begins with `prefix`.
-    async fn sweep(&self, prefix: &str) -> Result<Vec<SessionSummary>, Failure>;
+    async fn list_sessions(&self, prefix: &str) -> Result<Vec<SessionSummary>, Failure>;
 }

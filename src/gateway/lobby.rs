@@ -178,7 +178,7 @@ impl Lobby {
         }
         self.places.take(&standing.visitor.person.name, &sight, standing.now, |others| {
             let grant = standing.grant_by(&sight, others)?;
-            let credentials = backend.admit(&sight.session, &grant)?;
+            let credentials = backend.mint_token(&sight.session, &grant)?;
             Ok((grant.expires_at, Joined { credentials, expires_at: grant.expires_at, identity: grant.identity }))
         })
     }

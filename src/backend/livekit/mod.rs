@@ -141,7 +141,7 @@ impl Backend for LiveKit {
         }
     }
 
-    fn admit(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
+    fn mint_token(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
         let url = (self.signalling == Signalling::Direct).then(|| self.public_url.clone());
         Ok(MediaCredentials { url, token: self.signer.media_token(session, grant) })
     }
@@ -150,11 +150,11 @@ impl Backend for LiveKit {
         self.signalling.clone()
     }
 
-    fn holder(&self, token: &str, now: Timestamp) -> Option<TokenSubject> {
-        self.signer.holder(token, now)
+    fn token_subject(&self, token: &str, now: Timestamp) -> Option<TokenSubject> {
+        self.signer.token_subject(token, now)
     }
 
-    fn hint(&self, authorization: &str, body: &[u8], now: Timestamp) -> Option<String> {
+    fn webhook_session(&self, authorization: &str, body: &[u8], now: Timestamp) -> Option<String> {
         self.signer.signed(authorization, body, now).then(|| webhook::room(body))?
     }
 
@@ -188,7 +188,7 @@ impl Backend for LiveKit {
         self.absent_is_fine(self.rooms.delete_room(session).await).await
     }
 
-    async fn sweep(&self, prefix: &str) -> Result<Vec<SessionSummary>, Failure> {
+    async fn list_sessions(&self, prefix: &str) -> Result<Vec<SessionSummary>, Failure> {
         match self.rooms.list_rooms(Vec::new()).await {
             Ok(rooms) => Ok(rooms
                 .into_iter()

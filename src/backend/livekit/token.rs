@@ -78,7 +78,7 @@ impl Signer {
 
     /// Who holds a token that was signed with these credentials, here or by LiveKit, if it is good at `now` for joining a
     /// room and for nothing else.
-    pub(super) fn holder(&self, token: &str, now: Timestamp) -> Option<TokenSubject> {
+    pub(super) fn token_subject(&self, token: &str, now: Timestamp) -> Option<TokenSubject> {
         let Claims { sub, attributes, video, .. } = self.claims_of(token, now)?;
         let Grants { room_join, room, others } = video?;
         let joins_only = room_join && others.iter().all(|(grant, value)| ORDINARY.contains(&grant.as_str()) || *value != Value::Bool(true));

@@ -16,7 +16,7 @@ fn every_call_fails_as_told_until_told_otherwise() {
         for (call, outcome) in every_call(&memory).await {
             assert_eq!(outcome, Err(failure.clone()), "{call}");
         }
-        assert_eq!(memory.admit("session", &grant(Role::Attendee)).err(), Some(failure));
+        assert_eq!(memory.mint_token("session", &grant(Role::Attendee)).err(), Some(failure));
         memory.fail_with(None);
         for (call, outcome) in every_call(&memory).await {
             assert_eq!(outcome, Ok(()), "{call}");
