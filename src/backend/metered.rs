@@ -7,13 +7,12 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tracing::{Instrument, Span, debug_span, field};
 
-use super::{Backend, Capabilities, MediaCredentials, SessionMember, SessionSummary, Signalling, TokenSubject};
+use super::interface::{Backend, Capabilities, MediaCredentials, SessionSummary, Signalling, TokenSubject};
 use crate::api::Role;
 use crate::clock;
-use crate::domain::{Failure, TokenGrant};
+use crate::domain::{Failure, SessionMember, TokenGrant};
 use crate::observability::metrics::Metrics;
 
-/// A backend of some kind.
 pub struct Metered {
     inner: Arc<dyn Backend>,
     kind: &'static str,
@@ -27,7 +26,7 @@ impl Metered {
     }
 
     async fn call<T>(&self, op: &'static str, call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        // Alone, as a look at a class that comes every few seconds is, a call tells nothing worth a trace of its own.
+        // A call outside of any trace, such as the sweep of a class every few seconds, is not worth a trace of its own.
         let span = if Span::current().is_none() {
             Span::none()
         } else {

@@ -7,7 +7,6 @@ mod token;
 mod webhook;
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -17,17 +16,11 @@ use livekit_protocol::participant_info::{Kind, State};
 use livekit_protocol::{ParticipantInfo, TrackSource};
 use reqwest::Url;
 
-use self::probe::Probe;
-use self::token::Signer;
-use super::{Backend, Capabilities, MediaCredentials, SessionSummary, Signalling, TokenSubject};
+use self::probe::{Probe, REQUEST_TIMEOUT};
+use self::token::{GENERATION, Signer};
+use super::interface::{Backend, Capabilities, MediaCredentials, SessionSummary, Signalling, TokenSubject};
 use crate::api::{MAX_PARTICIPANTS, MAX_WINDOW, Reason, Role};
 use crate::domain::{Failure, FailureClass, SessionMember, TokenGrant};
-
-/// Participant attribute with the generation of the invite.
-const GENERATION: &str = "roomkeeper.io/generation";
-
-/// How long one call may take: a healthy server answers in milliseconds.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A LiveKit server or cluster.
 pub struct LiveKit {

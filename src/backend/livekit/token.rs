@@ -11,10 +11,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{GENERATION, TokenSubject, permissions};
+use super::super::interface::TokenSubject;
+use super::permissions;
 use crate::api::Reason;
 use crate::domain::{Failure, TokenGrant};
 
+/// Participant attribute with the generation of the invite.
+pub(super) const GENERATION: &str = "roomkeeper.io/generation";
 /// How far clocks may be apart: what LiveKit allows.
 const LEEWAY: SignedDuration = SignedDuration::from_mins(1);
 /// Longest token that is looked at, in bytes. Those of LiveKit and our own have less than 2 KiB.

@@ -4,11 +4,13 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
 use super::*;
-use crate::api::{Participant, RoomClass, RoomSpec};
+use crate::api::{Participant, RoomClass, RoomGuest, RoomSpec};
 use crate::domain::{Window, validate};
 
-/// No guests.
-const GUESTS: &[std::sync::Arc<RoomGuest>] = &[];
+/// The roster of a Room without guests.
+fn roster(room: &Room) -> Roster {
+    Roster::new(room, &[] as &[std::sync::Arc<RoomGuest>])
+}
 
 const DAY: i64 = 86_400;
 
@@ -62,8 +64,9 @@ impl Visit {
 
     fn outcome(&self) -> Result<TokenGrant, Refusal> {
         let room = self.room();
-        let visitor = identify(Some(&room), GUESTS, &self.invite())?;
-        admit(&validate(&room, Roster::new(&room, GUESTS), &RoomClass::default()).unwrap(), &visitor, self.others, self.now)
+        let roster = roster(&room);
+        let person = identify(&room, &roster, &self.invite())?;
+        admit(&validate(&room, roster, &RoomClass::default()).unwrap(), &person, self.others, self.now)
     }
 
     /// Why this visitor must not come in.
@@ -169,8 +172,8 @@ fn the_visits_of_these_tests_meet_every_outcome() {
 }
 
 #[test]
-fn an_invite_for_a_room_that_does_not_exist_is_not_valid() {
-    let invite = Visit::invite(&Visit {
+fn an_invite_for_another_room_is_not_valid() {
+    let visit = Visit {
         window: Window { from: Timestamp::MIN, until: Timestamp::MAX },
         now: Timestamp::UNIX_EPOCH,
         role: Role::Attendee,
@@ -180,6 +183,15 @@ fn an_invite_for_a_room_that_does_not_exist_is_not_valid() {
         invite_generation: 0,
         max_participants: 1,
         others: 0,
-    });
-    assert_eq!(identify(None, GUESTS, &invite), Err(Refusal::InvalidInvite));
+    };
+    let (room, invite) = (visit.room(), visit.invite());
+    let identified = |invite: &Invite| identify(&room, &roster(&room), invite).map(|person| person.name);
+    assert_eq!(identified(&invite), Ok("ada".to_owned()));
+    for other in [
+        Invite { namespace: "other".into(), ..invite.clone() },
+        Invite { room: "other".into(), ..invite.clone() },
+        Invite { id: "of-one-before".into(), ..invite },
+    ] {
+        assert_eq!(identified(&other), Err(Refusal::InvalidInvite), "{other:?}");
+    }
 }

@@ -2,7 +2,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rstest::rstest;
 
 use super::*;
-use crate::domain::sim::{Simulation, UID, at, installation, session_id, spec};
+use crate::domain::tests::{Simulation, UID, at, installation, session_id, spec};
 
 /// A Room as it is once its passes until this time are done, at this time.
 fn room_at(time: &str) -> Simulation {
@@ -16,8 +16,9 @@ fn room_at(time: &str) -> Simulation {
 }
 
 fn found_with(sim: &Simulation, sessions: &[&str]) -> Vec<String> {
-    let mut sim = sim.clone();
-    sim.sessions = sessions.iter().map(|session| ((*session).to_owned(), [].into())).collect();
+    let sim = sim.clone();
+    sim.media.lose_sessions();
+    sessions.iter().for_each(|session| sim.media.set_members(session, []));
     sim.orphans()
 }
 
@@ -45,7 +46,7 @@ fn a_session_with_our_prefix_that_no_room_can_have_is_an_orphan(#[case] session:
 
 #[test]
 fn the_session_of_an_open_room_is_no_orphan_and_every_older_one_is() {
-    let mut sim = room_at("09:30").with(|sim| sim.sessions.clear());
+    let mut sim = room_at("09:30").with(|sim| sim.media.lose_sessions());
     sim.pass();
     let (older, living) = (session_id(1), session_id(2));
     assert_eq!(found_with(&sim, &[&older, &living]), [older]);
@@ -96,7 +97,7 @@ fn a_room_that_no_pass_has_seen_may_have_its_first_session() {
 
 #[test]
 fn a_session_that_could_not_be_closed_is_left_to_the_passes_of_its_room() {
-    let mut sim = room_at("09:30").at("10:00").with(|sim| sim.media_failure = Some(crate::domain::sim::unreachable()));
+    let mut sim = room_at("09:30").at("10:00").with(|sim| sim.media.fail_with(Some(crate::domain::tests::unreachable())));
     sim.pass();
     assert_eq!(sim.orphans(), [""; 0]);
     assert_eq!(recorded_session(sim.room()), Some(session_id(1).as_str()));

@@ -32,9 +32,9 @@ fn guests_are_people_under_an_identity_of_their_own() {
     let roster = Roster::new(&room(&json!({"participants": [{"name": "ada"}]})), &[guest("eve", "Collaborator", None)]);
     let names: Vec<_> = roster.people().map(|person| (person.name.as_str(), person.display_name.as_str(), person.role)).collect();
     assert_eq!(names, [("ada", "ada", Role::Attendee), ("guest-eve", "EVE", Role::Collaborator)]);
-    assert!(roster.holder(&invite("guest-eve", 0)).is_some());
-    assert!(roster.holder(&invite("eve", 0)).is_none());
-    assert!(roster.holder(&invite("guest-eve", 1)).is_none());
+    assert!(roster.invitee(&invite("guest-eve", 0)).is_some());
+    assert!(roster.invitee(&invite("eve", 0)).is_none());
+    assert!(roster.invitee(&invite("guest-eve", 1)).is_none());
 }
 
 #[rstest]
@@ -96,11 +96,11 @@ fn the_shared_link_lets_in_whoever_has_it_under_names_that_no_participant_can_ha
         &room(&json!({"joinPolicy": "AnyoneWithLink", "link": {"role": "Consumer", "generation": 2}})),
         &[] as &[Arc<RoomGuest>],
     );
-    let link = roster.holder(&invite("*", 2)).unwrap();
+    let link = roster.invitee(&invite("*", 2)).unwrap();
     assert!(link.is_link() && roster.invited().any(Person::is_link) && roster.people().next().is_none());
     let person = link.by_link("abc", "Ann");
     assert_eq!((person.name.as_str(), person.display_name.as_str(), person.role), ("link.abc", "Ann", Role::Consumer));
-    assert_eq!(roster.seated(&member("link.abc", Some(2))).unwrap().display_name, "Somebody", "the name of their own choice is kept");
+    assert_eq!(roster.recognize(&member("link.abc", Some(2))).unwrap().display_name, "Somebody", "the name of their own choice is kept");
 }
 
 #[rstest]
@@ -109,16 +109,16 @@ fn the_shared_link_lets_in_whoever_has_it_under_names_that_no_participant_can_ha
 #[case::by_default(json!({}))]
 fn a_link_that_is_not_that_of_today_lets_nobody_in_and_keeps_nobody(#[case] spec: Value) {
     let roster = Roster::new(&room(&spec), &[] as &[Arc<RoomGuest>]);
-    assert!(roster.holder(&invite("*", 2)).is_none());
-    assert!(roster.seated(&member("link.abc", Some(2))).is_none());
+    assert!(roster.invitee(&invite("*", 2)).is_none());
+    assert!(roster.recognize(&member("link.abc", Some(2))).is_none());
 }
 
 #[test]
 fn only_who_came_by_the_invite_of_today_keeps_a_seat() {
     let participants = json!([{"name": "ada", "inviteGeneration": 1}, {"name": "bob", "suspended": true}, {"name": "link-x"}]);
     let roster = Roster::new(&room(&json!({"participants": participants, "joinPolicy": "AnyoneWithLink"})), &[] as &[Arc<RoomGuest>]);
-    assert!(roster.seated(&member("ada", Some(1))).is_some());
+    assert!(roster.recognize(&member("ada", Some(1))).is_some());
     for (identity, generation) in [("ada", Some(0)), ("ada", None), ("bob", Some(0)), ("link-y", Some(0)), ("eve", Some(0))] {
-        assert!(roster.seated(&member(identity, generation)).is_none(), "{identity} {generation:?}");
+        assert!(roster.recognize(&member(identity, generation)).is_none(), "{identity} {generation:?}");
     }
 }

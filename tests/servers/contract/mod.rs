@@ -59,8 +59,8 @@ macro_rules! contract {
         mod in_memory {
             $(#[test]
             fn $promise() {
-                let memory = crate::contract::FakeMediaServer::default();
-                crate::support::run(crate::contract::promises::$promise(&memory, &memory));
+                let fake = crate::contract::FakeMediaServer::default();
+                crate::support::run(crate::contract::promises::$promise(&fake, &fake));
             })*
         }
 

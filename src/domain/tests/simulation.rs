@@ -1,18 +1,18 @@
-//! One Room with its API server and media server in memory, for the tests of the rules: it carries plans out as the
-//! controller does, and can stop after any step.
-
-mod describe;
+//! Carries plans out against one Room in memory and the fake media server, by the same [`Execution`] as the controller, and can stop
+//! after any step.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::executor::block_on;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::*;
 use crate::api::{
     ConditionType, FINALIZER, LedgerEntry, Participant, Phase, Reason, Role, Room, RoomClass, RoomGuest, RoomSpec, RoomStatus,
 };
+use crate::backend::{Backend, FakeMediaServer};
+use crate::domain::*;
 
 /// UID of the Room.
 pub const UID: &str = "6a1f3c52-0000-4000-8000-00000000000a";
@@ -60,8 +60,10 @@ pub struct Secret {
 
 /// What came of a pass.
 pub struct Pass {
-    pub plan: Plan,
-    pub outcome: Outcome,
+    pub goal: Goal,
+    /// The planned steps in words.
+    pub steps: Vec<String>,
+    pub next_transition: Option<Timestamp>,
     pub wrote_status: bool,
     pub event_drafts: Vec<EventDraft>,
 }
@@ -75,12 +77,9 @@ pub struct Simulation {
     /// The guests of the Room.
     pub guests: Vec<Arc<RoomGuest>>,
     pub now: Timestamp,
-    /// The sessions on the media server, with the people in them.
-    pub sessions: BTreeMap<String, BTreeMap<String, SessionMember>>,
+    pub media: FakeMediaServer,
     /// The invite Secrets by name.
     pub secrets: BTreeMap<String, Secret>,
-    /// What the media server answers to everything.
-    pub media_failure: Option<Failure>,
     /// What the API server answers to everything about Secrets.
     pub secrets_failure: Option<Failure>,
     /// The next pass is to look whether the invites are still there.
@@ -109,9 +108,8 @@ impl Simulation {
             class: Some(class),
             guests: Vec::new(),
             now: at("09:00"),
-            sessions: BTreeMap::new(),
+            media: FakeMediaServer::default(),
             secrets: BTreeMap::new(),
-            media_failure: None,
             secrets_failure: None,
             recheck: false,
             empty_since: None,
@@ -178,13 +176,14 @@ impl Simulation {
         self.collect_garbage();
     }
 
-    /// The person comes into the call with the invite of today, if the door is open.
+    /// The person joins with the invite of today, if the Room can be joined.
     pub fn join(&mut self, name: &str) {
         let (Some(room), Ok(valid)) = (&self.room, self.valid()) else { return };
-        let Some(session) = recorded_session(room).and_then(|session| self.sessions.get_mut(session)) else { return };
+        let Some(session) = recorded_session(room) else { return };
         let Some(person) = valid.roster.get(name).filter(|person| !person.suspended) else { return };
-        if state(&valid, self.now) == Availability::Open {
-            session.insert(name.to_owned(), member(person));
+        if let Ok(grant) = admit(&valid, person, 0, self.now) {
+            // A session that is not there lets nobody in.
+            let _ = self.media.join(session, &grant);
         }
     }
 
@@ -199,125 +198,121 @@ impl Simulation {
 
     /// What the controller would do now.
     pub fn plan(&self) -> Plan {
-        let valid = self.valid();
-        let session = self.look(&valid);
-        let (revision, installation) = (self.revision(), installation());
-        let observed = Observed {
-            room: self.room(),
-            guests: &self.guests,
-            valid: valid.as_ref(),
-            session: &session,
-            empty_since: self.empty_since,
-            invites_revision: &revision,
-            recheck_invites: self.recheck,
-            installation: &installation,
-        };
-        plan(&observed, self.now)
+        plan(&self.observe(), &installation(), self.now)
     }
 
-    fn look(&self, valid: &Result<ValidRoom, Rejection>) -> SessionView {
-        match (session_that_matters(self.room(), valid.as_ref(), self.now), &self.media_failure) {
-            (None, _) => SessionView::NotAsked,
-            (Some(_), Some(failure)) => SessionView::Unknown(failure.clone()),
-            (Some(session), None) => {
-                self.sessions.get(session).map_or(SessionView::Absent, |members| SessionView::Present(members.values().cloned().collect()))
-            }
+    pub fn observe(&self) -> Observed {
+        let valid = self.valid();
+        let session = match session_to_observe(self.room(), valid.as_ref(), self.now) {
+            None => SessionView::NotAsked,
+            Some(session) => match block_on(self.media.observe(session)) {
+                Ok(members) => members.map_or(SessionView::Absent, SessionView::Present),
+                Err(failure) => SessionView::Unknown(failure),
+            },
+        };
+        Observed {
+            room: Arc::new(self.room().clone()),
+            guests: self.guests.clone(),
+            valid,
+            session,
+            empty_since: self.empty_since,
+            joined: 0,
+            invites_revision: self.revision(),
+            recheck_invites: self.recheck,
         }
     }
 
-    /// A whole pass: plan, steps, status.
+    /// A whole reconciliation: plan, steps, status.
     pub fn pass(&mut self) -> Pass {
-        let plan = self.plan();
-        let outcome = self.carry_out(&plan, plan.steps.len());
-        let mut pass = Pass { plan, outcome, wrote_status: false, event_drafts: Vec::new() };
-        let judged = self.room.is_some().then(|| (self.valid(), self.revision()));
-        if let (Some(room), Some((valid, revision))) = (&mut self.room, judged)
+        let mut observed = self.observe();
+        let plan = plan(&observed, &installation(), self.now);
+        let (goal, steps, next_transition) = (plan.goal.clone(), plan.describe(), plan.next_transition);
+        let mut execution = Execution::begin(plan, &observed);
+        self.carry_out(&mut execution, usize::MAX);
+        let outcome = execution.finish().expect("the finalizer can always be set");
+        let mut pass = Pass { goal, steps, next_transition, wrote_status: false, event_drafts: Vec::new() };
+        let joined = self.room.as_ref().and_then(recorded_session).and_then(|session| self.media.members(session));
+        if let Some(room) = &mut self.room
             && room.metadata.deletion_timestamp.is_none()
         {
-            let joined = recorded_session(room).and_then(|session| self.sessions.get(session)).map_or(0, BTreeMap::len);
-            let joined = i32::try_from(joined).unwrap();
-            let after = status(room, valid.as_ref(), &pass.plan, &pass.outcome, &revision, joined, self.now);
-            pass.event_drafts = event_drafts(room.status.as_ref(), &after, &pass.outcome);
+            // As if people were counted just now.
+            observed.joined = i32::try_from(joined.map_or(0, |members| members.len())).unwrap();
+            let after = status(&observed, &outcome, self.now);
+            pass.event_drafts = event_drafts(room.status.as_ref(), &after, &outcome);
             pass.wrote_status = room.status.as_ref() != Some(&after);
             room.status = Some(after);
         }
         pass
     }
 
-    /// A pass that the controller does not survive: it ends after this many steps, and no status is written.
+    /// A reconciliation that the controller does not survive: it ends after this many steps, and no status is written.
     pub fn crash_after(&mut self, steps: usize) {
-        let plan = self.plan();
-        self.carry_out(&plan, steps);
+        let observed = self.observe();
+        let mut execution = Execution::begin(plan(&observed, &installation(), self.now), &observed);
+        self.carry_out(&mut execution, steps);
     }
 
-    fn carry_out(&mut self, plan: &Plan, steps: usize) -> Outcome {
-        let mut outcome = Outcome::default();
-        let valid = self.valid();
-        if let (Goal::Open, SessionView::Unknown(failure)) = (&plan.goal, self.look(&valid)) {
-            outcome.session_failure = Some(failure);
-        }
-        outcome.session_found = matches!(self.look(&valid), SessionView::Present(_));
-        for step in plan.steps.iter().take(steps) {
-            self.step(step, &mut outcome);
-        }
-        outcome
-    }
-
-    fn step(&mut self, step: &Step, outcome: &mut Outcome) {
-        let failure = match step {
-            Step::RemovePerson { .. } | Step::SetRole { .. } | Step::CloseSession { .. } | Step::EnsureSession { .. } => {
-                &self.media_failure
+    /// Carries out the steps of an execution, but no more than this many.
+    fn carry_out(&mut self, execution: &mut Execution, steps: usize) {
+        let mut left = steps;
+        while left > 0
+            && let Some(batch) = execution.next_batch()
+        {
+            match batch {
+                Batch::Room(step) => {
+                    left -= 1;
+                    self.room_step(&step);
+                    execution.record_room(&step, Ok(()));
+                }
+                Batch::Session(step) => {
+                    left -= 1;
+                    let result = block_on(self.session_step(&step));
+                    execution.record_session(step, result);
+                }
+                Batch::Invites(steps) => {
+                    for step in steps.into_iter().take(left) {
+                        left -= 1;
+                        let failure = self.secrets_failure.clone();
+                        let result = failure.map_or_else(|| Ok(self.invite_step(step)), Err);
+                        execution.record_invite(result);
+                    }
+                }
             }
-            Step::IssueInvite { .. } | Step::WithdrawInvite { .. } => &self.secrets_failure,
-            Step::AddFinalizer | Step::ReserveSession { .. } | Step::DeleteRoom | Step::ReleaseFinalizer { .. } => &None,
-        };
-        match (failure, step) {
-            (Some(failure), Step::IssueInvite { .. } | Step::WithdrawInvite { .. }) => {
-                outcome.invites_failure.get_or_insert(failure.clone());
-            }
-            (Some(failure), _) => {
-                outcome.session_failure.get_or_insert(failure.clone());
-            }
-            (None, step) => self.take(step, outcome),
         }
     }
 
-    fn take(&mut self, step: &Step, outcome: &mut Outcome) {
+    fn room_step(&mut self, step: &RoomStep) {
         match step {
-            Step::AddFinalizer => self.room_mut().metadata.finalizers.get_or_insert_default().push(FINALIZER.into()),
-            Step::RemovePerson { session, identity } => {
-                self.sessions.get_mut(session).map(|members| members.remove(identity));
-                outcome.removed.push(identity.clone());
+            RoomStep::AddFinalizer => self.room_mut().metadata.finalizers.get_or_insert_default().push(FINALIZER.into()),
+            RoomStep::Delete => self.delete(),
+            RoomStep::ReleaseFinalizer { give_up: _ } => {
+                self.room_mut().metadata.finalizers.get_or_insert_default().retain(|finalizer| finalizer != FINALIZER);
+                self.collect_garbage();
             }
-            Step::SetRole { session, person } => {
-                if let Some(taken) = self.sessions.get_mut(session).and_then(|members| members.get_mut(&person.name)) {
-                    *taken = SessionMember { generation: taken.generation, ..member(person) };
-                }
+        }
+    }
+
+    async fn session_step(&self, step: &SessionStep) -> Result<(), Failure> {
+        match step {
+            SessionStep::Ensure { session, epoch: _ } => self.media.ensure(session).await,
+            SessionStep::Reserve { session: _, epoch: _ } => Ok(()),
+            SessionStep::Close { session } => self.media.close(session).await,
+            SessionStep::RemoveMember { session, identity } => self.media.remove(session, identity).await,
+            SessionStep::SetRole { session, person } => {
+                self.media.set_role(session, &person.name, person.role, &person.display_name).await
             }
-            Step::CloseSession { session } => {
-                self.sessions.remove(session);
-                let recorded = self.status().session.as_ref();
-                outcome.session_closed |= recorded.is_some_and(|recorded| recorded.id == *session);
-            }
-            Step::EnsureSession { session, epoch } => {
-                self.sessions.entry(session.clone()).or_default();
-                outcome.session_made = Some((session.clone(), *epoch));
-            }
-            Step::ReserveSession { session, epoch } => outcome.session_reserved = Some((session.clone(), *epoch)),
-            Step::IssueInvite { person, issue: _ } => outcome.issued.push(self.issue(person)),
-            Step::WithdrawInvite { secret_name, secret_uid: _ } => {
+        }
+    }
+
+    fn invite_step(&mut self, step: InviteStep) -> InviteChange {
+        match step {
+            InviteStep::Issue { person, write: _ } => InviteChange::Issued(self.issue(&person)),
+            InviteStep::Withdraw { secret_name, secret_uid: _ } => {
                 // By the UID of the ledger, and if the Secret has another one, by its label.
-                if self.secrets.get(secret_name).is_some_and(|secret| secret.owner == UID) {
-                    self.secrets.remove(secret_name);
+                if self.secrets.get(&secret_name).is_some_and(|secret| secret.owner == UID) {
+                    self.secrets.remove(&secret_name);
                 }
-                outcome.withdrawn.push(secret_name.clone());
-            }
-            Step::DeleteRoom => self.delete(),
-            Step::ReleaseFinalizer { give_up } => {
-                if *give_up || outcome.failure().is_none() {
-                    self.room_mut().metadata.finalizers.get_or_insert_default().retain(|finalizer| finalizer != FINALIZER);
-                    self.collect_garbage();
-                }
+                InviteChange::Withdrawn { secret_name }
             }
         }
     }
@@ -346,8 +341,9 @@ impl Simulation {
 
     /// Sessions that belong to no Room.
     pub fn orphans(&self) -> Vec<String> {
+        let sessions = self.media.sessions();
         let rooms: Vec<Arc<Room>> = self.room.iter().cloned().map(Into::into).collect();
-        let found = orphans(self.sessions.keys().map(String::as_str), &rooms, &installation(), self.now);
+        let found = orphans(sessions.iter().map(String::as_str), &rooms, &installation(), self.now);
         found.into_iter().map(str::to_owned).collect()
     }
 

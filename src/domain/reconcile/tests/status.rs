@@ -1,10 +1,11 @@
 use std::collections::BTreeSet;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rstest::rstest;
 
-use super::*;
-use crate::api::{Participant, Role, RoomSpec};
-use crate::domain::sim::{Pass, Simulation, at, participant, session_id, spec, unreachable};
+use crate::api::{LedgerEntry, Participant, Phase, Reason, Role, RoomSpec, SessionStatus};
+use crate::domain::Failure;
+use crate::domain::tests::{Pass, Simulation, at, participant, session_id, spec, unreachable};
 
 fn refused() -> Failure {
     Failure::rejected(Reason::Rejected, "the media server refused the request")
@@ -21,6 +22,13 @@ fn conditions(sim: &Simulation) -> Vec<String> {
 
 fn passed(mut sim: Simulation) -> Simulation {
     sim.pass();
+    sim
+}
+
+/// A Room whose servers answer with these failures.
+fn without_servers(mut sim: Simulation, media: Failure, secrets: Failure) -> Simulation {
+    sim.media.fail_with(Some(media));
+    sim.secrets_failure = Some(secrets);
     sim
 }
 
@@ -60,7 +68,7 @@ fn a_room_is_ready_when_the_world_is_as_its_spec_wants_it_at_this_moment(
 #[case::session_not_closed(open().edited(|spec| spec.suspend = true), unreachable(), Phase::Suspended)]
 #[case::session_not_closed_at_the_end(open().at("10:00"), refused(), Phase::Expired)]
 fn trouble_with_the_session_is_told_by_session_ready_and_ready(#[case] sim: Simulation, #[case] failure: Failure, #[case] phase: Phase) {
-    let sim = passed(sim.with(|sim| sim.media_failure = Some(failure.clone())));
+    let sim = passed(sim.with(|sim| sim.media.fail_with(Some(failure.clone()))));
     let (reason, said) = (failure.reason, conditions(&sim));
     assert_eq!(sim.status().phase, phase);
     assert!(said[1].starts_with("InvitesReady=True"), "{said:?}");
@@ -167,9 +175,9 @@ fn every_condition_names_the_generation_that_it_describes() {
 #[case::suspended(Simulation::new(spec()).edited(|spec| spec.suspend = true))]
 #[case::expired(Simulation::new(spec()).at("10:00"))]
 #[case::not_accepted(open().with(|sim| sim.class = None))]
-#[case::no_media_server(Simulation::new(spec()).with(|sim| sim.media_failure = Some(unreachable())))]
+#[case::no_media_server(Simulation::new(spec()).with(|sim| sim.media.fail_with(Some(unreachable()))))]
 #[case::no_invites(Simulation::new(spec()).with(|sim| sim.secrets_failure = Some(conflict())))]
-#[case::neither(open().at("10:00").with(|sim| (sim.media_failure, sim.secrets_failure) = (Some(refused()), Some(conflict()))))]
+#[case::neither(without_servers(open().at("10:00"), refused(), conflict()))]
 fn a_pass_that_finds_the_same_writes_nothing_and_tells_nothing(#[case] mut sim: Simulation) {
     sim.pass();
     for _ in 0..3 {
@@ -225,9 +233,9 @@ fn the_session_is_told_from_its_beginning_to_its_end() {
     let session = |sim: &Simulation| sim.status().session.clone().unwrap();
     let living = SessionStatus { id: session_id(1), epoch: 1, created_at: Some(Time(at("09:00"))), ended_at: None };
     assert_eq!(session(&sim), living);
-    sim = passed(sim.at("10:05").with(|sim| sim.media_failure = Some(unreachable())));
+    sim = passed(sim.at("10:05").with(|sim| sim.media.fail_with(Some(unreachable()))));
     assert_eq!(session(&sim), living);
-    sim = passed(sim.at("10:06").with(|sim| sim.media_failure = None));
+    sim = passed(sim.at("10:06").with(|sim| sim.media.fail_with(None)));
     let ended = SessionStatus { ended_at: Some(Time(at("10:06"))), ..living };
     assert_eq!(session(&sim), ended);
     sim = passed(sim.at("10:30"));
@@ -300,20 +308,20 @@ fn people_put_out_and_sessions_made_anew_are_told() {
     let pass = sim.pass();
     assert_eq!(told(&pass), ["ParticipantRemoved"]);
     assert!(pass.event_drafts[0].note.contains("bob"));
-    sim.sessions.clear();
+    sim.media.lose_sessions();
     assert_eq!(told(&sim.pass()), ["SessionRestored!"]);
 }
 
 #[test]
 fn a_failure_is_told_once_until_it_is_over_and_comes_again() {
-    let mut sim = open().with(|sim| sim.media_failure = Some(unreachable()));
+    let mut sim = open().with(|sim| sim.media.fail_with(Some(unreachable())));
     assert_eq!(told(&sim.pass()), ["Unreachable!"]);
     assert_eq!(told(&sim.pass()), [""; 0]);
-    sim.media_failure = Some(refused());
+    sim.media.fail_with(Some(refused()));
     assert_eq!(told(&sim.pass()), ["Rejected!"]);
-    sim.media_failure = None;
+    sim.media.fail_with(None);
     assert_eq!(told(&sim.pass()), [""; 0]);
-    sim.media_failure = Some(unreachable());
+    sim.media.fail_with(Some(unreachable()));
     assert_eq!(told(&sim.pass()), ["Unreachable!"]);
 }
 
@@ -334,7 +342,7 @@ fn a_rejection_is_told_once_and_again_when_it_says_something_else() {
 #[case::scheduled(Simulation::new(spec()).at("08:10"))]
 #[case::expired(open().at("10:00"))]
 fn a_change_of_phase_is_not_told_as_more_than_it_is_when_something_failed(#[case] sim: Simulation) {
-    let mut sim = sim.with(|sim| (sim.media_failure, sim.secrets_failure) = (Some(unreachable()), Some(conflict())));
+    let mut sim = without_servers(sim, unreachable(), conflict());
     let pass = sim.pass();
     assert_eq!(pass.event_drafts.len(), 2);
     let claims = ["issued", "gone", "deleted"];

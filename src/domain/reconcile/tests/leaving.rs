@@ -5,7 +5,7 @@ use rstest::rstest;
 
 use crate::api::{Phase, Role, RoomClassLimits, RoomSpec};
 use crate::domain::Goal;
-use crate::domain::sim::{Simulation, at, participant, spec, unreachable};
+use crate::domain::tests::{Simulation, at, participant, spec, unreachable};
 
 /// A Room that a pass has brought to its end.
 fn expired() -> Simulation {
@@ -22,9 +22,9 @@ fn at_the_end_the_session_is_closed_before_the_invites_are_deleted_by_uid() {
 #[test]
 fn an_expired_room_is_quiet() {
     let mut sim = expired();
-    assert!(sim.sessions.is_empty() && sim.secrets.is_empty());
+    assert!(sim.media.sessions().is_empty() && sim.secrets.is_empty());
     let pass = sim.pass();
-    assert_eq!((pass.plan.describe(), pass.wrote_status), (vec![], false));
+    assert_eq!((pass.steps, pass.wrote_status), (vec![], false));
 }
 
 #[rstest]
@@ -33,7 +33,7 @@ fn an_expired_room_is_quiet() {
 fn a_room_that_is_made_again_after_its_end_gets_nothing_at_all(#[case] spec: RoomSpec, #[case] now: &str) {
     let mut sim = Simulation::new(spec).at(now);
     let pass = sim.pass();
-    assert_eq!((pass.plan.goal.clone(), pass.plan.describe()), (Goal::Expired, vec![]));
+    assert_eq!((pass.goal, pass.steps), (Goal::Expired, vec![]));
     assert_eq!(sim.room().metadata.finalizers, None);
     assert_eq!(sim.status().phase, Phase::Expired);
 }
@@ -51,7 +51,7 @@ fn the_end_comes_whatever_the_spec_has_become(#[case] change: fn(&mut Simulation
         assert!(steps.iter().any(|planned| planned == step), "{steps:?}");
     }
     sim.pass();
-    assert!(sim.sessions.is_empty() && sim.secrets.is_empty());
+    assert!(sim.media.sessions().is_empty() && sim.secrets.is_empty());
     assert_eq!((sim.status().phase, sim.plan().describe()), (Phase::Expired, vec![]));
 }
 
@@ -107,7 +107,7 @@ fn the_ttl_takes_a_room_away_with_everything_it_had() {
     sim.pass();
     assert!(sim.room().metadata.deletion_timestamp.is_some());
     sim.pass();
-    assert!(sim.room.is_none() && sim.sessions.is_empty() && sim.secrets.is_empty());
+    assert!(sim.room.is_none() && sim.media.sessions().is_empty() && sim.secrets.is_empty());
 }
 
 #[test]
@@ -130,10 +130,10 @@ fn deleting_an_expired_room_only_releases_it() {
 fn a_media_server_that_does_not_answer_holds_a_deletion_for_a_minute(#[case] now: &str, #[case] gives_up: bool) {
     let mut sim = Simulation::after_pass_at("09:00").at("09:10").with(Simulation::delete).at(now);
     assert_eq!(sim.plan().goal, Goal::Gone { give_up: gives_up });
-    sim.media_failure = Some(unreachable());
+    sim.media.fail_with(Some(unreachable()));
     sim.pass();
     assert_eq!(sim.room.is_none(), gives_up);
-    assert!(!sim.sessions.is_empty());
+    assert!(!sim.media.sessions().is_empty());
 }
 
 #[rstest]
@@ -142,7 +142,7 @@ fn a_media_server_that_does_not_answer_holds_a_deletion_for_a_minute(#[case] now
 fn a_room_that_is_not_accepted_can_be_deleted_all_the_same(#[case] change: fn(&mut Simulation)) {
     let mut sim = Simulation::after_pass_at("09:00").at("09:10").with(change).with(Simulation::delete);
     sim.pass();
-    assert!(sim.room.is_none() && sim.sessions.is_empty() && sim.secrets.is_empty());
+    assert!(sim.room.is_none() && sim.media.sessions().is_empty() && sim.secrets.is_empty());
 }
 
 #[test]
@@ -180,10 +180,10 @@ fn after_a_crash_the_ledger_takes_its_invites_by_uid_and_the_rest_by_label() {
 fn an_expired_room_that_was_opened_again_by_a_pass_that_crashed_loses_all_of_it() {
     let mut sim = expired().edited(|spec| spec.valid_until = Some(Time(at("12:00"))));
     sim.crash_after(usize::MAX);
-    assert_eq!((sim.sessions.len(), sim.secrets.len()), (1, 2));
+    assert_eq!((sim.media.sessions().len(), sim.secrets.len()), (1, 2));
     sim.edit(|spec| spec.valid_until = Some(Time(at("10:00"))));
     sim.pass();
-    assert!(sim.sessions.is_empty() && sim.secrets.is_empty());
+    assert!(sim.media.sessions().is_empty() && sim.secrets.is_empty());
 }
 
 #[test]
@@ -197,10 +197,10 @@ fn an_expired_room_that_its_class_opened_again_for_a_pass_that_crashed_loses_all
     assert_eq!(sim.status().phase, Phase::Expired);
     limit(&mut sim, 2);
     sim.crash_after(usize::MAX);
-    assert_eq!((sim.sessions.len(), sim.secrets.len()), (1, 2));
+    assert_eq!((sim.media.sessions().len(), sim.secrets.len()), (1, 2));
     let mut sim = sim.at("11:00");
     sim.pass();
-    assert!(sim.sessions.is_empty() && sim.secrets.is_empty());
+    assert!(sim.media.sessions().is_empty() && sim.secrets.is_empty());
 }
 
 #[rstest]

@@ -2,7 +2,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rstest::rstest;
 
 use crate::api::{InviteTemplate, InviteTemplateMetadata, Role, RoomSpec};
-use crate::domain::sim::{Simulation, at, participant, session_id, spec};
+use crate::domain::tests::{Simulation, at, participant, session_id, spec};
 use crate::domain::{Goal, SessionMember};
 
 /// An open Room with both people in the call, at 09:10.
@@ -52,7 +52,9 @@ fn who_does_not_sit_there_by_our_doing_is_put_right(
     #[case] step: &str,
 ) {
     let member = SessionMember { identity: identity.into(), display_name: identity.into(), role, generation };
-    let sim = in_the_call().with(|sim| drop(sim.sessions.get_mut(&session_id(1)).unwrap().insert(identity.into(), member)));
+    let sim = in_the_call();
+    let others = sim.media.members(&session_id(1)).unwrap().into_iter().filter(|other| other.identity != identity);
+    sim.media.set_members(&session_id(1), others.chain([member]));
     assert_eq!(sim.plan().describe(), [step]);
 }
 
@@ -124,10 +126,10 @@ fn a_window_that_the_class_changes_brings_all_invites_up_to_date() {
 fn while_a_spec_is_not_accepted_nobody_is_thrown_out_and_nothing_is_done(#[case] change: fn(&mut Simulation)) {
     let mut sim = in_the_call().with(change);
     let pass = sim.pass();
-    assert!(matches!(pass.plan.goal, Goal::NotAccepted(_)), "{:?}", pass.plan.goal);
-    assert_eq!(pass.plan.describe(), [""; 0]);
-    assert_eq!(pass.plan.next_transition, Some(at("10:00")));
-    assert_eq!(sim.sessions[&session_id(1)].len(), 2);
+    assert!(matches!(pass.goal, Goal::NotAccepted(_)), "{:?}", pass.goal);
+    assert_eq!(pass.steps, [""; 0]);
+    assert_eq!(pass.next_transition, Some(at("10:00")));
+    assert_eq!(sim.media.members(&session_id(1)).unwrap().len(), 2);
     assert_eq!(sim.secrets.len(), 2);
 }
 

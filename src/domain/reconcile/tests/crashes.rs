@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::prelude::*;
 
 use crate::api::{FINALIZER, InviteTemplate, InviteTemplateMetadata, Participant, Phase, Role, RoomSpec, invite_secret_name};
-use crate::domain::sim::{OTHER_FINALIZER, Simulation, at, participant, session_id, unreachable};
+use crate::domain::tests::{OTHER_FINALIZER, Simulation, at, participant, session_id, unreachable};
 use crate::domain::{SessionMember, recorded_session};
 
 /// Passes that a Room may need after the last trouble.
@@ -114,7 +114,7 @@ impl Story {
         });
         sim.now = at("08:00");
         sim.room_mut().metadata.finalizers = self.held_by_others.then(|| vec![OTHER_FINALIZER.into()]);
-        sim.sessions.extend(FOREIGN.map(|name| (name.to_owned(), BTreeMap::new())));
+        FOREIGN.iter().for_each(|session| sim.media.set_members(session, []));
         sim
     }
 }
@@ -158,7 +158,7 @@ impl Simulation {
             }),
             Event::ChangeKey => self.signing_key += 1,
             Event::Join(number) => self.join(NAMES[number]),
-            Event::MediaServerForgets => self.sessions.retain(|name, _| FOREIGN.contains(&name.as_str())),
+            Event::MediaServerForgets => self.our_sessions().iter().for_each(|session| self.media.lose(session)),
             Event::ClassGone(minutes) => {
                 self.class = None;
                 self.wait(minutes);
@@ -177,7 +177,7 @@ impl Simulation {
                 Trouble::None => drop(self.pass()),
                 Trouble::CrashAfter(steps) => self.crash_after(steps),
                 Trouble::MediaServer => {
-                    self.media_failure = Some(unreachable());
+                    self.media.fail_with(Some(unreachable()));
                     self.pass();
                 }
                 Trouble::Secrets => {
@@ -186,7 +186,8 @@ impl Simulation {
                 }
             }
         }
-        (self.class, self.media_failure, self.secrets_failure) = (class, None, None);
+        self.media.fail_with(None);
+        (self.class, self.secrets_failure) = (class, None);
     }
 
     /// Passes until one neither plans nor writes anything.
@@ -196,7 +197,7 @@ impl Simulation {
                 return passes;
             }
             let pass = self.pass();
-            if pass.plan.steps.is_empty() && !pass.wrote_status {
+            if pass.steps.is_empty() && !pass.wrote_status {
                 return passes;
             }
         }
@@ -228,7 +229,7 @@ impl Simulation {
     }
 
     fn our_sessions(&self) -> Vec<String> {
-        self.sessions.keys().filter(|name| !FOREIGN.contains(&name.as_str())).cloned().collect()
+        self.media.sessions().into_iter().filter(|name| !FOREIGN.contains(&name.as_str())).collect()
     }
 }
 
@@ -278,7 +279,7 @@ fn at_rest(mut sim: Simulation) -> Result<(), TestCaseError> {
     let orphans = sim.orphans();
     let lost: Vec<String> = sim.our_sessions().into_iter().filter(|session| Some(session) != alive.as_ref()).collect();
     prop_assert_eq!(orphans, lost, "orphans are what crashes left, and nothing else");
-    prop_assert!(FOREIGN.iter().all(|session| sim.sessions.contains_key(*session)));
+    prop_assert!(FOREIGN.iter().all(|session| sim.media.members(session).is_some()));
     let Some(room) = sim.room.clone() else {
         prop_assert!(alive.is_none() && sim.secrets.is_empty());
         return Ok(());
@@ -292,10 +293,10 @@ fn at_rest(mut sim: Simulation) -> Result<(), TestCaseError> {
     let open = sim.status().phase == Phase::Open;
     prop_assert!(alive.is_some() == open || valid.is_err(), "a session lives for open Rooms only");
     if let (Some(session), Ok(valid)) = (alive, &valid) {
-        let people = &sim.sessions[&session];
+        let people = sim.media.members(&session).unwrap();
         let right =
-            |member: &SessionMember| valid.roster.people().any(|person| !person.suspended && *member == crate::domain::sim::member(person));
-        prop_assert!(people.values().all(right), "{:?}", people);
+            |member: &SessionMember| valid.roster.people().any(|person| !person.suspended && *member == crate::domain::tests::member(person));
+        prop_assert!(people.iter().all(right), "{:?}", people);
         prop_assert_eq!(&session, &session_id(sim.status().session.as_ref().unwrap().epoch));
     }
     let over = sim.status().phase == Phase::Expired;
@@ -306,13 +307,13 @@ fn at_rest(mut sim: Simulation) -> Result<(), TestCaseError> {
         prop_assert_eq!(wanted, listed.collect::<BTreeSet<_>>());
     }
     let pass = sim.pass();
-    prop_assert!(pass.plan.steps.is_empty() && !pass.wrote_status && pass.event_drafts.is_empty(), "a Room at rest is quiet");
+    prop_assert!(pass.steps.is_empty() && !pass.wrote_status && pass.event_drafts.is_empty(), "a Room at rest is quiet");
     Ok(())
 }
 
 #[test]
 fn an_invite_that_a_crash_hid_and_an_edit_took_off_the_list_goes_with_the_room() {
-    let mut sim = Simulation::new(crate::domain::sim::spec());
+    let mut sim = Simulation::new(crate::domain::tests::spec());
     sim.crash_after(usize::MAX);
     sim.edit(|spec| drop(spec.participants.remove(0)));
     sim.come_to_rest();

@@ -2,8 +2,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rstest::rstest;
 
 use crate::api::{FINALIZER, Phase};
-use crate::domain::sim::{OTHER_FINALIZER, Simulation, at, spec, unreachable};
-use crate::domain::{Goal, Window, session_that_matters};
+use crate::domain::tests::{OTHER_FINALIZER, Simulation, at, spec, unreachable};
+use crate::domain::{Goal, Window, session_to_observe};
 
 #[test]
 fn a_new_room_in_its_window_gets_finalizer_session_and_invites_in_this_order() {
@@ -86,13 +86,13 @@ fn an_open_room_whose_window_moves_into_the_future_loses_its_session_until_then(
 
 #[test]
 fn a_session_that_the_media_server_lost_is_made_anew_under_the_next_name_and_invites_stay() {
-    let sim = Simulation::after_pass_at("09:00").with(|sim| sim.sessions.clear());
+    let sim = Simulation::after_pass_at("09:00").with(|sim| sim.media.lose_sessions());
     assert_eq!(sim.plan().describe(), ["ensure 2"]);
 }
 
 #[test]
 fn a_session_that_cannot_be_seen_is_left_alone_while_invites_go_on() {
-    let sim = Simulation::after_pass_at("09:00").with(|sim| sim.media_failure = Some(unreachable()));
+    let sim = Simulation::after_pass_at("09:00").with(|sim| sim.media.fail_with(Some(unreachable())));
     assert_eq!(sim.plan().describe(), [""; 0]);
     let sim = sim.edited(|spec| drop(spec.participants.remove(0)));
     assert_eq!(sim.plan().describe(), ["withdraw ada by secret-1", "refresh bob"]);
@@ -104,7 +104,7 @@ fn a_session_that_cannot_be_seen_is_left_alone_while_invites_go_on() {
 #[case::over("10:00", false)]
 fn the_media_server_is_asked_about_sessions_of_open_rooms_only(#[case] now: &str, #[case] asked: bool) {
     let sim = Simulation::after_pass_at("09:00").at(now);
-    let asks = |sim: &Simulation| session_that_matters(sim.room(), sim.valid().as_ref(), sim.now).is_some();
+    let asks = |sim: &Simulation| session_to_observe(sim.room(), sim.valid().as_ref(), sim.now).is_some();
     assert_eq!(asks(&sim), asked);
     assert!(!asks(&sim.clone().edited(|spec| spec.suspend = true)));
     assert!(!asks(&sim.clone().with(|sim| sim.class = None)));
@@ -133,5 +133,5 @@ fn a_second_pass_over_an_open_room_plans_nothing_and_changes_nothing() {
     let mut sim = Simulation::after_pass_at("09:00");
     assert_eq!(sim.room().metadata.finalizers, Some(vec![FINALIZER.to_owned()]));
     let pass = sim.pass();
-    assert_eq!((pass.plan.describe(), pass.wrote_status), (vec![], false));
+    assert_eq!((pass.steps, pass.wrote_status), (vec![], false));
 }
