@@ -1,7 +1,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rstest::rstest;
 
-use super::*;
+use crate::domain::recorded_session;
 use crate::domain::tests::{Simulation, UID, at, installation, session_id, spec};
 
 /// A Room as it is once its passes until this time are done, at this time.

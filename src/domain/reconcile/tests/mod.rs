@@ -3,6 +3,7 @@
 mod arriving;
 mod bounds;
 mod crashes;
+mod execution;
 mod leaving;
 mod living;
 mod on_demand;

@@ -51,7 +51,7 @@ fn on_first_join_a_lost_session_gets_the_next_name_and_waits_again() {
     sim.media.set_members(&session_id(1), []);
     sim.pass();
     sim.media.lose_sessions();
-    assert_eq!(sim.pass().plan.describe(), ["reserve 2"]);
+    assert_eq!(sim.pass().steps, ["reserve 2"]);
     assert_eq!((recorded(&sim), sim.media.sessions().len()), ((2, false), 0));
 }
 
