@@ -13,6 +13,8 @@ use std::process::Command;
 const KNOWS: &[(&str, &[&str])] = &[
     ("api", &[]),
     ("domain", &["api"]),
+    // For unit tests alone.
+    ("fixtures", &["api", "domain"]),
     ("backend", &["api", "clock", "domain", "metrics", "tls"]),
     ("cluster", &["api", "domain", "backend", "causes", "clock", "metrics"]),
     ("controller", &["api", "domain", "backend", "cluster", "clock", "metrics", "telemetry", "traces"]),

@@ -4,13 +4,9 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
 use super::*;
-use crate::api::{Participant, RoomClass, RoomGuest, RoomSpec};
+use crate::api::{Participant, RoomClass, RoomSpec};
 use crate::domain::{Window, validate};
-
-/// The roster of a Room without guests.
-fn roster(room: &Room) -> Roster {
-    Roster::new(room, &[] as &[std::sync::Arc<RoomGuest>])
-}
+use crate::fixtures::{invite, participant, room, roster};
 
 const DAY: i64 = 86_400;
 
@@ -30,36 +26,22 @@ struct Visit {
 
 impl Visit {
     fn room(&self) -> Room {
-        let mut room = Room::new(
-            "standup",
-            RoomSpec {
-                valid_from: Some(Time(self.window.from)),
-                valid_until: Some(Time(self.window.until)),
-                suspend: self.room_suspended,
-                max_participants: Some(self.max_participants),
-                participants: vec![Participant {
-                    name: "ada".into(),
-                    role: Some(self.role),
-                    suspended: self.person_suspended,
-                    invite_generation: Some(self.person_generation),
-                    ..Participant::default()
-                }],
-                ..RoomSpec::default()
-            },
-        );
-        room.metadata.namespace = Some("team".into());
-        room.metadata.uid = Some("uid".into());
-        room
+        room(RoomSpec {
+            valid_from: Some(Time(self.window.from)),
+            valid_until: Some(Time(self.window.until)),
+            suspend: self.room_suspended,
+            max_participants: Some(self.max_participants),
+            participants: vec![Participant {
+                suspended: self.person_suspended,
+                invite_generation: Some(self.person_generation),
+                ..participant("ada", self.role)
+            }],
+            ..RoomSpec::default()
+        })
     }
 
     fn invite(&self) -> Invite {
-        Invite {
-            namespace: "team".into(),
-            room: "standup".into(),
-            id: "uid".into(),
-            participant: "ada".into(),
-            generation: self.invite_generation,
-        }
+        Invite { generation: self.invite_generation, ..invite("ada") }
     }
 
     fn outcome(&self) -> Result<TokenGrant, Refusal> {

@@ -2,7 +2,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rstest::rstest;
 
 use crate::domain::recorded_session;
-use crate::domain::tests::{Simulation, UID, at, installation, session_id, spec};
+use crate::domain::tests::{Simulation, at, installation, session_id, spec};
+use crate::fixtures::ROOM_UID;
 
 /// A Room as it is once its passes until this time are done, at this time.
 fn room_at(time: &str) -> Simulation {
@@ -24,9 +25,9 @@ fn found_with(sim: &Simulation, sessions: &[&str]) -> Vec<String> {
 
 #[rstest]
 #[case::without_our_prefix("standup")]
-#[case::of_another_installation("rk-5e1f00000002-6a1f3c52-0000-4000-8000-00000000000a-1")]
-#[case::of_an_installation_whose_id_begins_like_ours("rk-5e1f000000010-6a1f3c52-0000-4000-8000-00000000000a-1")]
-#[case::that_only_contains_our_prefix("x-rk-5e1f00000001-6a1f3c52-0000-4000-8000-00000000000a-1")]
+#[case::of_another_installation("rk-5e1f00000002-11111111-2222-3333-4444-555555555555-1")]
+#[case::of_an_installation_whose_id_begins_like_ours("rk-5e1f000000010-11111111-2222-3333-4444-555555555555-1")]
+#[case::that_only_contains_our_prefix("x-rk-5e1f00000001-11111111-2222-3333-4444-555555555555-1")]
 #[case::without_a_name("")]
 fn a_session_of_somebody_else_is_never_an_orphan(#[case] session: &str) {
     let mut sim = room_at("09:30");
@@ -37,8 +38,8 @@ fn a_session_of_somebody_else_is_never_an_orphan(#[case] session: &str) {
 
 #[rstest]
 #[case::of_a_room_that_is_gone("rk-5e1f00000001-11111111-0000-4000-8000-000000000000-1")]
-#[case::without_an_epoch("rk-5e1f00000001-6a1f3c52-0000-4000-8000-00000000000a")]
-#[case::with_a_strange_epoch("rk-5e1f00000001-6a1f3c52-0000-4000-8000-00000000000a-x")]
+#[case::without_an_epoch("rk-5e1f00000001-11111111-2222-3333-4444-555555555555")]
+#[case::with_a_strange_epoch("rk-5e1f00000001-11111111-2222-3333-4444-555555555555-x")]
 #[case::with_nothing_but_the_prefix("rk-5e1f00000001-")]
 fn a_session_with_our_prefix_that_no_room_can_have_is_an_orphan(#[case] session: &str) {
     assert_eq!(found_with(&room_at("09:30"), &[session]), [session]);
@@ -97,7 +98,7 @@ fn a_room_that_no_pass_has_seen_may_have_its_first_session() {
 
 #[test]
 fn a_session_that_could_not_be_closed_is_left_to_the_passes_of_its_room() {
-    let mut sim = room_at("09:30").at("10:00").with(|sim| sim.media.fail_with(Some(crate::domain::tests::unreachable())));
+    let mut sim = room_at("09:30").at("10:00").with(|sim| sim.media.fail_with(Some(crate::fixtures::unreachable())));
     sim.pass();
     assert_eq!(sim.orphans(), [""; 0]);
     assert_eq!(recorded_session(sim.room()), Some(session_id(1).as_str()));
@@ -113,7 +114,7 @@ fn only_a_session_that_lives_is_recorded_as_living() {
 #[test]
 fn uids_that_contain_each_other_are_told_apart() {
     let mut sim = room_at("09:30");
-    sim.room_mut().metadata.uid = Some(format!("{UID}-1"));
-    let session = installation().session_id(UID, 1);
+    sim.room_mut().metadata.uid = Some(format!("{ROOM_UID}-1"));
+    let session = installation().session_id(ROOM_UID, 1);
     assert_eq!(found_with(&sim, &[&session]), [session]);
 }

@@ -9,13 +9,12 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::{
-    ConditionType, FINALIZER, LedgerEntry, Participant, Phase, Reason, Role, Room, RoomClass, RoomGuest, RoomSpec, RoomStatus,
+    ConditionType, FINALIZER, LedgerEntry, Phase, Role, Room, RoomClass, RoomGuest, RoomSpec, RoomStatus,
 };
 use crate::backend::{Backend, FakeMediaServer};
 use crate::domain::*;
+use crate::fixtures::{ROOM, ROOM_UID, default_class, participant, room};
 
-/// UID of the Room.
-pub const UID: &str = "6a1f3c52-0000-4000-8000-00000000000a";
 /// A finalizer of somebody else.
 pub const OTHER_FINALIZER: &str = "example.org/archive";
 
@@ -31,11 +30,7 @@ pub fn installation() -> Installation {
 
 /// Name of the Room's session of this epoch.
 pub fn session_id(epoch: i64) -> String {
-    installation().session_id(UID, epoch)
-}
-
-pub fn participant(name: &str, role: Role) -> Participant {
-    Participant { name: name.into(), role: Some(role), ..Participant::default() }
+    installation().session_id(ROOM_UID, epoch)
 }
 
 /// ada the Presenter and bob, from 09:00 to 10:00.
@@ -94,18 +89,12 @@ pub struct Simulation {
 impl Simulation {
     /// A Room that the controller has not seen, created at 08:00; it is 09:00.
     pub fn new(spec: RoomSpec) -> Self {
-        let mut class = RoomClass::default();
-        class.metadata.name = Some("standard".into());
-        class.metadata.annotations = Some([(crate::api::DEFAULT_CLASS_ANNOTATION.to_owned(), "true".to_owned())].into());
-        let mut room = Room::new("standup", spec);
-        room.metadata.namespace = Some("team".into());
-        room.metadata.uid = Some(UID.into());
-        room.metadata.generation = Some(1);
+        let mut room = room(spec);
         room.metadata.creation_timestamp = Some(Time(at("08:00")));
         room.status = Some(unseen());
         Self {
             room: Some(room),
-            class: Some(class),
+            class: Some(default_class()),
             guests: Vec::new(),
             now: at("09:00"),
             media: FakeMediaServer::default(),
@@ -309,7 +298,7 @@ impl Simulation {
             InviteStep::Issue { person, write: _ } => InviteChange::Issued(self.issue(&person)),
             InviteStep::Withdraw { secret_name, secret_uid: _ } => {
                 // By the UID of the ledger, and if the Secret has another one, by its label.
-                if self.secrets.get(&secret_name).is_some_and(|secret| secret.owner == UID) {
+                if self.secrets.get(&secret_name).is_some_and(|secret| secret.owner == ROOM_UID) {
                     self.secrets.remove(&secret_name);
                 }
                 InviteChange::Withdrawn { secret_name }
@@ -319,10 +308,10 @@ impl Simulation {
 
     /// Create and Refresh end in the same: the Secret is there and says what it should.
     fn issue(&mut self, person: &Person) -> LedgerEntry {
-        let secret_name = crate::api::invite_secret_name("standup", &person.name);
+        let secret_name = crate::api::invite_secret_name(ROOM, &person.name);
         let revision = self.revision();
         self.secrets_made += 1;
-        let new = Secret { uid: format!("secret-{}", self.secrets_made), owner: UID.into(), role: person.role, generation: 0, revision };
+        let new = Secret { uid: format!("secret-{}", self.secrets_made), owner: ROOM_UID.into(), role: person.role, generation: 0, revision };
         let kept = self.secrets.get(&secret_name).map_or(new.uid.clone(), |secret| secret.uid.clone());
         let secret = Secret { uid: kept, generation: person.generation, ..new };
         self.secrets.insert(secret_name.clone(), secret.clone());
@@ -335,7 +324,7 @@ impl Simulation {
         let held = |room: &Room| room.metadata.deletion_timestamp.is_none() || room.metadata.finalizers.iter().flatten().next().is_some();
         if !self.room.as_ref().is_some_and(held) {
             self.room = None;
-            self.secrets.retain(|_, secret| secret.owner != UID);
+            self.secrets.retain(|_, secret| secret.owner != ROOM_UID);
         }
     }
 
@@ -369,9 +358,4 @@ fn unseen() -> RoomStatus {
 pub fn member(person: &Person) -> SessionMember {
     let Person { name, display_name, role, generation, suspended: _ } = person.clone();
     SessionMember { identity: name, display_name, role: Some(role), generation: Some(generation) }
-}
-
-/// A media server, or API server, that cannot be reached.
-pub fn unreachable() -> Failure {
-    Failure::transient(Reason::Unreachable, "the media server cannot be reached")
 }

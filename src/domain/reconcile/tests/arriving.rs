@@ -2,7 +2,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rstest::rstest;
 
 use crate::api::{FINALIZER, Phase};
-use crate::domain::tests::{OTHER_FINALIZER, Simulation, at, spec, unreachable};
+use crate::domain::tests::{OTHER_FINALIZER, Simulation, at, spec};
+use crate::fixtures::unreachable;
 use crate::domain::{Goal, Window, session_to_observe};
 
 #[test]

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
 use crate::api::{FINALIZER, LedgerEntry, Participant, Phase, Provision, Role, RoomSession, RoomSpec, SessionStatus, invite_secret_name};
-use crate::domain::tests::{Simulation, at, installation, session_id, unreachable};
+use crate::domain::tests::{Simulation, at, installation, session_id};
+use crate::fixtures::unreachable;
 use crate::domain::{Goal, InviteStep, Plan, RoomStep, SessionMember, SessionStep, Step, Window};
 
 /// Names that participants and ledger entries have here.
@@ -197,7 +198,7 @@ proptest! {
     fn every_step_belongs_to_the_room(sight in sights()) {
         let sim = sight.sim();
         let room = sim.room();
-        let sessions = format!("{}{}-", installation().prefix(), crate::domain::tests::UID);
+        let sessions = format!("{}{}-", installation().prefix(), crate::fixtures::ROOM_UID);
         let listed = |name: &str| room.spec.participants.iter().any(|person| person.name == name);
         for step in sim.plan().steps {
             match step {

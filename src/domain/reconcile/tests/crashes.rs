@@ -8,14 +8,15 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::prelude::*;
 
 use crate::api::{FINALIZER, InviteTemplate, InviteTemplateMetadata, Participant, Phase, Role, RoomSpec, invite_secret_name};
-use crate::domain::tests::{OTHER_FINALIZER, Simulation, at, participant, session_id, unreachable};
+use crate::domain::tests::{OTHER_FINALIZER, Simulation, at, session_id};
+use crate::fixtures::{participant, unreachable};
 use crate::domain::{SessionMember, recorded_session};
 
 /// Passes that a Room may need after the last trouble.
 const MOST_PASSES: usize = 4;
 const NAMES: [&str; 8] = ["ada", "bob", "cy", "dee", "eve", "fay", "gus", "hal"];
 /// Sessions of others on the same media server.
-const FOREIGN: [&str; 2] = ["lobby", "rk-5e1f00000002-6a1f3c52-0000-4000-8000-00000000000a-1"];
+const FOREIGN: [&str; 2] = ["lobby", "rk-5e1f00000002-11111111-2222-3333-4444-555555555555-1"];
 
 /// Something that happens to a Room. Numbers pick a person, modulo the people there are.
 #[derive(Clone, Copy, Debug)]

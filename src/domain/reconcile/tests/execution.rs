@@ -1,7 +1,8 @@
 //! What follows from the results of steps.
 
 use crate::api::{FINALIZER, LedgerEntry, Reason};
-use crate::domain::tests::{Simulation, at, installation, session_id, spec, unreachable};
+use crate::domain::tests::{Simulation, at, installation, session_id, spec};
+use crate::fixtures::unreachable;
 use crate::domain::{Batch, Execution, Failure, InviteChange, InviteStep, RoomStep, SessionStep, plan};
 
 /// The execution of the plan for a Room, before its first step.

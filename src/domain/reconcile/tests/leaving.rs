@@ -5,7 +5,8 @@ use rstest::rstest;
 
 use crate::api::{Phase, Role, RoomClassLimits, RoomSpec};
 use crate::domain::Goal;
-use crate::domain::tests::{Simulation, at, participant, spec, unreachable};
+use crate::domain::tests::{Simulation, at, spec};
+use crate::fixtures::{participant, unreachable};
 
 /// A Room that a pass has brought to its end.
 fn expired() -> Simulation {

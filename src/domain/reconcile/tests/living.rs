@@ -2,7 +2,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rstest::rstest;
 
 use crate::api::{InviteTemplate, InviteTemplateMetadata, Role, RoomSpec};
-use crate::domain::tests::{Simulation, at, participant, session_id, spec};
+use crate::domain::tests::{Simulation, at, session_id, spec};
+use crate::fixtures::participant;
 use crate::domain::{Goal, SessionMember};
 
 /// An open Room with both people in the call, at 09:10.

@@ -4,7 +4,8 @@ use jiff::SignedDuration;
 
 use crate::api::{Phase, Provision, RoomSession, RoomSpec};
 use crate::backend::fake::Operation;
-use crate::domain::tests::{Simulation, at, session_id, spec, unreachable};
+use crate::domain::tests::{Simulation, at, session_id, spec};
+use crate::fixtures::unreachable;
 
 fn on_first_join(spec: &mut RoomSpec) {
     spec.session = Some(RoomSession { provision: Some(Provision::OnFirstJoin), ..RoomSession::default() });

@@ -5,7 +5,8 @@ use rstest::rstest;
 
 use crate::api::{LedgerEntry, Participant, Phase, Reason, Role, RoomSpec, SessionStatus};
 use crate::domain::Failure;
-use crate::domain::tests::{Pass, Simulation, at, participant, session_id, spec, unreachable};
+use crate::domain::tests::{Pass, Simulation, at, session_id, spec};
+use crate::fixtures::{participant, unreachable};
 
 fn refused() -> Failure {
     Failure::rejected(Reason::Rejected, "the media server refused the request")
