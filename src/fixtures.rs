@@ -73,12 +73,7 @@ pub fn invite(participant: &str) -> Invite {
 
 /// Somebody in a call who joined as an Attendee by an invite of this generation.
 pub fn member(identity: &str, generation: i64) -> SessionMember {
-    SessionMember {
-        identity: identity.into(),
-        display_name: identity.into(),
-        role: Some(Role::Attendee),
-        generation: Some(generation),
-    }
+    SessionMember { identity: identity.into(), display_name: identity.into(), role: Some(Role::Attendee), generation: Some(generation) }
 }
 
 /// What a server that cannot be reached gives.

@@ -88,9 +88,7 @@ async fn session_step(step: &SessionStep, sight: &Sight) -> Result<(), Failure> 
         SessionStep::Reserve { session: _, epoch: _ } => Ok(()),
         SessionStep::Close { session } => backend()?.close(session).await,
         SessionStep::RemoveMember { session, identity } => backend()?.remove(session, identity).await,
-        SessionStep::SetRole { session, person } => {
-            backend()?.set_role(session, &person.name, person.role, &person.display_name).await
-        }
+        SessionStep::SetRole { session, person } => backend()?.set_role(session, &person.name, person.role, &person.display_name).await,
     }
 }
 

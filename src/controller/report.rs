@@ -1,4 +1,4 @@
-//! Last stage, I/O: at most one status write, Events, and the time of the next look.
+//! Last stage, I/O: at most one status write, then Events and the status of guests, and when to reconcile again.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::domain::{EventDraft, Failure, Outcome, event_drafts, status};
 /// Shortest time until the next look: the clock that wakes and the clock that decides may differ by less.
 const SHORTEST_WAIT: Duration = Duration::from_millis(5);
 
-/// Writes the status if it changed, publishes Events, and says when to look again.
+/// Reports what came of a reconciliation, and says when the next one is due.
 pub async fn report(sight: &Sight, executed: Executed, context: &Context, now: Timestamp) -> Result<Duration, Failure> {
     let Executed { outcome, written } = executed;
     let uid = sight.room().metadata.uid.as_deref().unwrap_or_default();

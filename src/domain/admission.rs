@@ -23,9 +23,7 @@ pub enum Refusal {
     #[error("the invite is not valid")]
     InvalidInvite,
     #[error("the call has not begun")]
-    TooEarly {
-        opens_at: Timestamp,
-    },
+    TooEarly { opens_at: Timestamp },
     #[error("the call is over")]
     Over,
     #[error("the call is suspended")]

@@ -7,9 +7,10 @@ use super::rejection::Rejection;
 use super::session::SessionMember;
 use crate::api::{GUEST_PREFIX, JoinPolicy, LINK_SUBJECT, MAX_PARTICIPANTS, Reason, Role, Room, RoomGuest, RoomSpec};
 
-/// What the identities of people begin with who came by the shared link. Names of participants and of guests have no dot.
+/// Prefix of the identities of people who came by the shared link. The dot keeps them apart from participants and guests.
 const LINK_PREFIX: &str = "link.";
-/// How many inviters of inviters are asked for their role: more than people make, and few enough for those who try.
+/// How many inviters of inviters are asked for their role: more than there are in practice, and few enough for who makes a long chain
+/// on purpose.
 const LONGEST_CHAIN: usize = 8;
 
 /// Somebody who belongs to a Room, with every default filled in.

@@ -25,8 +25,8 @@ impl Installation {
         &self.prefix
     }
 
-    /// Name of a session. UID and epoch together are never used twice, because media servers may hand out a room that
-    /// is being closed to who makes one of the same name.
+    /// Name of a session. UID and epoch together are never used twice, because a media server may answer the
+    /// creation of a room with one of the same name that it is still closing.
     #[must_use]
     pub fn session_id(&self, room_uid: &str, epoch: i64) -> String {
         format!("{}{room_uid}-{epoch}", self.prefix)

@@ -9,9 +9,7 @@ use super::lobby::{Denial, Lobby, unavailable};
 use super::places::Sight;
 use crate::api::{Room, RoomStatus};
 use crate::backend::TokenSubject;
-use crate::domain::{
-    Invite, NamespaceView, Person, Refusal, Roster, TokenGrant, ValidRoom, accept, admit, guests_of, identify, recognize,
-};
+use crate::domain::{Invite, NamespaceView, Person, Refusal, Roster, TokenGrant, ValidRoom, accept, admit, guests_of, identify, recognize};
 
 /// How long somebody waits for the session of a call that has just opened.
 const SESSION_PATIENCE: Duration = Duration::from_secs(3);

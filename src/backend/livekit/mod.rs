@@ -119,8 +119,8 @@ impl Backend for LiveKit {
     }
 
     async fn ensure(&self, session: &str) -> Result<(), Failure> {
-        // The widest values: a second call changes neither on a living room, so the door holds the Room's own cap and the
-        // controller its end.
+        // The widest values: a second call changes neither on a living room, so the gateway keeps to the capacity of the Room and the
+        // controller to its end.
         let widest = u32::try_from(MAX_WINDOW.as_secs()).unwrap_or(u32::MAX);
         let options = CreateRoomOptions {
             empty_timeout: widest,

@@ -5,14 +5,14 @@ use crate::domain::recorded_session;
 use crate::domain::tests::{Simulation, at, installation, session_id, spec};
 use crate::fixtures::ROOM_UID;
 
-/// A Room as it is once its passes until this time are done, at this time.
+/// A Room as it is once its reconciliations until this time are done, at this time.
 fn room_at(time: &str) -> Simulation {
-    let mut sim = Simulation::after_pass_at("08:10").at("09:00");
+    let mut sim = Simulation::reconciled_at("08:10").at("09:00");
     if at(time) >= sim.now {
-        sim.pass();
+        sim.reconcile();
     }
     sim = sim.at(time);
-    sim.pass();
+    sim.reconcile();
     sim
 }
 
@@ -48,7 +48,7 @@ fn a_session_with_our_prefix_that_no_room_can_have_is_an_orphan(#[case] session:
 #[test]
 fn the_session_of_an_open_room_is_no_orphan_and_every_older_one_is() {
     let mut sim = room_at("09:30").with(|sim| sim.media.lose_sessions());
-    sim.pass();
+    sim.reconcile();
     let (older, living) = (session_id(1), session_id(2));
     assert_eq!(found_with(&sim, &[&older, &living]), [older]);
 }
@@ -75,7 +75,7 @@ fn the_next_session_is_spared_while_a_pass_may_be_making_it(#[case] passed: &str
     let last = sim.status().session.as_ref().map_or(0, |session| session.epoch);
     assert_eq!(found_with(&sim, &[&session_id(last + 1)]).is_empty(), spared);
     let edited = sim.edited(|spec| spec.ttl_seconds_after_expired = Some(9));
-    assert_eq!(found_with(&edited, &[&session_id(last + 1)]), [""; 0], "a pass over the new spec may be under way");
+    assert_eq!(found_with(&edited, &[&session_id(last + 1)]), [""; 0], "a reconciliation of the new spec may be under way");
 }
 
 #[rstest]
@@ -85,7 +85,7 @@ fn the_next_session_is_spared_while_a_pass_may_be_making_it(#[case] passed: &str
 fn what_a_crash_left_of_a_room_that_does_not_open_is_an_orphan_once_a_pass_has_seen_its_spec(#[case] mut sim: Simulation) {
     let next = session_id(2);
     assert_eq!(found_with(&sim, &[&next]), [""; 0]);
-    sim.pass();
+    sim.reconcile();
     assert_eq!(found_with(&sim, &[&next]), [next]);
 }
 
@@ -99,7 +99,7 @@ fn a_room_that_no_pass_has_seen_may_have_its_first_session() {
 #[test]
 fn a_session_that_could_not_be_closed_is_left_to_the_passes_of_its_room() {
     let mut sim = room_at("09:30").at("10:00").with(|sim| sim.media.fail_with(Some(crate::fixtures::unreachable())));
-    sim.pass();
+    sim.reconcile();
     assert_eq!(sim.orphans(), [""; 0]);
     assert_eq!(recorded_session(sim.room()), Some(session_id(1).as_str()));
 }

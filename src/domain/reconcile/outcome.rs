@@ -38,9 +38,7 @@ pub enum Batch {
 #[derive(Clone, Debug, PartialEq)]
 pub enum InviteChange {
     Issued(LedgerEntry),
-    Withdrawn {
-        secret_name: String,
-    },
+    Withdrawn { secret_name: String },
 }
 
 /// What came of a plan. Only an [`Execution`] makes one, so a status cannot tell of what was not carried out.

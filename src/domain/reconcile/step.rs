@@ -27,13 +27,27 @@ pub enum RoomStep {
 #[derive(Clone, Debug, PartialEq)]
 pub enum SessionStep {
     /// Create the session if it is absent.
-    Ensure { session: String, epoch: i64 },
+    Ensure {
+        session: String,
+        epoch: i64,
+    },
     /// Record the name under which the gateway creates the session when somebody joins.
-    Reserve { session: String, epoch: i64 },
-    Close { session: String },
-    RemoveMember { session: String, identity: String },
+    Reserve {
+        session: String,
+        epoch: i64,
+    },
+    Close {
+        session: String,
+    },
+    RemoveMember {
+        session: String,
+        identity: String,
+    },
     /// Give a joined person the role and the display name that they should have.
-    SetRole { session: String, person: Person },
+    SetRole {
+        session: String,
+        person: Person,
+    },
 }
 
 /// A write or a deletion of an invite Secret, by the API server.

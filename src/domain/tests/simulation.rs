@@ -8,9 +8,7 @@ use futures::executor::block_on;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use crate::api::{
-    ConditionType, FINALIZER, LedgerEntry, Phase, Role, Room, RoomClass, RoomGuest, RoomSpec, RoomStatus,
-};
+use crate::api::{ConditionType, FINALIZER, LedgerEntry, Phase, Role, Room, RoomClass, RoomGuest, RoomSpec, RoomStatus};
 use crate::backend::{Backend, FakeMediaServer};
 use crate::domain::*;
 use crate::fixtures::{ROOM, ROOM_UID, default_class, participant, room};
@@ -53,8 +51,8 @@ pub struct Secret {
     pub revision: String,
 }
 
-/// What came of a pass.
-pub struct Pass {
+/// What came of a reconciliation.
+pub struct Reconciliation {
     pub goal: Goal,
     /// The planned steps in words.
     pub steps: Vec<String>,
@@ -77,7 +75,7 @@ pub struct Simulation {
     pub secrets: BTreeMap<String, Secret>,
     /// What the API server answers to everything about Secrets.
     pub secrets_failure: Option<Failure>,
-    /// The next pass is to look whether the invites are still there.
+    /// The next reconciliation is to look whether the invites are still there.
     pub recheck: bool,
     /// Since when nobody was seen in the session.
     pub empty_since: Option<Timestamp>,
@@ -107,11 +105,11 @@ impl Simulation {
         }
     }
 
-    /// A Room as a pass at this time left it.
-    pub fn after_pass_at(time: &str) -> Self {
+    /// A Room as a reconciliation at this time left it.
+    pub fn reconciled_at(time: &str) -> Self {
         let mut sim = Self::new(spec());
         sim.now = at(time);
-        sim.pass();
+        sim.reconcile();
         sim
     }
 
@@ -212,14 +210,14 @@ impl Simulation {
     }
 
     /// A whole reconciliation: plan, steps, status.
-    pub fn pass(&mut self) -> Pass {
+    pub fn reconcile(&mut self) -> Reconciliation {
         let mut observed = self.observe();
         let plan = plan(&observed, &installation(), self.now);
         let (goal, steps, next_transition) = (plan.goal.clone(), plan.describe(), plan.next_transition);
         let mut execution = Execution::begin(plan, &observed);
         self.carry_out(&mut execution, usize::MAX);
         let outcome = execution.finish().expect("the finalizer can always be set");
-        let mut pass = Pass { goal, steps, next_transition, wrote_status: false, event_drafts: Vec::new() };
+        let mut pass = Reconciliation { goal, steps, next_transition, wrote_status: false, event_drafts: Vec::new() };
         let joined = self.room.as_ref().and_then(recorded_session).and_then(|session| self.media.members(session));
         if let Some(room) = &mut self.room
             && room.metadata.deletion_timestamp.is_none()
@@ -287,9 +285,7 @@ impl Simulation {
             SessionStep::Reserve { session: _, epoch: _ } => Ok(()),
             SessionStep::Close { session } => self.media.close(session).await,
             SessionStep::RemoveMember { session, identity } => self.media.remove(session, identity).await,
-            SessionStep::SetRole { session, person } => {
-                self.media.set_role(session, &person.name, person.role, &person.display_name).await
-            }
+            SessionStep::SetRole { session, person } => self.media.set_role(session, &person.name, person.role, &person.display_name).await,
         }
     }
 
@@ -311,7 +307,8 @@ impl Simulation {
         let secret_name = crate::api::invite_secret_name(ROOM, &person.name);
         let revision = self.revision();
         self.secrets_made += 1;
-        let new = Secret { uid: format!("secret-{}", self.secrets_made), owner: ROOM_UID.into(), role: person.role, generation: 0, revision };
+        let new =
+            Secret { uid: format!("secret-{}", self.secrets_made), owner: ROOM_UID.into(), role: person.role, generation: 0, revision };
         let kept = self.secrets.get(&secret_name).map_or(new.uid.clone(), |secret| secret.uid.clone());
         let secret = Secret { uid: kept, generation: person.generation, ..new };
         self.secrets.insert(secret_name.clone(), secret.clone());

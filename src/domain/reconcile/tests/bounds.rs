@@ -9,8 +9,8 @@ use proptest::strategy::ValueTree;
 
 use crate::api::{FINALIZER, LedgerEntry, Participant, Phase, Provision, Role, RoomSession, RoomSpec, SessionStatus, invite_secret_name};
 use crate::domain::tests::{Simulation, at, installation, session_id};
-use crate::fixtures::unreachable;
 use crate::domain::{Goal, InviteStep, Plan, RoomStep, SessionMember, SessionStep, Step, Window};
+use crate::fixtures::unreachable;
 
 /// Names that participants and ledger entries have here.
 const NAMES: [&str; 5] = ["ada", "bob", "cy", "dee", "eve"];

@@ -1,4 +1,4 @@
-//! Rooms that are edited at random while passes are cut short at every step: where it all ends is what the spec says, as if
+//! Rooms that are edited at random while reconciliations are cut short at every step: where it all ends is what the spec says, as if
 //! nothing had happened.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,11 +9,11 @@ use proptest::prelude::*;
 
 use crate::api::{FINALIZER, InviteTemplate, InviteTemplateMetadata, Participant, Phase, Role, RoomSpec, invite_secret_name};
 use crate::domain::tests::{OTHER_FINALIZER, Simulation, at, session_id};
-use crate::fixtures::{participant, unreachable};
 use crate::domain::{SessionMember, recorded_session};
+use crate::fixtures::{participant, unreachable};
 
-/// Passes that a Room may need after the last trouble.
-const MOST_PASSES: usize = 4;
+/// Reconciliations that a Room may need after the last trouble.
+const MOST_RECONCILIATIONS: usize = 4;
 const NAMES: [&str; 8] = ["ada", "bob", "cy", "dee", "eve", "fay", "gus", "hal"];
 /// Sessions of others on the same media server.
 const FOREIGN: [&str; 2] = ["lobby", "rk-5e1f00000002-11111111-2222-3333-4444-555555555555-1"];
@@ -34,13 +34,13 @@ enum Event {
     ChangeKey,
     Join(usize),
     MediaServerForgets,
-    /// The class goes for one pass, this many minutes later.
+    /// The class goes for one reconciliation, this many minutes later.
     ClassGone(i64),
     Wait(i64),
     Delete,
 }
 
-/// What goes wrong in the pass after it.
+/// What goes wrong in the reconciliation after it.
 #[derive(Clone, Copy, Debug)]
 enum Trouble {
     None,
@@ -169,21 +169,21 @@ impl Simulation {
         }
     }
 
-    /// What happens, and the pass that follows it.
+    /// What happens, and the reconciliation that follows it.
     fn live_through(&mut self, event: Event, trouble: Trouble) {
         let class = self.class.clone();
         self.meet(event);
         if self.room.is_some() {
             match trouble {
-                Trouble::None => drop(self.pass()),
+                Trouble::None => drop(self.reconcile()),
                 Trouble::CrashAfter(steps) => self.crash_after(steps),
                 Trouble::MediaServer => {
                     self.media.fail_with(Some(unreachable()));
-                    self.pass();
+                    self.reconcile();
                 }
                 Trouble::Secrets => {
                     self.secrets_failure = Some(unreachable());
-                    self.pass();
+                    self.reconcile();
                 }
             }
         }
@@ -191,18 +191,18 @@ impl Simulation {
         (self.class, self.secrets_failure) = (class, None);
     }
 
-    /// Passes until one neither plans nor writes anything.
+    /// Reconciles until one reconciliation neither plans nor writes anything.
     fn come_to_rest(&mut self) -> usize {
-        for passes in 0..=MOST_PASSES {
+        for passes in 0..=MOST_RECONCILIATIONS {
             if self.room.is_none() {
                 return passes;
             }
-            let pass = self.pass();
+            let pass = self.reconcile();
             if pass.steps.is_empty() && !pass.wrote_status {
                 return passes;
             }
         }
-        panic!("still restless after {MOST_PASSES} passes: {:?} {:?}", self.plan().describe(), self.room);
+        panic!("still restless after {MOST_RECONCILIATIONS} passes: {:?} {:?}", self.plan().describe(), self.room);
     }
 
     /// All that must be the same whatever happened on the way.
@@ -295,8 +295,9 @@ fn at_rest(mut sim: Simulation) -> Result<(), TestCaseError> {
     prop_assert!(alive.is_some() == open || valid.is_err(), "a session lives for open Rooms only");
     if let (Some(session), Ok(valid)) = (alive, &valid) {
         let people = sim.media.members(&session).unwrap();
-        let right =
-            |member: &SessionMember| valid.roster.people().any(|person| !person.suspended && *member == crate::domain::tests::member(person));
+        let right = |member: &SessionMember| {
+            valid.roster.people().any(|person| !person.suspended && *member == crate::domain::tests::member(person))
+        };
         prop_assert!(people.iter().all(right), "{:?}", people);
         prop_assert_eq!(&session, &session_id(sim.status().session.as_ref().unwrap().epoch));
     }
@@ -307,7 +308,7 @@ fn at_rest(mut sim: Simulation) -> Result<(), TestCaseError> {
         let listed = room.spec.participants.iter().filter(|_| !over).map(|person| invite_secret_name("standup", &person.name));
         prop_assert_eq!(wanted, listed.collect::<BTreeSet<_>>());
     }
-    let pass = sim.pass();
+    let pass = sim.reconcile();
     prop_assert!(pass.steps.is_empty() && !pass.wrote_status && pass.event_drafts.is_empty(), "a Room at rest is quiet");
     Ok(())
 }

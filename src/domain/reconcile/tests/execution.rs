@@ -2,8 +2,8 @@
 
 use crate::api::{FINALIZER, LedgerEntry, Reason};
 use crate::domain::tests::{Simulation, at, installation, session_id, spec};
-use crate::fixtures::unreachable;
 use crate::domain::{Batch, Execution, Failure, InviteChange, InviteStep, RoomStep, SessionStep, plan};
+use crate::fixtures::unreachable;
 
 /// The execution of the plan for a Room, before its first step.
 fn begun(sim: &Simulation) -> Execution {
@@ -13,7 +13,7 @@ fn begun(sim: &Simulation) -> Execution {
 
 /// A Room in its window that is being deleted, with what its session and its two invites give when they go.
 fn deleted(now: &str, session: Result<(), Failure>, invites: Result<(), Failure>) -> Execution {
-    let sim = Simulation::after_pass_at("09:00").at("09:10").with(Simulation::delete).at(now);
+    let sim = Simulation::reconciled_at("09:00").at("09:10").with(Simulation::delete).at(now);
     assert_eq!(sim.room().metadata.finalizers, Some(vec![FINALIZER.to_owned()]));
     let mut execution = begun(&sim);
     for _ in 0..2 {
@@ -117,7 +117,7 @@ fn only_the_recorded_session_ends_the_call_and_only_the_window_ends_the_room() {
         execution.record_session(SessionStep::Close { session: session_id(epoch) }, Ok(()));
         execution.finish().unwrap().ended_window()
     };
-    let sim = Simulation::after_pass_at("09:00");
+    let sim = Simulation::reconciled_at("09:00");
     assert_eq!(closed(&sim.clone().at("10:00"), 1), Some(at("10:00")));
     assert_eq!(closed(&sim.clone().at("10:00"), 2), None, "the one that the gateway may have made");
     assert_eq!(closed(&sim.edited(|spec| spec.suspend = true), 1), None);

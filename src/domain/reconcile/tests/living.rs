@@ -3,12 +3,12 @@ use rstest::rstest;
 
 use crate::api::{InviteTemplate, InviteTemplateMetadata, Role, RoomSpec};
 use crate::domain::tests::{Simulation, at, session_id, spec};
-use crate::fixtures::participant;
 use crate::domain::{Goal, SessionMember};
+use crate::fixtures::participant;
 
 /// An open Room with both people in the call, at 09:10.
 fn in_the_call() -> Simulation {
-    Simulation::after_pass_at("09:00").at("09:10").with(|sim| {
+    Simulation::reconciled_at("09:00").at("09:10").with(|sim| {
         sim.join("ada");
         sim.join("bob");
     })
@@ -111,7 +111,7 @@ fn a_window_that_the_class_changes_brings_all_invites_up_to_date() {
     };
     let mut sim = Simulation::new(RoomSpec { valid_until: None, ..spec() });
     sim.class.as_mut().unwrap().spec.limits = Some(limits(2));
-    sim.pass();
+    sim.reconcile();
     assert_eq!(sim.plan().describe(), [""; 0]);
     sim.class.as_mut().unwrap().spec.limits = Some(limits(3));
     assert_eq!(sim.plan().describe(), ["refresh ada", "refresh bob"]);
@@ -126,7 +126,7 @@ fn a_window_that_the_class_changes_brings_all_invites_up_to_date() {
 }))]
 fn while_a_spec_is_not_accepted_nobody_is_thrown_out_and_nothing_is_done(#[case] change: fn(&mut Simulation)) {
     let mut sim = in_the_call().with(change);
-    let pass = sim.pass();
+    let pass = sim.reconcile();
     assert!(matches!(pass.goal, Goal::NotAccepted(_)), "{:?}", pass.goal);
     assert_eq!(pass.steps, [""; 0]);
     assert_eq!(pass.next_transition, Some(at("10:00")));
@@ -138,7 +138,7 @@ fn while_a_spec_is_not_accepted_nobody_is_thrown_out_and_nothing_is_done(#[case]
 fn a_class_that_comes_back_costs_no_write_of_invites() {
     let mut sim = in_the_call().with(|sim| sim.class = None);
     let class = in_the_call().class;
-    sim.pass();
+    sim.reconcile();
     sim.class = class;
     assert_eq!(sim.plan().describe(), [""; 0]);
 }
@@ -152,9 +152,9 @@ fn an_invite_that_a_crash_took_is_made_again_though_the_class_was_gone_in_betwee
     assert_eq!(sim.secrets.len(), 1);
     sim.edit(|edited| *edited = spec);
     sim.class = None;
-    sim.pass();
+    sim.reconcile();
     sim.class = class;
-    sim.pass();
+    sim.reconcile();
     assert_eq!((sim.secrets.len(), sim.plan().describe()), (2, vec![]));
 }
 

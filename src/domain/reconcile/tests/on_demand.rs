@@ -19,7 +19,7 @@ fn closing_when_empty(spec: &mut RoomSpec) {
 /// A Room at 09:00 whose session waits for the first person.
 fn waiting() -> Simulation {
     let mut sim = Simulation::new(spec()).edited(on_first_join);
-    sim.pass();
+    sim.reconcile();
     sim
 }
 
@@ -41,18 +41,18 @@ fn a_session_that_the_door_made_is_recorded_and_left_alone() {
     let mut sim = waiting();
     sim.media.set_members(&session_id(1), []);
     sim.join("ada");
-    let pass = sim.pass();
+    let pass = sim.reconcile();
     assert_eq!((recorded(&sim), pass.steps, pass.wrote_status), ((1, true), vec![], true));
-    assert!(!sim.pass().wrote_status);
+    assert!(!sim.reconcile().wrote_status);
 }
 
 #[test]
 fn on_first_join_a_lost_session_gets_the_next_name_and_waits_again() {
     let mut sim = waiting();
     sim.media.set_members(&session_id(1), []);
-    sim.pass();
+    sim.reconcile();
     sim.media.lose_sessions();
-    assert_eq!(sim.pass().steps, ["reserve 2"]);
+    assert_eq!(sim.reconcile().steps, ["reserve 2"]);
     assert_eq!((recorded(&sim), sim.media.sessions().len()), ((2, false), 0));
 }
 
@@ -60,7 +60,7 @@ fn on_first_join_a_lost_session_gets_the_next_name_and_waits_again() {
 fn a_room_that_is_to_have_its_session_at_once_after_all_gets_it_under_the_name_that_waited() {
     let mut sim = waiting().edited(|spec| spec.session = None);
     assert_eq!(sim.plan().describe()[0], "ensure 1");
-    let pass = sim.pass();
+    let pass = sim.reconcile();
     assert_eq!((recorded(&sim), pass.event_drafts), ((1, true), vec![]));
 }
 
@@ -73,12 +73,12 @@ fn a_session_that_waits_is_given_up_at_the_end() {
 #[test]
 fn a_session_in_which_nobody_was_for_long_enough_is_closed_and_the_next_one_waits() {
     let mut sim = Simulation::new(spec()).edited(closing_when_empty);
-    sim.pass();
+    sim.reconcile();
     sim.empty_since = Some(sim.now);
     sim.now += SignedDuration::from_secs(59);
     assert_eq!(sim.plan().describe(), Vec::<String>::new());
     sim.now += SignedDuration::from_secs(1);
-    let pass = sim.pass();
+    let pass = sim.reconcile();
     assert_eq!(pass.steps, ["close 1", "reserve 2"]);
     assert_eq!((recorded(&sim), sim.status().phase, sim.media.sessions().len()), ((2, false), Phase::Open, 0));
     assert_eq!(pass.event_drafts.len(), 1);
@@ -88,7 +88,7 @@ fn a_session_in_which_nobody_was_for_long_enough_is_closed_and_the_next_one_wait
 #[test]
 fn somebody_in_the_session_keeps_it_whatever_was_seen_before() {
     let mut sim = Simulation::new(spec()).edited(closing_when_empty);
-    sim.pass();
+    sim.reconcile();
     sim.join("ada");
     sim.empty_since = Some(at("08:00"));
     assert_eq!(sim.plan().describe(), Vec::<String>::new());
@@ -97,11 +97,11 @@ fn somebody_in_the_session_keeps_it_whatever_was_seen_before() {
 #[test]
 fn a_session_that_could_not_be_closed_keeps_its_name() {
     let mut sim = Simulation::new(spec()).edited(closing_when_empty);
-    sim.pass();
+    sim.reconcile();
     let session = sim.status().session.clone();
     sim.empty_since = Some(at("08:00"));
     sim.media.fail(Operation::Close, unreachable());
     assert_eq!(sim.plan().describe(), ["close 1", "reserve 2"]);
-    sim.pass();
+    sim.reconcile();
     assert_eq!(sim.status().session, session);
 }
