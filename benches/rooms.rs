@@ -84,7 +84,7 @@ async fn lag_at_the_end(stage: &Stage) {
     let backend = stage.livekit.backend();
     let mut gone: Vec<SignedDuration> = Vec::new();
     eventually(PATIENCE, async || {
-        let alive = backend.sweep("rk-").await.expect("a list");
+        let alive = backend.list_sessions("rk-").await.expect("a list");
         let before = sessions.len();
         sessions.retain(|session| alive.iter().any(|summary| summary.id == *session));
         gone.extend(std::iter::repeat_n(now().duration_since(end), before - sessions.len()));

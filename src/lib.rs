@@ -12,6 +12,8 @@ pub mod commands;
 pub mod controller;
 pub mod domain;
 pub mod error_chain;
+#[cfg(test)]
+mod fixtures;
 pub mod gateway;
 pub mod observability;
 pub mod settings;

@@ -6,7 +6,9 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt;
 use serde_json::json;
 
-use super::{Room, RoomClass, RoomGuest};
+use super::room::Room;
+use super::room_class::RoomClass;
+use super::room_guest::RoomGuest;
 
 /// Longest name of a Room: invite Secrets carry it as the value of a label.
 const MAX_ROOM_NAME: i64 = 63;

@@ -1,5 +1,9 @@
 //! Names, labels and annotations that Roomkeeper writes or reads on objects.
 
+/// API group of all Roomkeeper resources.
+pub const GROUP: &str = "roomkeeper.io";
+/// The only served version.
+pub const VERSION: &str = "v1alpha1";
 /// Field manager, and value of `app.kubernetes.io/managed-by` and `part-of`.
 pub const MANAGER: &str = "roomkeeper";
 /// Name under which Events are reported.

@@ -12,6 +12,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::role::Role;
 use super::schema;
 use super::status::RoomStatus;
 
@@ -257,21 +258,6 @@ pub struct Participant {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub invite_generation: Option<i64>,
-}
-
-/// The pre-built roles, as in Azure Communication Services Rooms.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[schemars(inline, transform = schema::plain_enum)]
-pub enum Role {
-    /// Runs the call: everything a Collaborator may, and mute, remove and add others and end the call for all.
-    Presenter,
-    /// Takes part fully: microphone, camera, screen share and chat.
-    Collaborator,
-    /// Takes part: microphone, camera and chat.
-    #[default]
-    Attendee,
-    /// Hears and sees.
-    Consumer,
 }
 
 /// What the invite Secrets of a Room carry besides their own keys.

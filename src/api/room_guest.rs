@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::room::Role;
+use super::role::Role;
 
 /// A person who was added to a Room while it lives, by a Presenter on the join page or by whoever may create this object.
 /// The list in the Room stays with its owner, for example Git. Deleting the object puts the person out.

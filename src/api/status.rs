@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::conditions::ConditionType;
-use super::room::Role;
+use super::role::Role;
 use super::schema;
 
 /// What the controller observed of a Room and did for it. Written by the controller alone, at most once per pass.

@@ -7,13 +7,12 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tracing::{Instrument, Span, debug_span, field};
 
-use super::{Backend, Capabilities, MediaCredentials, SessionMember, SessionSummary, Signalling, TokenSubject};
+use super::interface::{Backend, Capabilities, MediaCredentials, SessionSummary, Signalling, TokenSubject};
 use crate::api::Role;
 use crate::clock;
-use crate::domain::{Failure, TokenGrant};
+use crate::domain::{Failure, SessionMember, TokenGrant};
 use crate::observability::metrics::Metrics;
 
-/// A backend of some kind.
 pub struct Metered {
     inner: Arc<dyn Backend>,
     kind: &'static str,
@@ -27,7 +26,7 @@ impl Metered {
     }
 
     async fn call<T>(&self, op: &'static str, call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        // Alone, as a look at a class that comes every few seconds is, a call tells nothing worth a trace of its own.
+        // A call outside of any trace, such as the sweep of a class every few seconds, is not worth a trace of its own.
         let span = if Span::current().is_none() {
             Span::none()
         } else {
@@ -60,20 +59,20 @@ impl Backend for Metered {
         self.call("ensure", self.inner.ensure(session)).await
     }
 
-    fn admit(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
-        self.inner.admit(session, grant)
+    fn mint_token(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
+        self.inner.mint_token(session, grant)
     }
 
     fn signalling(&self) -> Signalling {
         self.inner.signalling()
     }
 
-    fn holder(&self, token: &str, now: Timestamp) -> Option<TokenSubject> {
-        self.inner.holder(token, now)
+    fn token_subject(&self, token: &str, now: Timestamp) -> Option<TokenSubject> {
+        self.inner.token_subject(token, now)
     }
 
-    fn hint(&self, authorization: &str, body: &[u8], now: Timestamp) -> Option<String> {
-        self.inner.hint(authorization, body, now)
+    fn webhook_session(&self, authorization: &str, body: &[u8], now: Timestamp) -> Option<String> {
+        self.inner.webhook_session(authorization, body, now)
     }
 
     async fn set_role(&self, session: &str, identity: &str, role: Role, display_name: &str) -> Result<(), Failure> {
@@ -92,7 +91,8 @@ impl Backend for Metered {
         self.call("close", self.inner.close(session)).await
     }
 
-    async fn sweep(&self, prefix: &str) -> Result<Vec<SessionSummary>, Failure> {
-        self.call("sweep", self.inner.sweep(prefix)).await
+    async fn list_sessions(&self, prefix: &str) -> Result<Vec<SessionSummary>, Failure> {
+        // The value of the metric's label since its first release.
+        self.call("sweep", self.inner.list_sessions(prefix)).await
     }
 }

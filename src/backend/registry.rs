@@ -1,9 +1,11 @@
 //! Which backend serves which class.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
-use super::Backend;
+use parking_lot::RwLock;
+
+use super::interface::Backend;
 use crate::api::Reason;
 use crate::domain::Failure;
 
@@ -19,24 +21,22 @@ type Usable = Result<Arc<dyn Backend>, Failure>;
 impl Registry {
     /// The backend of a class, or why it cannot be used.
     pub fn get(&self, class: &str) -> Usable {
-        let classes = self.classes.read().unwrap_or_else(PoisonError::into_inner);
         let unknown = || Failure::transient(Reason::Unreachable, "the media server of this class is not known yet");
-        classes.get(class).cloned().unwrap_or_else(|| Err(unknown()))
+        self.classes.read().get(class).cloned().unwrap_or_else(|| Err(unknown()))
     }
 
     /// All backends that can be used, with the names of their classes.
     pub fn usable(&self) -> Vec<(String, Arc<dyn Backend>)> {
-        let classes = self.classes.read().unwrap_or_else(PoisonError::into_inner);
-        classes.iter().filter_map(|(class, usable)| Some((class.clone(), usable.clone().ok()?))).collect()
+        self.classes.read().iter().filter_map(|(class, usable)| Some((class.clone(), usable.clone().ok()?))).collect()
     }
 
     /// Sets the backend of a class, or why it cannot be used.
     pub fn set(&self, class: &str, usable: Usable) {
-        self.classes.write().unwrap_or_else(PoisonError::into_inner).insert(class.to_owned(), usable);
+        self.classes.write().insert(class.to_owned(), usable);
     }
 
     /// Forgets a class.
     pub fn remove(&self, class: &str) {
-        self.classes.write().unwrap_or_else(PoisonError::into_inner).remove(class);
+        self.classes.write().remove(class);
     }
 }

@@ -17,8 +17,8 @@ use crate::domain::{Failure, Rejection, guest_status, judge_guests};
 
 /// Brings the guests of a Room up to date, after a pass that left the Room with this status.
 pub async fn tend(sight: &Sight, status: &RoomStatus, context: &Context, now: Timestamp) -> Result<(), Failure> {
-    for (guest, verdict) in judge_guests(&sight.room, &sight.guests) {
-        adopt(guest, &sight.room, context).await?;
+    for (guest, verdict) in judge_guests(sight.room(), &sight.observed.guests) {
+        adopt(guest, sight.room(), context).await?;
         let after = guest_status(guest, verdict.as_ref().map(|person| (person, status)), now);
         report(guest, after, context).await?;
     }

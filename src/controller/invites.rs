@@ -19,7 +19,7 @@ use super::request::{failure_of, timed};
 use crate::api::{
     INVITE_SECRET_TYPE, LABEL_PARTICIPANT, LABEL_ROOM, LABEL_ROOM_UID, LedgerEntry, MANAGER, Reason, Room, invite_secret_name,
 };
-use crate::domain::{Failure, FailureClass, Invite, Issue, KeyRing, Person, ValidRoom};
+use crate::domain::{Failure, FailureClass, Invite, InviteWrite, KeyRing, Person, ValidRoom};
 
 /// Digest of what all invite Secrets of a Room share: when it changes, all of them are written again.
 pub fn revision(room: &ValidRoom, keys: &KeyRing, gateway_url: &str) -> String {
@@ -47,16 +47,16 @@ pub struct Invites<'a> {
 
 impl Invites<'_> {
     /// Creates a person's invite Secret, or brings it up to date.
-    pub async fn issue(&self, person: &Person, issue: Issue) -> Result<LedgerEntry, Failure> {
+    pub async fn issue(&self, person: &Person, write: InviteWrite) -> Result<LedgerEntry, Failure> {
         let secret = self.secret(person)?;
         let name = invite_secret_name(&self.room.name, &person.name);
         let api = Api::<Secret>::namespaced(self.client.clone(), &self.room.namespace);
-        let written = match issue {
-            Issue::Create => match create(&api, &secret).await? {
+        let written = match write {
+            InviteWrite::Create => match create(&api, &secret).await? {
                 Some(created) => created,
                 None => self.take_over(&api, &name, &secret).await?.ok_or_else(|| moved(&name))?,
             },
-            Issue::Refresh => match self.take_over(&api, &name, &secret).await? {
+            InviteWrite::Refresh => match self.take_over(&api, &name, &secret).await? {
                 Some(refreshed) => refreshed,
                 None => create(&api, &secret).await?.ok_or_else(|| moved(&name))?,
             },

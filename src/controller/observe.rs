@@ -11,56 +11,33 @@ use super::invites::revision;
 use crate::api::{Room, RoomGuest};
 use crate::backend::Backend;
 use crate::domain::{
-    Failure, KeyRing, NamespaceView, Observed, Rejection, Roster, SessionView, ValidRoom, accept, guests_of, session_that_matters,
+    Failure, KeyRing, NamespaceView, Observed, Rejection, Roster, SessionView, ValidRoom, accept, guests_of, session_to_observe,
 };
 
-/// What a pass knows of a Room.
+/// What a reconciliation knows, and what it works with.
 pub struct Sight {
-    /// The newest known state of the Room.
-    pub room: Arc<Room>,
-    /// Its guests.
-    pub guests: Vec<Arc<RoomGuest>>,
-    /// The Room as judged by its class.
-    pub valid: Result<ValidRoom, Rejection>,
+    /// What the decisions are made from.
+    pub observed: Observed,
     /// The backend that holds the Room's session, or why there is none.
     pub backend: Result<Arc<dyn Backend>, Failure>,
-    /// The session that the status names.
-    pub session: SessionView,
-    /// Since when nobody was seen in it.
-    pub empty_since: Option<Timestamp>,
     /// The keys that sign.
     pub keys: Arc<KeyRing>,
-    /// Digest of what the Room's invite Secrets share.
-    pub invites_revision: String,
-    /// Whether the invites are due to be looked at.
-    pub recheck_invites: bool,
-    /// People in the session, as of the last count.
-    pub joined: i32,
 }
 
 impl Sight {
+    /// The newest known state of the Room.
+    pub fn room(&self) -> &Room {
+        &self.observed.room
+    }
+
     /// Namespace of the Room.
     pub fn namespace(&self) -> &str {
-        self.room.metadata.namespace.as_deref().unwrap_or_default()
+        self.room().metadata.namespace.as_deref().unwrap_or_default()
     }
 
     /// Name of the Room.
     pub fn name(&self) -> &str {
-        self.room.metadata.name.as_deref().unwrap_or_default()
-    }
-
-    /// As the planning stage takes it.
-    pub fn observed<'a>(&'a self, context: &'a Context) -> Observed<'a> {
-        Observed {
-            room: &self.room,
-            guests: &self.guests,
-            valid: self.valid.as_ref(),
-            session: &self.session,
-            empty_since: self.empty_since,
-            invites_revision: &self.invites_revision,
-            recheck_invites: self.recheck_invites,
-            installation: &context.installation,
-        }
+        self.room().metadata.name.as_deref().unwrap_or_default()
     }
 }
 
@@ -71,7 +48,7 @@ pub async fn observe(room: Arc<Room>, keys: Arc<KeyRing>, context: &Context, now
     let valid = judge(&room, &guests, context);
     let class = class_of(&room, &valid);
     let backend = context.backends.get(&class);
-    let session = match session_that_matters(&room, valid.as_ref(), now) {
+    let session = match session_to_observe(&room, valid.as_ref(), now) {
         None => SessionView::NotAsked,
         Some(session) => look(&backend, session).await,
     };
@@ -85,7 +62,8 @@ pub async fn observe(room: Arc<Room>, keys: Arc<KeyRing>, context: &Context, now
         context.attendance.is_used(&class, &live.id);
     }
     let empty_since = live.and_then(|session| context.attendance.empty_since(&class, &session.id));
-    Sight { room, guests, valid, backend, session, empty_since, keys, invites_revision, recheck_invites, joined }
+    let observed = Observed { room, guests, valid, session, empty_since, joined, invites_revision, recheck_invites };
+    Sight { observed, backend, keys }
 }
 
 fn judge(room: &Room, guests: &[Arc<RoomGuest>], context: &Context) -> Result<ValidRoom, Rejection> {

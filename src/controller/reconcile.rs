@@ -35,9 +35,9 @@ async fn pass(room: Arc<Room>, context: Arc<Context>) -> Result<Action, Failure>
     let keys = keys.ok_or_else(|| Failure::transient(Reason::Misconfigured, "the invite signing keys are not known yet"))?;
     let sight = observe(room, keys, &context, started).await;
     let now = clock::now();
-    let plan = plan(&sight.observed(&context), now);
-    let executed = execute(&plan, &sight, &context).await?;
-    let wait = report(&plan, &sight, executed, &context, now).await?;
+    let plan = plan(&sight.observed, &context.installation, now);
+    let executed = execute(plan, &sight, &context).await?;
+    let wait = report(&sight, executed, &context, now).await?;
     context.metrics.reconciled(clock::now().duration_since(started));
     Ok(Action::requeue(wait))
 }

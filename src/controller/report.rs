@@ -1,4 +1,4 @@
-//! Last stage, I/O: at most one status write, Events, and the time of the next look.
+//! Last stage, I/O: at most one status write, then Events and the status of guests, and when to reconcile again.
 
 use std::time::Duration;
 
@@ -14,41 +14,28 @@ use super::observe::Sight;
 use super::request::{failure_of, timed};
 use crate::api::{MANAGER, Reason, Room, RoomStatus};
 use crate::clock;
-use crate::domain::{EventDraft, Failure, Goal, Plan, event_drafts, status};
+use crate::domain::{EventDraft, Failure, Outcome, event_drafts, status};
 
 /// Shortest time until the next look: the clock that wakes and the clock that decides may differ by less.
 const SHORTEST_WAIT: Duration = Duration::from_millis(5);
 
-/// Writes the status if it changed, tells people, and says when to look again.
-pub async fn report(plan: &Plan, sight: &Sight, executed: Executed, context: &Context, now: Timestamp) -> Result<Duration, Failure> {
-    let Executed { outcome, written, gone, left_behind } = executed;
-    let uid = sight.room.metadata.uid.as_deref().unwrap_or_default();
-    if let Some(failure) = left_behind {
-        leave_behind(sight, &failure, context).await;
+/// Reports what came of a reconciliation, and says when the next one is due.
+pub async fn report(sight: &Sight, executed: Executed, context: &Context, now: Timestamp) -> Result<Duration, Failure> {
+    let Executed { outcome, written } = executed;
+    let uid = sight.room().metadata.uid.as_deref().unwrap_or_default();
+    if let Some(failure) = outcome.left_behind() {
+        leave_behind(sight, failure, context).await;
     }
-    if let (Goal::Expired, true, Some(window)) = (&plan.goal, outcome.session_closed, plan.window) {
-        context.metrics.ended(clock::now().duration_since(window.until));
+    if let Some(until) = outcome.ended_window() {
+        context.metrics.ended(clock::now().duration_since(until));
     }
-    if gone {
+    if outcome.is_gone() {
         return Ok(context.paces.until_recheck(uid, now));
     }
-    let room = written.map_or_else(|| sight.room.clone(), |room| context.newest.wrote(room));
+    let room = written.map_or_else(|| sight.observed.room.clone(), |room| context.newest.wrote(room));
     if room.metadata.deletion_timestamp.is_none() {
-        let after = status(&room, sight.valid.as_ref(), plan, &outcome, &sight.invites_revision, sight.joined, now);
-        if room.status.as_ref().and_then(|status| status.observed_generation) != room.metadata.generation || !outcome.removed.is_empty() {
-            context.vigils.begin(uid, now);
-        }
-        let told = event_drafts(sight.room.status.as_ref(), &after, &outcome);
-        if room.status.as_ref() != Some(&after) {
-            let answer = write(&room, after.clone(), context).await.map_err(|error| failure_of(&error))?;
-            context.newest.wrote(answer);
-        }
-        for draft in told {
-            publish(&room, draft, context).await;
-        }
-        guests::tend(sight, &after, context, now).await?;
+        report_status(&room, sight, &outcome, context, now).await?;
     }
-    let transition = plan.next_transition.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
     let wait = if let Some(failure) = outcome.failure() {
         tracing::info!(namespace = sight.namespace(), room = sight.name(), %failure, "the Room is not as it should be");
         context.metrics.failed(failure.reason);
@@ -57,7 +44,26 @@ pub async fn report(plan: &Plan, sight: &Sight, executed: Executed, context: &Co
         context.paces.succeeded(uid);
         context.paces.until_recheck(uid, now)
     };
+    let transition = outcome.next_transition().map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
     Ok(transition.map_or(wait, |transition| transition.min(wait)).max(SHORTEST_WAIT))
+}
+
+/// Tells of the outcome in the status of `room`, which is the object as the execution left it, in Events and in the status of its
+/// guests.
+async fn report_status(room: &Room, sight: &Sight, outcome: &Outcome, context: &Context, now: Timestamp) -> Result<(), Failure> {
+    let before = sight.room().status.as_ref();
+    let after = status(&sight.observed, outcome, now);
+    if before.and_then(|status| status.observed_generation) != room.metadata.generation || outcome.has_removed_people() {
+        context.vigils.begin(room.metadata.uid.as_deref().unwrap_or_default(), now);
+    }
+    if before != Some(&after) {
+        let answer = write(room, after.clone(), context).await.map_err(|error| failure_of(&error))?;
+        context.newest.wrote(answer);
+    }
+    for draft in event_drafts(before, &after, outcome) {
+        publish(room, draft, context).await;
+    }
+    guests::tend(sight, &after, context, now).await
 }
 
 /// Replaces the status, unless somebody changed the object in between.
@@ -76,7 +82,7 @@ async fn leave_behind(sight: &Sight, failure: &Failure, context: &Context) {
     context.metrics.left_behind();
     let note = format!("The Room is deleted although its cleanup did not finish: {}", failure.message);
     tracing::warn!(namespace = sight.namespace(), room = sight.name(), %failure, "a Room is deleted although its cleanup did not finish");
-    publish(&sight.room, EventDraft { warning: true, reason: Reason::SessionLeftBehind, note }, context).await;
+    publish(sight.room(), EventDraft { warning: true, reason: Reason::SessionLeftBehind, note }, context).await;
 }
 
 /// Publishes an Event. One that is lost is no reason to fail: the status tells the same.

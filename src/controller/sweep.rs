@@ -22,7 +22,7 @@ pub async fn sweep(
     context: &Context,
 ) -> Result<BTreeSet<String>, Failure> {
     // Those of other installations too: a Room may still live in one that was made before this was installed.
-    let summaries = backend.sweep(SESSION_PREFIX).await?;
+    let summaries = backend.list_sessions(SESSION_PREFIX).await?;
     let joined: HashMap<String, i32> =
         summaries.into_iter().map(|summary| (summary.id, i32::try_from(summary.joined).unwrap_or(i32::MAX))).collect();
     let rooms = context.rooms.state();

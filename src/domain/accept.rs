@@ -6,7 +6,8 @@ use kube::core::{Selector, SelectorExt};
 
 use super::rejection::Rejection;
 use super::roster::Roster;
-use super::validate::{ValidRoom, choose_class, validate};
+use super::valid_room::ValidRoom;
+use super::validate::{choose_class, validate};
 use crate::api::{AllowedNamespaces, ConditionType, NamespacesFrom, Reason, Room, RoomClass};
 
 /// How the namespace of a Room is judged.

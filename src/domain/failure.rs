@@ -7,9 +7,9 @@ use crate::api::Reason;
 /// What to do after a failure. Whatever is not known for certain is [`FailureClass::Transient`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureClass {
-    /// Try again, not before `after` where the other side named a time.
+    /// Try again.
     Transient {
-        /// The wait that the other side asked for.
+        /// The shortest wait, where the other side asked for one.
         after: Option<Duration>,
     },
     /// The other side understood and refused; the same request will be refused again.
@@ -23,7 +23,7 @@ pub enum FailureClass {
 /// A failure with what a person is told about it.
 ///
 /// The message is stable text: no ids, times or answers of servers, because it goes into conditions, and a condition that
-/// changes on every pass would be written on every pass.
+/// changed every time would be written every time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}: {message}")]
 pub struct Failure {
@@ -48,13 +48,11 @@ impl Failure {
         Self { class: FailureClass::Rejected, reason, message: message.into() }
     }
 
-    /// A refusal of the credentials.
     #[must_use]
     pub fn unauthorized(message: impl Into<String>) -> Self {
         Self { class: FailureClass::Unauthorized, reason: Reason::Unauthorized, message: message.into() }
     }
 
-    /// Settings that cannot work.
     #[must_use]
     pub fn misconfigured(reason: Reason, message: impl Into<String>) -> Self {
         Self { class: FailureClass::Misconfigured, reason, message: message.into() }

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::condition::{ConditionState, condition};
 use super::rejection::Rejection;
 use super::roster::Person;
-use super::status::{ConditionState, condition};
 use crate::api::{ConditionType, Phase, Reason, RoomGuest, RoomGuestStatus, RoomStatus};
 
 /// The status of a guest: as a person of a Room with this status, or as one who is not let in.

@@ -1,16 +1,17 @@
-//! Which sessions on a media server belong to no Room any more, and which Rooms miss theirs.
+//! Which sessions on a media server belong to no Room any more. Whether one does is told from the status alone, so that a Room whose
+//! spec is not accepted keeps its session.
 
 use std::collections::HashMap;
 
 use jiff::Timestamp;
 
 use super::session::Installation;
-use super::window::{Moment, Window};
+use super::window::Window;
 use crate::api::{ConditionType, Phase, Room, RoomStatus};
 
 /// Sessions that no Room wants at `now`, among those whose names carry this installation's id.
 ///
-/// A session that a pass may just be making, and has not yet written down, is no orphan.
+/// A session that a reconciliation may be creating at this moment, and has not recorded yet, is no orphan.
 #[must_use]
 pub fn orphans<'a>(
     sessions: impl IntoIterator<Item = &'a str>,
@@ -42,20 +43,14 @@ fn wants(room: &Room, session: &str, epoch: i64, now: Timestamp) -> bool {
     }
 }
 
-/// Whether a pass may be making the Room's next session: one over a new spec, or one at a moment of the window.
+/// Whether a reconciliation may be creating the Room's next session: because the spec is new, or because the window contains `now`.
 fn may_be_opening(room: &Room, status: &RoomStatus, now: Timestamp) -> bool {
     if status.observed_generation != room.metadata.generation {
         return true;
     }
     let accepted = status.condition(ConditionType::Accepted, true).is_some();
-    let during = Window::recorded(status).is_some_and(|window| window.at(now) == Moment::During);
+    let during = Window::recorded(status).is_some_and(|window| window.contains(now));
     accepted && during && status.phase != Phase::Suspended
-}
-
-/// The session that a Room's status names as living.
-#[must_use]
-pub fn recorded_session(room: &Room) -> Option<&str> {
-    room.status.as_ref()?.live_session().map(|session| session.id.as_str())
 }
 
 #[cfg(test)]

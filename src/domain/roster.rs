@@ -7,21 +7,21 @@ use super::rejection::Rejection;
 use super::session::SessionMember;
 use crate::api::{GUEST_PREFIX, JoinPolicy, LINK_SUBJECT, MAX_PARTICIPANTS, Reason, Role, Room, RoomGuest, RoomSpec};
 
-/// What the identities of people begin with who came by the shared link. Names of participants and of guests have no dot.
+/// Prefix of the identities of people who came by the shared link. The dot keeps them apart from participants and guests.
 const LINK_PREFIX: &str = "link.";
-/// How many inviters of inviters are asked for their role: more than people make, and few enough for those who try.
+/// How many inviters of inviters are asked for their role: more than there are in practice, and few enough for who makes a long chain
+/// on purpose.
 const LONGEST_CHAIN: usize = 8;
 
 /// Somebody who belongs to a Room, with every default filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
-    /// Stable identity.
+    /// The identity in the call, and the name in invites.
     pub name: String,
     /// The name that others see.
     pub display_name: String,
-    /// The role.
     pub role: Role,
-    /// Kept out, but on the list.
+    /// On the list, but not let in.
     pub suspended: bool,
     /// Generation of the invite.
     pub generation: i64,
@@ -59,15 +59,15 @@ impl Roster {
         if identity == LINK_SUBJECT { self.link.as_ref() } else { self.people.get(identity) }
     }
 
-    /// Whom an invite is for, if it lets anybody in.
+    /// Whom an invite is for, if it is still good: not for somebody who is suspended, and of no older generation.
     #[must_use]
-    pub fn holder(&self, invite: &Invite) -> Option<&Person> {
+    pub fn invitee(&self, invite: &Invite) -> Option<&Person> {
         self.get(&invite.participant).filter(|person| !person.suspended && person.generation == invite.generation)
     }
 
-    /// The person that a session member is, as they should be; `None` when nobody may.
+    /// The person that a session member is, with the role and name that they should have; `None` if they must not be there.
     #[must_use]
-    pub fn seated(&self, member: &SessionMember) -> Option<Person> {
+    pub fn recognize(&self, member: &SessionMember) -> Option<Person> {
         let by_link = || {
             self.link.as_ref().filter(|_| member.identity.starts_with(LINK_PREFIX)).map(|link| Person {
                 name: member.identity.clone(),

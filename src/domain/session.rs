@@ -1,6 +1,6 @@
 //! Names of sessions, and the people seen in one.
 
-use crate::api::{Role, SessionStatus};
+use crate::api::{Role, Room, SessionStatus};
 
 /// What the names of the sessions of all installations begin with.
 pub const SESSION_PREFIX: &str = "rk-";
@@ -25,8 +25,8 @@ impl Installation {
         &self.prefix
     }
 
-    /// Name of a session. UID and epoch together are never used twice, because media servers may hand out a room that
-    /// is being closed to who makes one of the same name.
+    /// Name of a session. UID and epoch together are never used twice, because a media server may answer the
+    /// creation of a room with one of the same name that it is still closing.
     #[must_use]
     pub fn session_id(&self, room_uid: &str, epoch: i64) -> String {
         format!("{}{room_uid}-{epoch}", self.prefix)
@@ -40,7 +40,7 @@ impl Installation {
     }
 
     /// Names under which the session that a Room's status records may live: its own and, if it was made and is lost, the one of
-    /// the next epoch, which the door may have made and the controller not recorded yet.
+    /// the next epoch, which the gateway may have created and the controller not recorded yet.
     ///
     /// The recorded one may be of an installation that was here before; what is made anew is always this one's.
     #[must_use]
@@ -63,10 +63,16 @@ fn next_if_lost(recorded: &SessionStatus) -> Option<i64> {
     recorded.epoch.checked_add(1)
 }
 
+/// The session that a Room's status names as living.
+#[must_use]
+pub fn recorded_session(room: &Room) -> Option<&str> {
+    room.status.as_ref()?.live_session().map(|session| session.id.as_str())
+}
+
 /// A person seen in a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionMember {
-    /// Identity, which is the participant's name.
+    /// The participant's name, or for somebody who came by the shared link an identity of their own.
     pub identity: String,
     /// The name that others see.
     pub display_name: String,

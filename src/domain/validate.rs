@@ -1,4 +1,4 @@
-//! From manifest to [`ValidRoom`]: past this stage nothing reads a spec.
+//! From manifest to [`ValidRoom`]. Past this stage nothing reads a spec but the teardown, as [`Observed`](super::Observed) says.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,52 +7,11 @@ use jiff::Timestamp;
 
 use super::rejection::Rejection;
 use super::roster::Roster;
+use super::valid_room::{InviteMetadata, ValidRoom};
 use super::window::{Window, later};
 use crate::api::{
     DEFAULT_CLASS_ANNOTATION, DEFAULT_TTL_SECONDS, MAX_PARTICIPANTS, MAX_WINDOW, Provision, Reason, Room, RoomClass, RoomSpec,
 };
-
-/// A Room whose spec is valid for its class, with every default filled in.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ValidRoom {
-    /// Namespace of the Room.
-    pub namespace: String,
-    /// Name of the Room.
-    pub name: String,
-    /// UID of the object.
-    pub uid: String,
-    /// What invites are bound to: `spec.id` or the UID.
-    pub invite_id: String,
-    /// Title of the call.
-    pub display_name: String,
-    /// Name of the class.
-    pub class: String,
-    /// The window in force.
-    pub window: Window,
-    /// Everybody who may come.
-    pub roster: Roster,
-    /// Most people in the call at one time.
-    pub max_participants: usize,
-    /// The door is closed by the spec.
-    pub suspend: bool,
-    /// When the session is made.
-    pub provision: Provision,
-    /// How long the session stays when nobody is in it; `None` means until the end of the window.
-    pub close_when_empty_after: Option<Duration>,
-    /// How long after the end the object is deleted; `None` means never.
-    pub ttl: Option<Duration>,
-    /// What the invite Secrets carry besides their own keys.
-    pub invite_metadata: InviteMetadata,
-}
-
-/// Labels and annotations for invite Secrets.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct InviteMetadata {
-    /// Labels.
-    pub labels: BTreeMap<String, String>,
-    /// Annotations.
-    pub annotations: BTreeMap<String, String>,
-}
 
 /// What the invites of a Room are bound to; `None` before the API server has given it a UID.
 #[must_use]

@@ -1,4 +1,4 @@
-//! The window of a Room and where a moment lies in it.
+//! The window of a Room.
 
 use std::time::Duration;
 
@@ -9,21 +9,8 @@ use crate::api::RoomStatus;
 /// The time in which a Room can be joined: `from` belongs to it, `until` does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Window {
-    /// The moment the door opens.
     pub from: Timestamp,
-    /// The moment the call ends.
     pub until: Timestamp,
-}
-
-/// Where a moment lies relative to a [`Window`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
-    /// Before the door opens.
-    Before,
-    /// While the Room can be joined.
-    During,
-    /// At or after the end.
-    After,
 }
 
 impl Window {
@@ -33,16 +20,16 @@ impl Window {
         Some(Self { from: status.valid_from.as_ref()?.0, until: status.valid_until.as_ref()?.0 })
     }
 
-    /// Where `now` lies. A window whose end is not after its start is over.
+    /// Whether the window has ended at `now`. One whose end is not after its start always has.
     #[must_use]
-    pub fn at(&self, now: Timestamp) -> Moment {
-        if now >= self.until || self.until <= self.from {
-            Moment::After
-        } else if now < self.from {
-            Moment::Before
-        } else {
-            Moment::During
-        }
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        now >= self.until || self.until <= self.from
+    }
+
+    /// Whether `now` lies in the window.
+    #[must_use]
+    pub fn contains(&self, now: Timestamp) -> bool {
+        now >= self.from && !self.is_over(now)
     }
 }
 

@@ -6,10 +6,10 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::lobby::{Joined, View, ViewState};
+use super::lobby::{Joined, View};
 use super::moderation::Added;
 use crate::api::Role;
-use crate::domain::Permissions;
+use crate::domain::{Availability, Permissions};
 
 /// Answer of `GET /v1/room`.
 #[derive(Serialize)]
@@ -84,8 +84,7 @@ impl IntoResponse for GuestAnswer {
 
 impl IntoResponse for View {
     fn into_response(self) -> Response {
-        let Self { visitor, room, state, now } = self;
-        let person = visitor.person;
+        let Self { person, room, state, now } = self;
         Json(RoomAnswer {
             room: room.name,
             namespace: room.namespace,
@@ -96,11 +95,11 @@ impl IntoResponse for View {
             role: person.role,
             permissions: Permissions::of(person.role).into(),
             state: match state {
-                ViewState::Early => "early",
-                ViewState::Open => "open",
-                ViewState::Full => "full",
-                ViewState::Over => "over",
-                ViewState::Suspended => "suspended",
+                Availability::Early => "early",
+                Availability::Open => "open",
+                Availability::Full => "full",
+                Availability::Over => "over",
+                Availability::Suspended => "suspended",
             },
             valid_from: rfc3339(room.window.from),
             valid_until: rfc3339(room.window.until),

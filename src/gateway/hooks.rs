@@ -21,7 +21,7 @@ pub async fn livekit(State(door): State<Door>, headers: HeaderMap, body: Bytes) 
     let now = (door.clock)();
     let mut known = false;
     for (class, backend) in door.backends.usable() {
-        let Some(session) = backend.hint(authorization, &body, now) else { continue };
+        let Some(session) = backend.webhook_session(authorization, &body, now) else { continue };
         known = true;
         let Some((room, of_class)) = door.lobby.room_of(&session) else { continue };
         if of_class != class {

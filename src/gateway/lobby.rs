@@ -16,7 +16,7 @@ use super::problem::Problem;
 use super::standing::Standing;
 use crate::api::{Room, RoomClass, RoomGuest};
 use crate::backend::{Backend, MediaCredentials, Registry, TokenSubject};
-use crate::domain::{Failure, Installation, Invite, KeyRing, Person, Refusal, ValidRoom, Visitor};
+use crate::domain::{Availability, Failure, Installation, Invite, KeyRing, Person, Refusal, ValidRoom};
 
 /// What the API server has.
 pub struct Stores {
@@ -67,28 +67,13 @@ impl From<Failure> for Denial {
 /// What somebody who stands before the door is told about the call.
 pub struct View {
     /// Who they are.
-    pub visitor: Visitor,
+    pub person: Person,
     /// The Room.
     pub room: ValidRoom,
     /// Whether they could join.
-    pub state: ViewState,
+    pub state: Availability,
     /// The moment of this view.
     pub now: Timestamp,
-}
-
-/// Whether somebody could join.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ViewState {
-    /// Not yet.
-    Early,
-    /// Yes.
-    Open,
-    /// Only when somebody has left.
-    Full,
-    /// Not any more.
-    Over,
-    /// Not while the Room is suspended.
-    Suspended,
 }
 
 /// What somebody joins with.
@@ -148,24 +133,24 @@ impl Lobby {
         if grant.is_ok() {
             let (_, sight, _) = self.look(&standing).await?;
             standing = self.stand(invite)?;
-            grant = standing.grant_by(&sight, self.places.others(&standing.visitor.person.name, &sight));
+            grant = standing.grant_by(&sight, self.places.others(&standing.person.name, &sight));
         }
         let state = match grant {
-            Ok(_) => ViewState::Open,
-            Err(Denial::Refused(Refusal::TooEarly { .. })) => ViewState::Early,
-            Err(Denial::Refused(Refusal::Over)) => ViewState::Over,
-            Err(Denial::Refused(Refusal::Suspended)) => ViewState::Suspended,
-            Err(Denial::Refused(Refusal::Full)) => ViewState::Full,
+            Ok(_) => Availability::Open,
+            Err(Denial::Refused(Refusal::TooEarly { .. })) => Availability::Early,
+            Err(Denial::Refused(Refusal::Over)) => Availability::Over,
+            Err(Denial::Refused(Refusal::Suspended)) => Availability::Suspended,
+            Err(Denial::Refused(Refusal::Full)) => Availability::Full,
             Err(denial) => return Err(denial),
         };
-        let Standing { visitor, room, now, .. } = standing;
-        Ok(View { visitor, room, state, now })
+        let Standing { person, room, now, .. } = standing;
+        Ok(View { person, room, state, now })
     }
 
     /// Lets the holder of the invite in.
     pub async fn join(&self, invite: &Invite, display_name: Option<&str>) -> Result<Joined, Denial> {
         let mut standing = self.settled(invite).await?;
-        let newcomer = newcomer(&standing.visitor.person, display_name)?;
+        let newcomer = newcomer(&standing.person, display_name)?;
         standing.grant(0)?;
         let (backend, sight, exists) = self.look(&standing).await?;
         if !exists {
@@ -174,11 +159,11 @@ impl Lobby {
         // After the wait for the media server the Room may have changed or ended: judged anew, with a fresh time.
         standing = self.stand(invite)?;
         if let Some((nonce, name)) = newcomer {
-            standing.visitor.person = standing.visitor.person.by_link(&nonce, &name);
+            standing.person = standing.person.by_link(&nonce, &name);
         }
-        self.places.take(&standing.visitor.person.name, &sight, standing.now, |others| {
+        self.places.take(&standing.person.name, &sight, standing.now, |others| {
             let grant = standing.grant_by(&sight, others)?;
-            let credentials = backend.admit(&sight.session, &grant)?;
+            let credentials = backend.mint_token(&sight.session, &grant)?;
             Ok((grant.expires_at, Joined { credentials, expires_at: grant.expires_at, identity: grant.identity }))
         })
     }
@@ -191,7 +176,7 @@ impl Lobby {
         let (_, sight, _) = self.look(&standing).await?;
         let standing = self.stand_by(holder)?;
         let seated = sight.members.iter().any(|member| member.identity == holder.identity);
-        self.places.take(&standing.visitor.person.name, &sight, standing.now, |others| {
+        self.places.take(&standing.person.name, &sight, standing.now, |others| {
             let grant = standing.grant_by(&sight, if seated { 0 } else { others })?;
             Ok((grant.expires_at, ()))
         })

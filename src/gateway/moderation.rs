@@ -39,7 +39,7 @@ impl Lobby {
     pub async fn mute(&self, invite: &Invite, identity: &str) -> Result<(), Denial> {
         let (standing, backend, sight) = self.moderate(invite, Some(identity)).await?;
         backend.mute(&sight.session, identity).await?;
-        self.record(&standing, Reason::ParticipantMuted, identity, format!("{} muted {identity}", name(&standing.visitor.person)));
+        self.record(&standing, Reason::ParticipantMuted, identity, format!("{} muted {identity}", name(&standing.person)));
         Ok(())
     }
 
@@ -47,7 +47,7 @@ impl Lobby {
     pub async fn remove(&self, invite: &Invite, identity: &str) -> Result<(), Denial> {
         let (standing, backend, sight) = self.moderate(invite, Some(identity)).await?;
         backend.remove(&sight.session, identity).await?;
-        self.record(&standing, Reason::ParticipantRemoved, identity, format!("{} removed {identity}", name(&standing.visitor.person)));
+        self.record(&standing, Reason::ParticipantRemoved, identity, format!("{} removed {identity}", name(&standing.person)));
         Ok(())
     }
 
@@ -55,7 +55,7 @@ impl Lobby {
     pub async fn end(&self, invite: &Invite) -> Result<(), Denial> {
         let (standing, backend, sight) = self.moderate(invite, None).await?;
         backend.close(&sight.session).await?;
-        self.record(&standing, Reason::CallEnded, "", format!("{} ended the call for all", name(&standing.visitor.person)));
+        self.record(&standing, Reason::CallEnded, "", format!("{} ended the call for all", name(&standing.person)));
         Ok(())
     }
 
@@ -66,7 +66,7 @@ impl Lobby {
             Ok(_) | Err(Refusal::TooEarly { .. }) => {}
             Err(refusal) => return Err(refusal.into()),
         }
-        if is_above(role, standing.visitor.person.role) {
+        if is_above(role, standing.person.role) {
             return Err(Refusal::NotAllowed.into());
         }
         let display_name = body::display_name(display_name).map_err(Denial::Malformed)?;
@@ -74,7 +74,7 @@ impl Lobby {
         let reference = ObjectRef::from_obj(&guest);
         let identity = guest_identity(guest.metadata.name.as_deref().unwrap_or_default());
         self.clerk.add(guest).await.map_err(unavailable)?;
-        self.record(&standing, Reason::GuestAdded, &identity, format!("{} added {identity} as {role:?}", name(&standing.visitor.person)));
+        self.record(&standing, Reason::GuestAdded, &identity, format!("{} added {identity} as {role:?}", name(&standing.person)));
         let known = tokio::time::timeout(LOOK_FOR, async {
             while self.guests.get(&reference).is_none() {
                 tokio::time::sleep(LOOK_EVERY).await;
@@ -112,7 +112,7 @@ impl Lobby {
             owner_references: Some(vec![owner]),
             ..ObjectMeta::default()
         };
-        let inviter = &standing.visitor.person;
+        let inviter = &standing.person;
         let invited_by = (!inviter.is_link()).then(|| inviter.name.clone());
         Ok(RoomGuest { metadata, spec: RoomGuestSpec { room_name: room.name.clone(), display_name, role, invited_by }, status: None })
     }
@@ -134,12 +134,12 @@ impl Lobby {
     /// The holder of the invite, if the role allows what is wanted.
     fn presenter(&self, invite: &Invite, may: impl Fn(Permissions) -> bool) -> Result<Standing, Denial> {
         let standing = self.stand(invite)?;
-        if may(Permissions::of(standing.visitor.person.role)) { Ok(standing) } else { Err(Refusal::NotAllowed.into()) }
+        if may(Permissions::of(standing.person.role)) { Ok(standing) } else { Err(Refusal::NotAllowed.into()) }
     }
 
     /// Leaves an Event on the Room and a line in the audit log. Nobody waits for the Event.
     fn record(&self, standing: &Standing, reason: Reason, participant: &str, note: String) {
-        let (room, by) = (standing.room.clone(), name(&standing.visitor.person));
+        let (room, by) = (standing.room.clone(), name(&standing.person));
         tracing::info!(target: AUDIT, event = %reason, namespace = room.namespace, room = room.name, by, participant);
         let clerk = self.clerk.clone();
         tokio::spawn(async move { clerk.tell(&room, reason, note).await });

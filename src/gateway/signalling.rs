@@ -130,7 +130,7 @@ fn welcome(door: &Door, headers: &HeaderMap, query: &str) -> Result<Welcome, Pro
     let mut denial = Denial::Refused(Refusal::InvalidInvite);
     for (class, backend) in door.backends.usable() {
         let Signalling::Proxied { upstream } = backend.signalling() else { continue };
-        let Some(holder) = backend.holder(&token, now) else { continue };
+        let Some(holder) = backend.token_subject(&token, now) else { continue };
         // Two classes may be of one media server, and only one of them is the Room's.
         match door.lobby.stand_by(&holder) {
             Ok(standing) if standing.room.class == class => {

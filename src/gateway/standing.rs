@@ -1,6 +1,5 @@
 //! How somebody stands with a Room: judged by the live Room at every use of an invite and at every connection.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,11 +7,9 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::lobby::{Denial, Lobby, unavailable};
 use super::places::Sight;
-use crate::api::{Room, RoomGuest, RoomStatus};
+use crate::api::{Room, RoomStatus};
 use crate::backend::TokenSubject;
-use crate::domain::{
-    Invite, NamespaceView, Refusal, Roster, TokenGrant, ValidRoom, Visitor, accept, admit, guests_of, identify, recognize,
-};
+use crate::domain::{Invite, NamespaceView, Person, Refusal, Roster, TokenGrant, ValidRoom, accept, admit, guests_of, identify, recognize};
 
 /// How long somebody waits for the session of a call that has just opened.
 const SESSION_PATIENCE: Duration = Duration::from_secs(3);
@@ -21,8 +18,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Somebody with a valid invite before the door, as things stand at `now`.
 pub struct Standing {
-    /// Who they are.
-    pub visitor: Visitor,
+    /// Who they are; for the shared link, what stands for all who have it.
+    pub person: Person,
     /// The Room.
     pub room: ValidRoom,
     deleted: bool,
@@ -35,7 +32,7 @@ pub struct Standing {
 impl Standing {
     /// The grant, with this many other people in the call or on their way.
     pub fn grant(&self, others: usize) -> Result<TokenGrant, Refusal> {
-        if self.deleted { Err(Refusal::Over) } else { admit(&self.room, &self.visitor, others, self.now) }
+        if self.deleted { Err(Refusal::Over) } else { admit(&self.room, &self.person, others, self.now) }
     }
 
     /// The grant by what was seen in the session, if that still tells anything.
@@ -70,7 +67,7 @@ impl Lobby {
     /// Judges the invite by the Room as it is now. An invite that is not valid is refused before anything else is looked at.
     pub fn stand(&self, invite: &Invite) -> Result<Standing, Denial> {
         let room = self.rooms.get(&ObjectRef::new(&invite.room).within(&invite.namespace)).ok_or(Refusal::InvalidInvite)?;
-        self.stand_in(&room, |guests| identify(Some(&room), guests, invite))
+        self.stand_in(&room, |roster| identify(&room, roster, invite))
     }
 
     /// UID of a Room.
@@ -81,14 +78,13 @@ impl Lobby {
     /// Judges the holder of a media token by the Room whose session it is for, as it is now.
     pub fn stand_by(&self, holder: &TokenSubject) -> Result<Standing, Denial> {
         let room = self.rooms.find(|room| self.is_session_of(room, &holder.session)).ok_or(Refusal::InvalidInvite)?;
-        self.stand_in(&room, |guests| recognize(&Roster::new(&room, guests), &holder.identity, holder.generation))
+        self.stand_in(&room, |roster| recognize(roster, &holder.identity, holder.generation))
     }
 
     /// The Room whose session this is, or may be, and the name of its class.
     pub fn room_of(&self, session: &str) -> Option<(ObjectRef<Room>, String)> {
         let room = self.rooms.find(|room| self.is_session_of(room, session))?;
-        let guests = guests_of(&room, self.guests.state());
-        let class = self.accepted(&room, &guests).ok()?.class;
+        let class = self.accepted(&room, self.roster(&room)).ok()?.class;
         Some((ObjectRef::from_obj(room.as_ref()), class))
     }
 
@@ -102,8 +98,7 @@ impl Lobby {
         if live.metadata.deletion_timestamp.is_some() {
             return (all(Refusal::Over), None);
         }
-        let guests = guests_of(&live, self.guests.state());
-        let Ok(valid) = self.accepted(&live, &guests) else {
+        let Ok(valid) = self.accepted(&live, self.roster(&live)) else {
             let until = live.status.as_ref().and_then(|status| status.valid_until.as_ref()).map(|until| until.0);
             return (if has_ended(&live, now) { all(Refusal::Over) } else { vec![None; holders.len()] }, until);
         };
@@ -111,22 +106,22 @@ impl Lobby {
             if !self.is_session_of(&live, &holder.session) {
                 return Some(Refusal::InvalidInvite);
             }
-            let visitor = recognize(&valid.roster, &holder.identity, holder.generation);
-            visitor.and_then(|visitor| admit(&valid, &visitor, 0, now)).err()
+            let person = recognize(&valid.roster, &holder.identity, holder.generation);
+            person.and_then(|person| admit(&valid, &person, 0, now)).err()
         });
         (judged.collect(), Some(valid.window.until))
     }
 
-    fn stand_in(&self, room: &Room, who: impl FnOnce(&[Arc<RoomGuest>]) -> Result<Visitor, Refusal>) -> Result<Standing, Denial> {
+    fn stand_in(&self, room: &Room, who: impl FnOnce(&Roster) -> Result<Person, Refusal>) -> Result<Standing, Denial> {
         let now = (self.clock)();
-        let guests = guests_of(room, self.guests.state());
-        let visitor = who(&guests)?;
+        let roster = self.roster(room);
+        let person = who(&roster)?;
         let deleted = room.metadata.deletion_timestamp.is_some();
         let recorded = room.status.as_ref().and_then(RoomStatus::live_session);
         let uid = room.metadata.uid.as_deref().unwrap_or_default();
         let sessions = recorded.map(|recorded| self.installation.sessions(uid, recorded)).unwrap_or_default();
-        match self.accepted(room, &guests) {
-            Ok(room) => Ok(Standing { visitor, room, deleted, sessions, now }),
+        match self.accepted(room, roster) {
+            Ok(room) => Ok(Standing { person, room, deleted, sessions, now }),
             // The end comes whatever the spec has become.
             Err(_) if deleted || has_ended(room, now) => Err(Refusal::Over.into()),
             Err(denial) => Err(denial),
@@ -139,10 +134,15 @@ impl Lobby {
         recorded.is_some_and(|recorded| self.installation.is_session(room.metadata.uid.as_deref().unwrap_or_default(), recorded, session))
     }
 
+    /// Everybody whom a Room may let in. Built once for each judgement, because it is made of all its people and guests.
+    fn roster(&self, room: &Room) -> Roster {
+        Roster::new(room, &guests_of(room, self.guests.state()))
+    }
+
     /// The Room, while the controller and its class accept it.
-    fn accepted(&self, room: &Room, guests: &[Arc<RoomGuest>]) -> Result<ValidRoom, Denial> {
+    fn accepted(&self, room: &Room, roster: Roster) -> Result<ValidRoom, Denial> {
         let classes = self.classes.state();
-        let accepted = accept(room, Roster::new(room, guests), classes.iter().map(AsRef::as_ref), NamespaceView::Recorded);
+        let accepted = accept(room, roster, classes.iter().map(AsRef::as_ref), NamespaceView::Recorded);
         accepted.map_err(|rejection| unavailable(rejection.to_string()))
     }
 }

@@ -7,7 +7,6 @@ mod token;
 mod webhook;
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -17,17 +16,11 @@ use livekit_protocol::participant_info::{Kind, State};
 use livekit_protocol::{ParticipantInfo, TrackSource};
 use reqwest::Url;
 
-use self::probe::Probe;
-use self::token::Signer;
-use super::{Backend, Capabilities, MediaCredentials, SessionSummary, Signalling, TokenSubject};
+use self::probe::{Probe, REQUEST_TIMEOUT};
+use self::token::{GENERATION, Signer};
+use super::interface::{Backend, Capabilities, MediaCredentials, SessionSummary, Signalling, TokenSubject};
 use crate::api::{MAX_PARTICIPANTS, MAX_WINDOW, Reason, Role};
 use crate::domain::{Failure, FailureClass, SessionMember, TokenGrant};
-
-/// Participant attribute with the generation of the invite.
-const GENERATION: &str = "roomkeeper.io/generation";
-
-/// How long one call may take: a healthy server answers in milliseconds.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A LiveKit server or cluster.
 pub struct LiveKit {
@@ -126,8 +119,8 @@ impl Backend for LiveKit {
     }
 
     async fn ensure(&self, session: &str) -> Result<(), Failure> {
-        // The widest values: a second call changes neither on a living room, so the door holds the Room's own cap and the
-        // controller its end.
+        // The widest values: a second call changes neither on a living room, so the gateway keeps to the capacity of the Room and the
+        // controller to its end.
         let widest = u32::try_from(MAX_WINDOW.as_secs()).unwrap_or(u32::MAX);
         let options = CreateRoomOptions {
             empty_timeout: widest,
@@ -141,7 +134,7 @@ impl Backend for LiveKit {
         }
     }
 
-    fn admit(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
+    fn mint_token(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
         let url = (self.signalling == Signalling::Direct).then(|| self.public_url.clone());
         Ok(MediaCredentials { url, token: self.signer.media_token(session, grant) })
     }
@@ -150,11 +143,11 @@ impl Backend for LiveKit {
         self.signalling.clone()
     }
 
-    fn holder(&self, token: &str, now: Timestamp) -> Option<TokenSubject> {
-        self.signer.holder(token, now)
+    fn token_subject(&self, token: &str, now: Timestamp) -> Option<TokenSubject> {
+        self.signer.token_subject(token, now)
     }
 
-    fn hint(&self, authorization: &str, body: &[u8], now: Timestamp) -> Option<String> {
+    fn webhook_session(&self, authorization: &str, body: &[u8], now: Timestamp) -> Option<String> {
         self.signer.signed(authorization, body, now).then(|| webhook::room(body))?
     }
 
@@ -188,7 +181,7 @@ impl Backend for LiveKit {
         self.absent_is_fine(self.rooms.delete_room(session).await).await
     }
 
-    async fn sweep(&self, prefix: &str) -> Result<Vec<SessionSummary>, Failure> {
+    async fn list_sessions(&self, prefix: &str) -> Result<Vec<SessionSummary>, Failure> {
         match self.rooms.list_rooms(Vec::new()).await {
             Ok(rooms) => Ok(rooms
                 .into_iter()

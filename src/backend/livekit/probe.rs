@@ -1,16 +1,20 @@
 //! Whether a LiveKit server is reachable, takes our credentials and is set up safely.
 
 use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
 
 use livekit_api::access_token::{AccessToken, VideoGrants};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode, Url};
 
-use super::{REQUEST_TIMEOUT, failures};
+use super::failures;
 use crate::api::Reason;
 use crate::domain::Failure;
 use crate::tls;
+
+/// How long one request may take: a healthy server answers in milliseconds.
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Asks the signalling port whether it would let somebody into a room that does not exist. That needs no room and nobody
 /// joins, and it is the only call that shows `room.auto_create`.

@@ -11,10 +11,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{GENERATION, TokenSubject, permissions};
+use super::super::interface::TokenSubject;
+use super::permissions;
 use crate::api::Reason;
 use crate::domain::{Failure, TokenGrant};
 
+/// Participant attribute with the generation of the invite.
+pub(super) const GENERATION: &str = "roomkeeper.io/generation";
 /// How far clocks may be apart: what LiveKit allows.
 const LEEWAY: SignedDuration = SignedDuration::from_mins(1);
 /// Longest token that is looked at, in bytes. Those of LiveKit and our own have less than 2 KiB.
@@ -78,7 +81,7 @@ impl Signer {
 
     /// Who holds a token that was signed with these credentials, here or by LiveKit, if it is good at `now` for joining a
     /// room and for nothing else.
-    pub(super) fn holder(&self, token: &str, now: Timestamp) -> Option<TokenSubject> {
+    pub(super) fn token_subject(&self, token: &str, now: Timestamp) -> Option<TokenSubject> {
         let Claims { sub, attributes, video, .. } = self.claims_of(token, now)?;
         let Grants { room_join, room, others } = video?;
         let joins_only = room_join && others.iter().all(|(grant, value)| ORDINARY.contains(&grant.as_str()) || *value != Value::Bool(true));

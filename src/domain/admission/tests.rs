@@ -6,9 +6,7 @@ use proptest::strategy::ValueTree;
 use super::*;
 use crate::api::{Participant, RoomClass, RoomSpec};
 use crate::domain::{Window, validate};
-
-/// No guests.
-const GUESTS: &[std::sync::Arc<RoomGuest>] = &[];
+use crate::fixtures::{invite, participant, room, roster};
 
 const DAY: i64 = 86_400;
 
@@ -28,42 +26,29 @@ struct Visit {
 
 impl Visit {
     fn room(&self) -> Room {
-        let mut room = Room::new(
-            "standup",
-            RoomSpec {
-                valid_from: Some(Time(self.window.from)),
-                valid_until: Some(Time(self.window.until)),
-                suspend: self.room_suspended,
-                max_participants: Some(self.max_participants),
-                participants: vec![Participant {
-                    name: "ada".into(),
-                    role: Some(self.role),
-                    suspended: self.person_suspended,
-                    invite_generation: Some(self.person_generation),
-                    ..Participant::default()
-                }],
-                ..RoomSpec::default()
-            },
-        );
-        room.metadata.namespace = Some("team".into());
-        room.metadata.uid = Some("uid".into());
-        room
+        room(RoomSpec {
+            valid_from: Some(Time(self.window.from)),
+            valid_until: Some(Time(self.window.until)),
+            suspend: self.room_suspended,
+            max_participants: Some(self.max_participants),
+            participants: vec![Participant {
+                suspended: self.person_suspended,
+                invite_generation: Some(self.person_generation),
+                ..participant("ada", self.role)
+            }],
+            ..RoomSpec::default()
+        })
     }
 
     fn invite(&self) -> Invite {
-        Invite {
-            namespace: "team".into(),
-            room: "standup".into(),
-            id: "uid".into(),
-            participant: "ada".into(),
-            generation: self.invite_generation,
-        }
+        Invite { generation: self.invite_generation, ..invite("ada") }
     }
 
     fn outcome(&self) -> Result<TokenGrant, Refusal> {
         let room = self.room();
-        let visitor = identify(Some(&room), GUESTS, &self.invite())?;
-        admit(&validate(&room, Roster::new(&room, GUESTS), &RoomClass::default()).unwrap(), &visitor, self.others, self.now)
+        let roster = roster(&room);
+        let person = identify(&room, &roster, &self.invite())?;
+        admit(&validate(&room, roster, &RoomClass::default()).unwrap(), &person, self.others, self.now)
     }
 
     /// Why this visitor must not come in.
@@ -169,8 +154,8 @@ fn the_visits_of_these_tests_meet_every_outcome() {
 }
 
 #[test]
-fn an_invite_for_a_room_that_does_not_exist_is_not_valid() {
-    let invite = Visit::invite(&Visit {
+fn an_invite_for_another_room_is_not_valid() {
+    let visit = Visit {
         window: Window { from: Timestamp::MIN, until: Timestamp::MAX },
         now: Timestamp::UNIX_EPOCH,
         role: Role::Attendee,
@@ -180,6 +165,15 @@ fn an_invite_for_a_room_that_does_not_exist_is_not_valid() {
         invite_generation: 0,
         max_participants: 1,
         others: 0,
-    });
-    assert_eq!(identify(None, GUESTS, &invite), Err(Refusal::InvalidInvite));
+    };
+    let (room, invite) = (visit.room(), visit.invite());
+    let identified = |invite: &Invite| identify(&room, &roster(&room), invite).map(|person| person.name);
+    assert_eq!(identified(&invite), Ok("ada".to_owned()));
+    for other in [
+        Invite { namespace: "other".into(), ..invite.clone() },
+        Invite { room: "other".into(), ..invite.clone() },
+        Invite { id: "of-one-before".into(), ..invite },
+    ] {
+        assert_eq!(identified(&other), Err(Refusal::InvalidInvite), "{other:?}");
+    }
 }

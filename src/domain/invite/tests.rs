@@ -1,6 +1,7 @@
 use rstest::rstest;
 
 use super::*;
+use crate::fixtures;
 
 /// Made by `openssl genpkey -algorithm ed25519`, for these tests only.
 const OPENSSL_KEY: &str = "-----BEGIN PRIVATE KEY-----
@@ -19,13 +20,7 @@ MC4CAQAwBQYDK2VuBCIEIHCrmPbq4DmAGkhWBJeV2dFURFfylWuwWRo5ceP5qAR+
 ";
 
 fn invite() -> Invite {
-    Invite {
-        namespace: "team".into(),
-        room: "standup".into(),
-        id: "11111111-2222-3333-4444-555555555555".into(),
-        participant: "ada".into(),
-        generation: 3,
-    }
+    Invite { generation: 3, ..fixtures::invite("ada") }
 }
 
 fn ring(entries: &[(&str, &str)]) -> KeyRing {

@@ -1,31 +1,33 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rstest::rstest;
 
-use super::*;
-use crate::domain::sim::{Simulation, UID, at, installation, session_id, spec};
+use crate::domain::recorded_session;
+use crate::domain::tests::{Simulation, at, installation, session_id, spec};
+use crate::fixtures::ROOM_UID;
 
-/// A Room as it is once its passes until this time are done, at this time.
+/// A Room as it is once its reconciliations until this time are done, at this time.
 fn room_at(time: &str) -> Simulation {
-    let mut sim = Simulation::after_pass_at("08:10").at("09:00");
+    let mut sim = Simulation::reconciled_at("08:10").at("09:00");
     if at(time) >= sim.now {
-        sim.pass();
+        sim.reconcile();
     }
     sim = sim.at(time);
-    sim.pass();
+    sim.reconcile();
     sim
 }
 
 fn found_with(sim: &Simulation, sessions: &[&str]) -> Vec<String> {
-    let mut sim = sim.clone();
-    sim.sessions = sessions.iter().map(|session| ((*session).to_owned(), [].into())).collect();
+    let sim = sim.clone();
+    sim.media.lose_sessions();
+    sessions.iter().for_each(|session| sim.media.set_members(session, []));
     sim.orphans()
 }
 
 #[rstest]
 #[case::without_our_prefix("standup")]
-#[case::of_another_installation("rk-5e1f00000002-6a1f3c52-0000-4000-8000-00000000000a-1")]
-#[case::of_an_installation_whose_id_begins_like_ours("rk-5e1f000000010-6a1f3c52-0000-4000-8000-00000000000a-1")]
-#[case::that_only_contains_our_prefix("x-rk-5e1f00000001-6a1f3c52-0000-4000-8000-00000000000a-1")]
+#[case::of_another_installation("rk-5e1f00000002-11111111-2222-3333-4444-555555555555-1")]
+#[case::of_an_installation_whose_id_begins_like_ours("rk-5e1f000000010-11111111-2222-3333-4444-555555555555-1")]
+#[case::that_only_contains_our_prefix("x-rk-5e1f00000001-11111111-2222-3333-4444-555555555555-1")]
 #[case::without_a_name("")]
 fn a_session_of_somebody_else_is_never_an_orphan(#[case] session: &str) {
     let mut sim = room_at("09:30");
@@ -36,8 +38,8 @@ fn a_session_of_somebody_else_is_never_an_orphan(#[case] session: &str) {
 
 #[rstest]
 #[case::of_a_room_that_is_gone("rk-5e1f00000001-11111111-0000-4000-8000-000000000000-1")]
-#[case::without_an_epoch("rk-5e1f00000001-6a1f3c52-0000-4000-8000-00000000000a")]
-#[case::with_a_strange_epoch("rk-5e1f00000001-6a1f3c52-0000-4000-8000-00000000000a-x")]
+#[case::without_an_epoch("rk-5e1f00000001-11111111-2222-3333-4444-555555555555")]
+#[case::with_a_strange_epoch("rk-5e1f00000001-11111111-2222-3333-4444-555555555555-x")]
 #[case::with_nothing_but_the_prefix("rk-5e1f00000001-")]
 fn a_session_with_our_prefix_that_no_room_can_have_is_an_orphan(#[case] session: &str) {
     assert_eq!(found_with(&room_at("09:30"), &[session]), [session]);
@@ -45,8 +47,8 @@ fn a_session_with_our_prefix_that_no_room_can_have_is_an_orphan(#[case] session:
 
 #[test]
 fn the_session_of_an_open_room_is_no_orphan_and_every_older_one_is() {
-    let mut sim = room_at("09:30").with(|sim| sim.sessions.clear());
-    sim.pass();
+    let mut sim = room_at("09:30").with(|sim| sim.media.lose_sessions());
+    sim.reconcile();
     let (older, living) = (session_id(1), session_id(2));
     assert_eq!(found_with(&sim, &[&older, &living]), [older]);
 }
@@ -73,7 +75,7 @@ fn the_next_session_is_spared_while_a_pass_may_be_making_it(#[case] passed: &str
     let last = sim.status().session.as_ref().map_or(0, |session| session.epoch);
     assert_eq!(found_with(&sim, &[&session_id(last + 1)]).is_empty(), spared);
     let edited = sim.edited(|spec| spec.ttl_seconds_after_expired = Some(9));
-    assert_eq!(found_with(&edited, &[&session_id(last + 1)]), [""; 0], "a pass over the new spec may be under way");
+    assert_eq!(found_with(&edited, &[&session_id(last + 1)]), [""; 0], "a reconciliation of the new spec may be under way");
 }
 
 #[rstest]
@@ -83,7 +85,7 @@ fn the_next_session_is_spared_while_a_pass_may_be_making_it(#[case] passed: &str
 fn what_a_crash_left_of_a_room_that_does_not_open_is_an_orphan_once_a_pass_has_seen_its_spec(#[case] mut sim: Simulation) {
     let next = session_id(2);
     assert_eq!(found_with(&sim, &[&next]), [""; 0]);
-    sim.pass();
+    sim.reconcile();
     assert_eq!(found_with(&sim, &[&next]), [next]);
 }
 
@@ -96,8 +98,8 @@ fn a_room_that_no_pass_has_seen_may_have_its_first_session() {
 
 #[test]
 fn a_session_that_could_not_be_closed_is_left_to_the_passes_of_its_room() {
-    let mut sim = room_at("09:30").at("10:00").with(|sim| sim.media_failure = Some(crate::domain::sim::unreachable()));
-    sim.pass();
+    let mut sim = room_at("09:30").at("10:00").with(|sim| sim.media.fail_with(Some(crate::fixtures::unreachable())));
+    sim.reconcile();
     assert_eq!(sim.orphans(), [""; 0]);
     assert_eq!(recorded_session(sim.room()), Some(session_id(1).as_str()));
 }
@@ -112,7 +114,7 @@ fn only_a_session_that_lives_is_recorded_as_living() {
 #[test]
 fn uids_that_contain_each_other_are_told_apart() {
     let mut sim = room_at("09:30");
-    sim.room_mut().metadata.uid = Some(format!("{UID}-1"));
-    let session = installation().session_id(UID, 1);
+    sim.room_mut().metadata.uid = Some(format!("{ROOM_UID}-1"));
+    let session = installation().session_id(ROOM_UID, 1);
     assert_eq!(found_with(&sim, &[&session]), [session]);
 }

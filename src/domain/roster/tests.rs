@@ -4,37 +4,16 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
-
-fn room(spec: &Value) -> Room {
-    let metadata = json!({"namespace": "team", "name": "standup", "uid": "room-uid"});
-    serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap()
-}
-
-fn guest(name: &str, role: &str, invited_by: Option<&str>) -> Arc<RoomGuest> {
-    let mut spec = json!({"roomName": "standup", "displayName": name.to_uppercase(), "role": role});
-    if let Some(inviter) = invited_by {
-        spec["invitedBy"] = json!(inviter);
-    }
-    Arc::new(serde_json::from_value(json!({"metadata": {"namespace": "team", "name": name}, "spec": spec})).unwrap())
-}
-
-fn invite(participant: &str, generation: i64) -> Invite {
-    let (namespace, room, id) = ("team".into(), "standup".into(), "room-uid".into());
-    Invite { namespace, room, id, participant: participant.into(), generation }
-}
-
-fn member(identity: &str, generation: Option<i64>) -> SessionMember {
-    SessionMember { identity: identity.into(), display_name: "Somebody".into(), role: None, generation }
-}
+use crate::fixtures::{ROOM_UID, guest, invite, member, room_from, roster};
 
 #[test]
 fn guests_are_people_under_an_identity_of_their_own() {
-    let roster = Roster::new(&room(&json!({"participants": [{"name": "ada"}]})), &[guest("eve", "Collaborator", None)]);
+    let roster = Roster::new(&room_from(json!({"participants": [{"name": "ada"}]})), &[guest("eve", "Collaborator", None)]);
     let names: Vec<_> = roster.people().map(|person| (person.name.as_str(), person.display_name.as_str(), person.role)).collect();
     assert_eq!(names, [("ada", "ada", Role::Attendee), ("guest-eve", "EVE", Role::Collaborator)]);
-    assert!(roster.holder(&invite("guest-eve", 0)).is_some());
-    assert!(roster.holder(&invite("eve", 0)).is_none());
-    assert!(roster.holder(&invite("guest-eve", 1)).is_none());
+    assert!(roster.invitee(&invite("guest-eve")).is_some());
+    assert!(roster.invitee(&invite("eve")).is_none());
+    assert!(roster.invitee(&Invite { generation: 1, ..invite("guest-eve") }).is_none());
 }
 
 #[rstest]
@@ -47,14 +26,14 @@ fn guests_are_people_under_an_identity_of_their_own() {
 #[case::of_a_guest_of_an_attendee("Presenter", Some("guest-second"), Role::Attendee)]
 #[case::of_itself("Presenter", Some("guest-eve"), Role::Consumer)]
 fn the_role_of_a_guest_is_never_above_that_of_the_inviter(#[case] asked: &str, #[case] inviter: Option<&str>, #[case] expected: Role) {
-    let room = room(&json!({"participants": [{"name": "pia", "role": "Presenter"}, {"name": "att"}]}));
+    let room = room_from(json!({"participants": [{"name": "pia", "role": "Presenter"}, {"name": "att"}]}));
     let guests = [guest("first", "Collaborator", Some("pia")), guest("second", "Presenter", Some("att")), guest("eve", asked, inviter)];
     assert_eq!(Roster::new(&room, &guests).get("guest-eve").unwrap().role, expected);
 }
 
 #[test]
 fn a_guest_whose_identity_a_participant_has_is_not_let_in_and_told_so() {
-    let room = room(&json!({"participants": [{"name": "guest-eve", "displayName": "The other Eve"}]}));
+    let room = room_from(json!({"participants": [{"name": "guest-eve", "displayName": "The other Eve"}]}));
     let guests = [guest("eve", "Presenter", None)];
     assert_eq!(Roster::new(&room, &guests).get("guest-eve").unwrap().display_name, "The other Eve");
     let verdict = judge_guests(&room, &guests).remove(0).1.unwrap_err();
@@ -65,8 +44,8 @@ fn a_guest_whose_identity_a_participant_has_is_not_let_in_and_told_so() {
 #[test]
 fn no_more_than_350_guests_are_let_in() {
     let guests: Vec<_> = (0..351).map(|number| guest(&format!("g{number:03}"), "Attendee", None)).collect();
-    assert_eq!(Roster::new(&room(&json!({})), &guests).people().count(), 350);
-    let verdicts = judge_guests(&room(&json!({})), &guests);
+    assert_eq!(Roster::new(&room_from(json!({})), &guests).people().count(), 350);
+    let verdicts = judge_guests(&room_from(json!({})), &guests);
     let refused: Vec<_> =
         verdicts.iter().filter_map(|(guest, verdict)| Some((guest.metadata.name.clone()?, verdict.as_ref().err()?.reason))).collect();
     assert_eq!(refused, [("g350".to_owned(), Reason::TooManyParticipants)]);
@@ -81,9 +60,9 @@ fn guests_are_those_of_this_room_and_no_other_of_its_name() {
         Arc::new(serde_json::from_value::<RoomGuest>(guest).unwrap())
     };
     let owner = |uid: &str| json!([{"apiVersion": "roomkeeper.io/v1alpha1", "kind": "Room", "name": "standup", "uid": uid}]);
-    let count = |guest: Arc<RoomGuest>| guests_of(&room(&json!({})), [guest]).len();
+    let count = |guest: Arc<RoomGuest>| guests_of(&room_from(json!({})), [guest]).len();
     assert_eq!(count(guest("eve", "Attendee", None)), 1);
-    assert_eq!(count(with("/metadata/ownerReferences", owner("room-uid"))), 1);
+    assert_eq!(count(with("/metadata/ownerReferences", owner(ROOM_UID))), 1);
     assert_eq!(count(with("/metadata/ownerReferences", owner("uid-of-one-before"))), 0);
     assert_eq!(count(with("/metadata/namespace", json!("other"))), 0);
     assert_eq!(count(with("/spec/roomName", json!("other"))), 0);
@@ -92,15 +71,12 @@ fn guests_are_those_of_this_room_and_no_other_of_its_name() {
 
 #[test]
 fn the_shared_link_lets_in_whoever_has_it_under_names_that_no_participant_can_have() {
-    let roster = Roster::new(
-        &room(&json!({"joinPolicy": "AnyoneWithLink", "link": {"role": "Consumer", "generation": 2}})),
-        &[] as &[Arc<RoomGuest>],
-    );
-    let link = roster.holder(&invite("*", 2)).unwrap();
+    let roster = roster(&room_from(json!({"joinPolicy": "AnyoneWithLink", "link": {"role": "Consumer", "generation": 2}})));
+    let link = roster.invitee(&Invite { generation: 2, ..invite("*") }).unwrap();
     assert!(link.is_link() && roster.invited().any(Person::is_link) && roster.people().next().is_none());
     let person = link.by_link("abc", "Ann");
     assert_eq!((person.name.as_str(), person.display_name.as_str(), person.role), ("link.abc", "Ann", Role::Consumer));
-    assert_eq!(roster.seated(&member("link.abc", Some(2))).unwrap().display_name, "Somebody", "the name of their own choice is kept");
+    assert_eq!(roster.recognize(&member("link.abc", 2)).unwrap().display_name, "link.abc", "the name of their own choice is kept");
 }
 
 #[rstest]
@@ -108,17 +84,17 @@ fn the_shared_link_lets_in_whoever_has_it_under_names_that_no_participant_can_ha
 #[case::invite_only(json!({"joinPolicy": "InviteOnly"}))]
 #[case::by_default(json!({}))]
 fn a_link_that_is_not_that_of_today_lets_nobody_in_and_keeps_nobody(#[case] spec: Value) {
-    let roster = Roster::new(&room(&spec), &[] as &[Arc<RoomGuest>]);
-    assert!(roster.holder(&invite("*", 2)).is_none());
-    assert!(roster.seated(&member("link.abc", Some(2))).is_none());
+    let roster = roster(&room_from(spec));
+    assert!(roster.invitee(&Invite { generation: 2, ..invite("*") }).is_none());
+    assert!(roster.recognize(&member("link.abc", 2)).is_none());
 }
 
 #[test]
 fn only_who_came_by_the_invite_of_today_keeps_a_seat() {
     let participants = json!([{"name": "ada", "inviteGeneration": 1}, {"name": "bob", "suspended": true}, {"name": "link-x"}]);
-    let roster = Roster::new(&room(&json!({"participants": participants, "joinPolicy": "AnyoneWithLink"})), &[] as &[Arc<RoomGuest>]);
-    assert!(roster.seated(&member("ada", Some(1))).is_some());
+    let roster = roster(&room_from(json!({"participants": participants, "joinPolicy": "AnyoneWithLink"})));
+    assert!(roster.recognize(&member("ada", 1)).is_some());
     for (identity, generation) in [("ada", Some(0)), ("ada", None), ("bob", Some(0)), ("link-y", Some(0)), ("eve", Some(0))] {
-        assert!(roster.seated(&member(identity, generation)).is_none(), "{identity} {generation:?}");
+        assert!(roster.recognize(&SessionMember { generation, ..member(identity, 0) }).is_none(), "{identity} {generation:?}");
     }
 }

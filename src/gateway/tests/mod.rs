@@ -360,7 +360,7 @@ impl Backend for Stage {
         Ok(())
     }
 
-    fn admit(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
+    fn mint_token(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
         if matches!(*self.mood.lock().unwrap(), Mood::Unable) {
             return Err(failure());
         }
@@ -375,13 +375,13 @@ impl Backend for Stage {
     }
 
     /// Takes what it has minted itself.
-    fn holder(&self, token: &str, _: Timestamp) -> Option<TokenSubject> {
+    fn token_subject(&self, token: &str, _: Timestamp) -> Option<TokenSubject> {
         let mut parts = token.strip_prefix(MEDIA_TOKEN)?.strip_prefix('/')?.split('/');
         let (session, identity) = (parts.next()?.to_owned(), parts.next()?.to_owned());
         Some(TokenSubject { session, identity, generation: Some(0) })
     }
 
-    fn hint(&self, _: &str, _: &[u8], _: Timestamp) -> Option<String> {
+    fn webhook_session(&self, _: &str, _: &[u8], _: Timestamp) -> Option<String> {
         None
     }
 
@@ -401,7 +401,7 @@ impl Backend for Stage {
         self.did(format!("close {session}"))
     }
 
-    async fn sweep(&self, _: &str) -> Result<Vec<SessionSummary>, Failure> {
+    async fn list_sessions(&self, _: &str) -> Result<Vec<SessionSummary>, Failure> {
         Ok(Vec::new())
     }
 }

@@ -353,10 +353,10 @@ fn rooms_that_go_along_with_the_release_have_their_calls_ended_before() {
     run(async {
         let release = InCall::start("crds.keep=false", "default").await;
         let InCall { cluster, livekit, .. } = &release;
-        assert_eq!(livekit.backend().sweep("rk-").await.expect("LiveKit answers").len(), 1);
+        assert_eq!(livekit.backend().list_sessions("rk-").await.expect("LiveKit answers").len(), 1);
         // While the controller works: before the deletion of anything.
         run_hook(cluster, OPS, &release.objects(&[])).await;
-        assert_eq!(livekit.backend().sweep("rk-").await, Ok(vec![]), "the call was ended");
+        assert_eq!(livekit.backend().list_sessions("rk-").await, Ok(vec![]), "the call was ended");
         assert_eq!(kubectl(cluster, &["get", "rooms,secrets", "-n", "default", "-o", "name"], ""), "");
         uninstall(cluster, &["--wait", "--timeout=30s"]);
         assert_eq!(kubectl(cluster, &["get", "crds", "-o", "name"], ""), "");

@@ -80,8 +80,8 @@ fn a_server_that_accepts_and_never_answers_is_given_up_and_tried_again() {
         let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", silent.local_addr().expect("an address"));
         let backend = LiveKit::new(&url, None, "key", "secret").expect("usable settings");
-        let (probe, sweep) = tokio::join!(backend.probe(), backend.sweep(""));
-        for failure in [probe.expect_err("no answer"), sweep.expect_err("no answer")] {
+        let (probe, list) = tokio::join!(backend.probe(), backend.list_sessions(""));
+        for failure in [probe.expect_err("no answer"), list.expect_err("no answer")] {
             assert_eq!((failure.class, failure.reason), (FailureClass::Transient { after: None }, Reason::Unreachable));
         }
     });

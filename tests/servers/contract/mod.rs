@@ -43,7 +43,7 @@ struct Clients<'a> {
 #[async_trait]
 impl Joiner for Clients<'_> {
     async fn join(&self, session: &str, grant: &TokenGrant) -> bool {
-        let credentials = self.backend.admit(session, grant).expect("a token");
+        let credentials = self.backend.mint_token(session, grant).expect("a token");
         let client = Client::join(&credentials, &[]).await;
         match client {
             Ok(client) => self.joined.lock().await.push(client),
@@ -59,8 +59,8 @@ macro_rules! contract {
         mod in_memory {
             $(#[test]
             fn $promise() {
-                let memory = crate::contract::FakeMediaServer::default();
-                crate::support::run(crate::contract::promises::$promise(&memory, &memory));
+                let fake = crate::contract::FakeMediaServer::default();
+                crate::support::run(crate::contract::promises::$promise(&fake, &fake));
             })*
         }
 
@@ -85,8 +85,8 @@ contract! {
     ensuring_a_session_again_leaves_it_and_its_people_alone
     closing_an_absent_session_is_fine
     a_closed_session_is_gone_with_its_people
-    a_sweep_lists_only_sessions_of_its_prefix
-    a_sweep_counts_the_people
+    a_list_has_only_sessions_of_its_prefix
+    a_list_counts_the_people
     removing_somebody_who_is_not_there_is_fine
     muting_somebody_who_is_not_there_is_fine
     changing_somebody_who_is_not_there_is_fine
@@ -100,7 +100,7 @@ contract! {
     a_removed_person_is_gone_and_the_others_stay
     the_same_person_again_takes_the_place_of_the_earlier
     nobody_joins_a_session_that_does_not_exist
-    the_holder_of_a_token_is_told_from_it_as_long_as_it_is_good
+    the_subject_of_a_token_is_told_from_it_as_long_as_it_is_good
     a_token_that_was_changed_is_nobodys
 }
 
@@ -149,6 +149,6 @@ async fn every_call(backend: &dyn Backend) -> Vec<(&'static str, Result<(), Fail
         ("mute", backend.mute("session", "ada").await),
         ("remove", backend.remove("session", "ada").await),
         ("close", backend.close("session").await),
-        ("sweep", backend.sweep("session").await.map(drop)),
+        ("list_sessions", backend.list_sessions("session").await.map(drop)),
     ]
 }

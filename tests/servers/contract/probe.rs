@@ -16,7 +16,7 @@ fn a_server_that_makes_rooms_on_join_is_unsafe() {
         let failure = backend.probe().await.expect_err("unsafe");
         assert_eq!((failure.class, failure.reason), (FailureClass::Misconfigured, Reason::UnsafeAutoCreate));
         assert!(failure.message.contains("room.auto_create: false"), "it says what to do: {failure}");
-        assert_eq!(backend.sweep("").await, Ok(vec![]), "and the probe itself made no room");
+        assert_eq!(backend.list_sessions("").await, Ok(vec![]), "and the probe itself made no room");
     });
 }
 
@@ -28,7 +28,7 @@ fn a_probe_finds_a_server_sound_again_and_again_and_leaves_nothing_there() {
         for _ in 0..3 {
             assert_eq!(backend.probe().await, Ok(()));
         }
-        assert_eq!(backend.sweep("").await, Ok(vec![]));
+        assert_eq!(backend.list_sessions("").await, Ok(vec![]));
     });
 }
 

@@ -27,7 +27,7 @@ async fn seen(backend: &dyn Backend, session: &str, expected: &[SessionMember]) 
 }
 
 async fn names(backend: &dyn Backend, prefix: &str) -> Vec<String> {
-    let mut names: Vec<_> = backend.sweep(prefix).await.expect("sweep").into_iter().map(|seen| seen.id).collect();
+    let mut names: Vec<_> = backend.list_sessions(prefix).await.expect("list_sessions").into_iter().map(|seen| seen.id).collect();
     names.sort();
     names
 }
@@ -86,11 +86,11 @@ pub async fn a_closed_session_is_gone_with_its_people(backend: &dyn Backend, peo
     let session = session_of(&grant(Role::Attendee), backend, people).await;
     backend.close(&session).await.expect("close");
     assert_eq!(members(backend, &session).await, None);
-    assert_eq!(backend.sweep(&session).await, Ok(vec![]));
+    assert_eq!(backend.list_sessions(&session).await, Ok(vec![]));
     assert_eq!(backend.close(&session).await, Ok(()), "closing again");
 }
 
-pub async fn a_sweep_lists_only_sessions_of_its_prefix(backend: &dyn Backend, _: &dyn Joiner) {
+pub async fn a_list_has_only_sessions_of_its_prefix(backend: &dyn Backend, _: &dyn Joiner) {
     let (ours, theirs) = (prefix(), prefix());
     for session in [format!("{ours}b"), format!("{ours}a"), format!("{theirs}a"), format!("x{ours}a")] {
         backend.ensure(&session).await.expect("ensure");
@@ -99,9 +99,9 @@ pub async fn a_sweep_lists_only_sessions_of_its_prefix(backend: &dyn Backend, _:
     assert_eq!(names(backend, &prefix()).await, [""; 0]);
 }
 
-pub async fn a_sweep_counts_the_people(backend: &dyn Backend, people: &dyn Joiner) {
+pub async fn a_list_counts_the_people(backend: &dyn Backend, people: &dyn Joiner) {
     let session = session_of(&grant(Role::Attendee), backend, people).await;
-    eventually(SOON, async || match backend.sweep(&session).await.expect("sweep").as_slice() {
+    eventually(SOON, async || match backend.list_sessions(&session).await.expect("list_sessions").as_slice() {
         [SessionSummary { id, joined: 1 }] if *id == session => Ok(()),
         other => Err(format!("{other:?}")),
     })
@@ -202,24 +202,24 @@ pub async fn nobody_joins_a_session_that_does_not_exist(backend: &dyn Backend, p
     assert_eq!(members(backend, &session).await, None);
 }
 
-pub async fn the_holder_of_a_token_is_told_from_it_as_long_as_it_is_good(backend: &dyn Backend, _: &dyn Joiner) {
+pub async fn the_subject_of_a_token_is_told_from_it_as_long_as_it_is_good(backend: &dyn Backend, _: &dyn Joiner) {
     let (session, grant) = (session(), grant(Role::Collaborator));
-    let token = backend.admit(&session, &grant).expect("a token").token;
-    let holder = Some(TokenSubject { session, identity: "ada".to_owned(), generation: Some(3) });
+    let token = backend.mint_token(&session, &grant).expect("a token").token;
+    let subject = Some(TokenSubject { session, identity: "ada".to_owned(), generation: Some(3) });
     // Clocks may be a minute apart, and tokens are told in whole seconds.
     let (from, until) = (grant.not_before - Duration::from_mins(1), grant.expires_at + Duration::from_mins(1));
     for moment in [from, grant.not_before, grant.expires_at, until - Duration::from_secs(1)] {
-        assert_eq!(backend.holder(&token, moment), holder, "{moment}");
+        assert_eq!(backend.token_subject(&token, moment), subject, "{moment}");
     }
     for moment in [from - Duration::from_secs(1), until] {
-        assert_eq!(backend.holder(&token, moment), None, "{moment}");
+        assert_eq!(backend.token_subject(&token, moment), None, "{moment}");
     }
 }
 
 pub async fn a_token_that_was_changed_is_nobodys(backend: &dyn Backend, _: &dyn Joiner) {
     let grant = grant(Role::Presenter);
-    let token = backend.admit(&session(), &grant).expect("a token").token;
+    let token = backend.mint_token(&session(), &grant).expect("a token").token;
     for changed in [&token[1..], &token[..token.len() - 1], &format!("{token}x"), &token.to_uppercase(), "", ".", "..", "a.b.c"] {
-        assert_eq!(backend.holder(changed, grant.not_before), None, "{changed}");
+        assert_eq!(backend.token_subject(changed, grant.not_before), None, "{changed}");
     }
 }

@@ -13,7 +13,7 @@ use super::grant;
 
 fn token(grant: &TokenGrant) -> String {
     let livekit = LiveKit::new("http://livekit", None, "the-key", "the-secret").expect("usable settings");
-    livekit.admit("the-session", grant).expect("a token").token
+    livekit.mint_token("the-session", grant).expect("a token").token
 }
 
 fn claims(grant: &TokenGrant) -> Value {
@@ -99,17 +99,17 @@ fn livekits_own_verifier_takes_a_token_and_only_with_the_right_secret() {
 }
 
 #[test]
-fn only_a_token_for_joining_a_room_and_nothing_else_has_a_holder() {
+fn only_a_token_for_joining_a_room_and_nothing_else_has_a_subject() {
     use livekit_api::access_token::{AccessToken, VideoGrants};
     use roomkeeper::backend::TokenSubject;
     let livekit = LiveKit::new("http://livekit", None, "the-key", "the-secret").expect("usable settings");
-    let holder = |grants: VideoGrants| {
+    let subject = |grants: VideoGrants| {
         let token = AccessToken::with_api_key("the-key", "the-secret").with_identity("ada").with_grants(grants);
-        livekit.holder(&token.to_jwt().expect("a token"), crate::support::now())
+        livekit.token_subject(&token.to_jwt().expect("a token"), crate::support::now())
     };
     let joins = VideoGrants { room_join: true, room: "the-session".to_owned(), ..VideoGrants::default() };
     let expected = TokenSubject { session: "the-session".to_owned(), identity: "ada".to_owned(), generation: None };
-    assert_eq!(holder(joins.clone()), Some(expected));
+    assert_eq!(subject(joins.clone()), Some(expected));
     for refused in [
         VideoGrants { room_join: false, ..joins.clone() },
         VideoGrants { room_admin: true, ..joins.clone() },
@@ -121,7 +121,7 @@ fn only_a_token_for_joining_a_room_and_nothing_else_has_a_holder() {
         VideoGrants { hidden: true, ..joins.clone() },
         VideoGrants { can_update_own_metadata: Some(true), ..joins.clone() },
     ] {
-        assert_eq!(holder(refused.clone()), None, "{refused:?}");
+        assert_eq!(subject(refused.clone()), None, "{refused:?}");
     }
 }
 
@@ -131,7 +131,7 @@ fn the_algorithm_is_not_for_the_token_to_choose() {
     let grant = grant(Role::Attendee);
     let good = token(&grant);
     let (header, rest) = good.split_once('.').expect("parts");
-    assert!(livekit.holder(&good, grant.not_before).is_some());
+    assert!(livekit.token_subject(&good, grant.not_before).is_some());
     for algorithm in ["none", "HS512", "RS256", "hs256", ""] {
         let other = URL_SAFE_NO_PAD.encode(json!({"alg": algorithm, "typ": "JWT"}).to_string());
         assert_ne!(other, header);
@@ -140,6 +140,6 @@ fn the_algorithm_is_not_for_the_token_to_choose() {
         let signed = changed.rsplit_once('.').expect("parts").0;
         let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"the-secret");
         let signature = URL_SAFE_NO_PAD.encode(ring::hmac::sign(&key, signed.as_bytes()));
-        assert_eq!(livekit.holder(&format!("{signed}.{signature}"), grant.not_before), None, "{algorithm}");
+        assert_eq!(livekit.token_subject(&format!("{signed}.{signature}"), grant.not_before), None, "{algorithm}");
     }
 }

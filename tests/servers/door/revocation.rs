@@ -54,7 +54,7 @@ fn a_removed_client_stays_out_with_a_token_that_livekit_itself_renewed_and_would
         let session = open(&place, "call").await;
         let ada = Client::join_telling_tokens(&grant(stage, &place, "call", "ada").await).await;
         let renewed = ada.event("token-refreshed").await["token"].as_str().expect("a token").to_owned();
-        let holder = stage.livekit.backend().holder(&renewed, now());
+        let holder = stage.livekit.backend().token_subject(&renewed, now());
         assert_eq!(holder, Some(TokenSubject { session: session.clone(), identity: "ada".to_owned(), generation: Some(0) }));
 
         place.edit("call", json!({"participants": [{"name": "ben"}]})).await;

@@ -134,7 +134,7 @@ fn foreign_forged_expired_and_missing_tokens_are_refused_alike() {
         let key = &stage.livekit.options.api_key;
         let theirs = LiveKit::new(&stage.livekit.url(), None, key, "a secret of somebody else, of 32 characters").expect("a backend");
         let other_key = LiveKit::new(&stage.livekit.url(), None, "other", &stage.livekit.options.api_secret).expect("a backend");
-        let token = |backend: &LiveKit, session: &str, grant: &TokenGrant| backend.admit(session, grant).expect("a token").token;
+        let token = |backend: &LiveKit, session: &str, grant: &TokenGrant| backend.mint_token(session, grant).expect("a token").token;
         let (head, rest) = good.split_once('.').expect("parts");
         let (claims, signature) = rest.split_once('.').expect("parts");
         let other_claims =

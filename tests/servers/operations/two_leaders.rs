@@ -61,7 +61,7 @@ fn two_leaders_at_once_make_one_session_and_one_invite_each_and_come_to_rest() {
             recorded.push(session.id);
         }
         recorded.sort();
-        let summaries = stage.livekit.backend().sweep("rk-").await.expect("LiveKit's own list");
+        let summaries = stage.livekit.backend().list_sessions("rk-").await.expect("LiveKit's own list");
         let mut living: Vec<String> = summaries.into_iter().map(|summary| summary.id).collect();
         living.sort();
         assert_eq!(living, recorded, "the sessions that live are those that the Rooms record");

@@ -10,7 +10,7 @@ use crate::support::stage::{Stage, condition, session, value};
 
 /// Sessions on the media server.
 async fn sessions(stage: &Stage) -> Vec<String> {
-    stage.livekit.backend().sweep("").await.expect("LiveKit answers").into_iter().map(|summary| summary.id).collect()
+    stage.livekit.backend().list_sessions("").await.expect("LiveKit answers").into_iter().map(|summary| summary.id).collect()
 }
 
 #[test]

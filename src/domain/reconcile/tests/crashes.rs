@@ -1,4 +1,4 @@
-//! Rooms that are edited at random while passes are cut short at every step: where it all ends is what the spec says, as if
+//! Rooms that are edited at random while reconciliations are cut short at every step: where it all ends is what the spec says, as if
 //! nothing had happened.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,14 +8,15 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::prelude::*;
 
 use crate::api::{FINALIZER, InviteTemplate, InviteTemplateMetadata, Participant, Phase, Role, RoomSpec, invite_secret_name};
-use crate::domain::sim::{OTHER_FINALIZER, Simulation, at, participant, session_id, unreachable};
+use crate::domain::tests::{OTHER_FINALIZER, Simulation, at, session_id};
 use crate::domain::{SessionMember, recorded_session};
+use crate::fixtures::{participant, unreachable};
 
-/// Passes that a Room may need after the last trouble.
-const MOST_PASSES: usize = 4;
+/// Reconciliations that a Room may need after the last trouble.
+const MOST_RECONCILIATIONS: usize = 4;
 const NAMES: [&str; 8] = ["ada", "bob", "cy", "dee", "eve", "fay", "gus", "hal"];
 /// Sessions of others on the same media server.
-const FOREIGN: [&str; 2] = ["lobby", "rk-5e1f00000002-6a1f3c52-0000-4000-8000-00000000000a-1"];
+const FOREIGN: [&str; 2] = ["lobby", "rk-5e1f00000002-11111111-2222-3333-4444-555555555555-1"];
 
 /// Something that happens to a Room. Numbers pick a person, modulo the people there are.
 #[derive(Clone, Copy, Debug)]
@@ -33,13 +34,13 @@ enum Event {
     ChangeKey,
     Join(usize),
     MediaServerForgets,
-    /// The class goes for one pass, this many minutes later.
+    /// The class goes for one reconciliation, this many minutes later.
     ClassGone(i64),
     Wait(i64),
     Delete,
 }
 
-/// What goes wrong in the pass after it.
+/// What goes wrong in the reconciliation after it.
 #[derive(Clone, Copy, Debug)]
 enum Trouble {
     None,
@@ -114,7 +115,7 @@ impl Story {
         });
         sim.now = at("08:00");
         sim.room_mut().metadata.finalizers = self.held_by_others.then(|| vec![OTHER_FINALIZER.into()]);
-        sim.sessions.extend(FOREIGN.map(|name| (name.to_owned(), BTreeMap::new())));
+        FOREIGN.iter().for_each(|session| sim.media.set_members(session, []));
         sim
     }
 }
@@ -158,7 +159,7 @@ impl Simulation {
             }),
             Event::ChangeKey => self.signing_key += 1,
             Event::Join(number) => self.join(NAMES[number]),
-            Event::MediaServerForgets => self.sessions.retain(|name, _| FOREIGN.contains(&name.as_str())),
+            Event::MediaServerForgets => self.our_sessions().iter().for_each(|session| self.media.lose(session)),
             Event::ClassGone(minutes) => {
                 self.class = None;
                 self.wait(minutes);
@@ -168,39 +169,40 @@ impl Simulation {
         }
     }
 
-    /// What happens, and the pass that follows it.
+    /// What happens, and the reconciliation that follows it.
     fn live_through(&mut self, event: Event, trouble: Trouble) {
         let class = self.class.clone();
         self.meet(event);
         if self.room.is_some() {
             match trouble {
-                Trouble::None => drop(self.pass()),
+                Trouble::None => drop(self.reconcile()),
                 Trouble::CrashAfter(steps) => self.crash_after(steps),
                 Trouble::MediaServer => {
-                    self.media_failure = Some(unreachable());
-                    self.pass();
+                    self.media.fail_with(Some(unreachable()));
+                    self.reconcile();
                 }
                 Trouble::Secrets => {
                     self.secrets_failure = Some(unreachable());
-                    self.pass();
+                    self.reconcile();
                 }
             }
         }
-        (self.class, self.media_failure, self.secrets_failure) = (class, None, None);
+        self.media.fail_with(None);
+        (self.class, self.secrets_failure) = (class, None);
     }
 
-    /// Passes until one neither plans nor writes anything.
+    /// Reconciles until one reconciliation neither plans nor writes anything.
     fn come_to_rest(&mut self) -> usize {
-        for passes in 0..=MOST_PASSES {
+        for passes in 0..=MOST_RECONCILIATIONS {
             if self.room.is_none() {
                 return passes;
             }
-            let pass = self.pass();
-            if pass.plan.steps.is_empty() && !pass.wrote_status {
+            let pass = self.reconcile();
+            if pass.steps.is_empty() && !pass.wrote_status {
                 return passes;
             }
         }
-        panic!("still restless after {MOST_PASSES} passes: {:?} {:?}", self.plan().describe(), self.room);
+        panic!("still restless after {MOST_RECONCILIATIONS} passes: {:?} {:?}", self.plan().describe(), self.room);
     }
 
     /// All that must be the same whatever happened on the way.
@@ -228,7 +230,7 @@ impl Simulation {
     }
 
     fn our_sessions(&self) -> Vec<String> {
-        self.sessions.keys().filter(|name| !FOREIGN.contains(&name.as_str())).cloned().collect()
+        self.media.sessions().into_iter().filter(|name| !FOREIGN.contains(&name.as_str())).collect()
     }
 }
 
@@ -278,7 +280,7 @@ fn at_rest(mut sim: Simulation) -> Result<(), TestCaseError> {
     let orphans = sim.orphans();
     let lost: Vec<String> = sim.our_sessions().into_iter().filter(|session| Some(session) != alive.as_ref()).collect();
     prop_assert_eq!(orphans, lost, "orphans are what crashes left, and nothing else");
-    prop_assert!(FOREIGN.iter().all(|session| sim.sessions.contains_key(*session)));
+    prop_assert!(FOREIGN.iter().all(|session| sim.media.members(session).is_some()));
     let Some(room) = sim.room.clone() else {
         prop_assert!(alive.is_none() && sim.secrets.is_empty());
         return Ok(());
@@ -292,10 +294,11 @@ fn at_rest(mut sim: Simulation) -> Result<(), TestCaseError> {
     let open = sim.status().phase == Phase::Open;
     prop_assert!(alive.is_some() == open || valid.is_err(), "a session lives for open Rooms only");
     if let (Some(session), Ok(valid)) = (alive, &valid) {
-        let people = &sim.sessions[&session];
-        let right =
-            |member: &SessionMember| valid.roster.people().any(|person| !person.suspended && *member == crate::domain::sim::member(person));
-        prop_assert!(people.values().all(right), "{:?}", people);
+        let people = sim.media.members(&session).unwrap();
+        let right = |member: &SessionMember| {
+            valid.roster.people().any(|person| !person.suspended && *member == crate::domain::tests::member(person))
+        };
+        prop_assert!(people.iter().all(right), "{:?}", people);
         prop_assert_eq!(&session, &session_id(sim.status().session.as_ref().unwrap().epoch));
     }
     let over = sim.status().phase == Phase::Expired;
@@ -305,14 +308,14 @@ fn at_rest(mut sim: Simulation) -> Result<(), TestCaseError> {
         let listed = room.spec.participants.iter().filter(|_| !over).map(|person| invite_secret_name("standup", &person.name));
         prop_assert_eq!(wanted, listed.collect::<BTreeSet<_>>());
     }
-    let pass = sim.pass();
-    prop_assert!(pass.plan.steps.is_empty() && !pass.wrote_status && pass.event_drafts.is_empty(), "a Room at rest is quiet");
+    let pass = sim.reconcile();
+    prop_assert!(pass.steps.is_empty() && !pass.wrote_status && pass.event_drafts.is_empty(), "a Room at rest is quiet");
     Ok(())
 }
 
 #[test]
 fn an_invite_that_a_crash_hid_and_an_edit_took_off_the_list_goes_with_the_room() {
-    let mut sim = Simulation::new(crate::domain::sim::spec());
+    let mut sim = Simulation::new(crate::domain::tests::spec());
     sim.crash_after(usize::MAX);
     sim.edit(|spec| drop(spec.participants.remove(0)));
     sim.come_to_rest();

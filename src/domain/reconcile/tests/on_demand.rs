@@ -3,7 +3,9 @@
 use jiff::SignedDuration;
 
 use crate::api::{Phase, Provision, RoomSession, RoomSpec};
-use crate::domain::sim::{Simulation, at, session_id, spec};
+use crate::backend::fake::Operation;
+use crate::domain::tests::{Simulation, at, session_id, spec};
+use crate::fixtures::unreachable;
 
 fn on_first_join(spec: &mut RoomSpec) {
     spec.session = Some(RoomSession { provision: Some(Provision::OnFirstJoin), ..RoomSession::default() });
@@ -17,7 +19,7 @@ fn closing_when_empty(spec: &mut RoomSpec) {
 /// A Room at 09:00 whose session waits for the first person.
 fn waiting() -> Simulation {
     let mut sim = Simulation::new(spec()).edited(on_first_join);
-    sim.pass();
+    sim.reconcile();
     sim
 }
 
@@ -29,7 +31,7 @@ fn recorded(sim: &Simulation) -> (i64, bool) {
 #[test]
 fn on_first_join_a_room_is_open_with_a_name_for_its_session_and_without_a_session() {
     let sim = waiting();
-    assert_eq!((sim.status().phase, sim.sessions.len()), (Phase::Open, 0));
+    assert_eq!((sim.status().phase, sim.media.sessions().len()), (Phase::Open, 0));
     assert_eq!(recorded(&sim), (1, false));
     assert_eq!(sim.plan().describe(), Vec::<String>::new());
 }
@@ -37,28 +39,28 @@ fn on_first_join_a_room_is_open_with_a_name_for_its_session_and_without_a_sessio
 #[test]
 fn a_session_that_the_door_made_is_recorded_and_left_alone() {
     let mut sim = waiting();
-    sim.sessions.entry(session_id(1)).or_default();
+    sim.media.set_members(&session_id(1), []);
     sim.join("ada");
-    let pass = sim.pass();
-    assert_eq!((recorded(&sim), pass.plan.describe(), pass.wrote_status), ((1, true), vec![], true));
-    assert!(!sim.pass().wrote_status);
+    let pass = sim.reconcile();
+    assert_eq!((recorded(&sim), pass.steps, pass.wrote_status), ((1, true), vec![], true));
+    assert!(!sim.reconcile().wrote_status);
 }
 
 #[test]
 fn on_first_join_a_lost_session_gets_the_next_name_and_waits_again() {
     let mut sim = waiting();
-    sim.sessions.entry(session_id(1)).or_default();
-    sim.pass();
-    sim.sessions.clear();
-    assert_eq!(sim.pass().plan.describe(), ["reserve 2"]);
-    assert_eq!((recorded(&sim), sim.sessions.len()), ((2, false), 0));
+    sim.media.set_members(&session_id(1), []);
+    sim.reconcile();
+    sim.media.lose_sessions();
+    assert_eq!(sim.reconcile().steps, ["reserve 2"]);
+    assert_eq!((recorded(&sim), sim.media.sessions().len()), ((2, false), 0));
 }
 
 #[test]
 fn a_room_that_is_to_have_its_session_at_once_after_all_gets_it_under_the_name_that_waited() {
     let mut sim = waiting().edited(|spec| spec.session = None);
     assert_eq!(sim.plan().describe()[0], "ensure 1");
-    let pass = sim.pass();
+    let pass = sim.reconcile();
     assert_eq!((recorded(&sim), pass.event_drafts), ((1, true), vec![]));
 }
 
@@ -71,14 +73,14 @@ fn a_session_that_waits_is_given_up_at_the_end() {
 #[test]
 fn a_session_in_which_nobody_was_for_long_enough_is_closed_and_the_next_one_waits() {
     let mut sim = Simulation::new(spec()).edited(closing_when_empty);
-    sim.pass();
+    sim.reconcile();
     sim.empty_since = Some(sim.now);
     sim.now += SignedDuration::from_secs(59);
     assert_eq!(sim.plan().describe(), Vec::<String>::new());
     sim.now += SignedDuration::from_secs(1);
-    let pass = sim.pass();
-    assert_eq!(pass.plan.describe(), ["close 1", "reserve 2"]);
-    assert_eq!((recorded(&sim), sim.status().phase, sim.sessions.len()), ((2, false), Phase::Open, 0));
+    let pass = sim.reconcile();
+    assert_eq!(pass.steps, ["close 1", "reserve 2"]);
+    assert_eq!((recorded(&sim), sim.status().phase, sim.media.sessions().len()), ((2, false), Phase::Open, 0));
     assert_eq!(pass.event_drafts.len(), 1);
     assert_eq!(sim.plan().describe(), Vec::<String>::new(), "it stays closed until somebody joins");
 }
@@ -86,7 +88,7 @@ fn a_session_in_which_nobody_was_for_long_enough_is_closed_and_the_next_one_wait
 #[test]
 fn somebody_in_the_session_keeps_it_whatever_was_seen_before() {
     let mut sim = Simulation::new(spec()).edited(closing_when_empty);
-    sim.pass();
+    sim.reconcile();
     sim.join("ada");
     sim.empty_since = Some(at("08:00"));
     assert_eq!(sim.plan().describe(), Vec::<String>::new());
@@ -95,11 +97,11 @@ fn somebody_in_the_session_keeps_it_whatever_was_seen_before() {
 #[test]
 fn a_session_that_could_not_be_closed_keeps_its_name() {
     let mut sim = Simulation::new(spec()).edited(closing_when_empty);
-    sim.pass();
+    sim.reconcile();
     let session = sim.status().session.clone();
-    let mut outcome = crate::domain::Outcome { session_reserved: Some((session_id(2), 2)), ..Default::default() };
-    outcome.session_failure = Some(crate::domain::sim::unreachable());
-    let valid = sim.valid();
-    let after = crate::domain::status(sim.room(), valid.as_ref(), &sim.plan(), &outcome, "", 0, sim.now);
-    assert_eq!(after.session, session);
+    sim.empty_since = Some(at("08:00"));
+    sim.media.fail(Operation::Close, unreachable());
+    assert_eq!(sim.plan().describe(), ["close 1", "reserve 2"]);
+    sim.reconcile();
+    assert_eq!(sim.status().session, session);
 }

@@ -5,16 +5,17 @@ use rstest::rstest;
 
 use crate::api::{Phase, Role, RoomClassLimits, RoomSpec};
 use crate::domain::Goal;
-use crate::domain::sim::{Simulation, at, participant, spec, unreachable};
+use crate::domain::tests::{Simulation, at, spec};
+use crate::fixtures::{participant, unreachable};
 
-/// A Room that a pass has brought to its end.
+/// A Room that a reconciliation has brought to its end.
 fn expired() -> Simulation {
-    Simulation::after_pass_at("09:00").at("10:00").with(|sim| drop(sim.pass()))
+    Simulation::reconciled_at("09:00").at("10:00").with(|sim| drop(sim.reconcile()))
 }
 
 #[test]
 fn at_the_end_the_session_is_closed_before_the_invites_are_deleted_by_uid() {
-    let plan = Simulation::after_pass_at("09:00").at("10:00").plan();
+    let plan = Simulation::reconciled_at("09:00").at("10:00").plan();
     assert_eq!(plan.goal, Goal::Expired);
     assert_eq!(plan.describe(), ["close 1", "close 2", "withdraw ada by secret-1", "withdraw bob by secret-2"]);
 }
@@ -22,9 +23,9 @@ fn at_the_end_the_session_is_closed_before_the_invites_are_deleted_by_uid() {
 #[test]
 fn an_expired_room_is_quiet() {
     let mut sim = expired();
-    assert!(sim.sessions.is_empty() && sim.secrets.is_empty());
-    let pass = sim.pass();
-    assert_eq!((pass.plan.describe(), pass.wrote_status), (vec![], false));
+    assert!(sim.media.sessions().is_empty() && sim.secrets.is_empty());
+    let pass = sim.reconcile();
+    assert_eq!((pass.steps, pass.wrote_status), (vec![], false));
 }
 
 #[rstest]
@@ -32,8 +33,8 @@ fn an_expired_room_is_quiet() {
 #[case::over_before_it_was_made(RoomSpec { valid_from: None, valid_until: Some(Time(at("07:00"))), ..spec() }, "08:00")]
 fn a_room_that_is_made_again_after_its_end_gets_nothing_at_all(#[case] spec: RoomSpec, #[case] now: &str) {
     let mut sim = Simulation::new(spec).at(now);
-    let pass = sim.pass();
-    assert_eq!((pass.plan.goal.clone(), pass.plan.describe()), (Goal::Expired, vec![]));
+    let pass = sim.reconcile();
+    assert_eq!((pass.goal, pass.steps), (Goal::Expired, vec![]));
     assert_eq!(sim.room().metadata.finalizers, None);
     assert_eq!(sim.status().phase, Phase::Expired);
 }
@@ -43,21 +44,21 @@ fn a_room_that_is_made_again_after_its_end_gets_nothing_at_all(#[case] spec: Roo
 #[case::suspended(|sim: &mut Simulation| sim.edit(|spec| spec.suspend = true))]
 #[case::class_gone(|sim: &mut Simulation| sim.class = None)]
 #[case::bad_edit(|sim: &mut Simulation| sim.edit(|spec| spec.max_participants = Some(0)))]
-#[case::not_accepted_for_a_while(|sim: &mut Simulation| { sim.class = None; sim.pass(); })]
+#[case::not_accepted_for_a_while(|sim: &mut Simulation| { sim.class = None; sim.reconcile(); })]
 fn the_end_comes_whatever_the_spec_has_become(#[case] change: fn(&mut Simulation)) {
-    let mut sim = Simulation::after_pass_at("09:00").at("09:10").with(change).at("10:00");
+    let mut sim = Simulation::reconciled_at("09:00").at("09:10").with(change).at("10:00");
     let steps = sim.plan().describe();
     for step in ["close 1", "withdraw ada by secret-1", "withdraw bob by secret-2"] {
         assert!(steps.iter().any(|planned| planned == step), "{steps:?}");
     }
-    sim.pass();
-    assert!(sim.sessions.is_empty() && sim.secrets.is_empty());
+    sim.reconcile();
+    assert!(sim.media.sessions().is_empty() && sim.secrets.is_empty());
     assert_eq!((sim.status().phase, sim.plan().describe()), (Phase::Expired, vec![]));
 }
 
 #[test]
 fn an_end_that_moves_into_the_past_ends_the_room_now() {
-    let sim = Simulation::after_pass_at("09:00").at("09:30").edited(|spec| spec.valid_until = Some(Time(at("09:20"))));
+    let sim = Simulation::reconciled_at("09:00").at("09:30").edited(|spec| spec.valid_until = Some(Time(at("09:20"))));
     assert_eq!(sim.plan().goal, Goal::Expired);
     assert!(sim.plan().describe().contains(&"close 1".to_owned()));
 }
@@ -78,7 +79,7 @@ fn an_expired_room_is_deleted_after_its_ttl(
     sim.class.as_mut().unwrap().spec.ttl_seconds_after_expired = of_class;
     let tracking = tracked.then(|| [("argocd.argoproj.io/tracking-id".to_owned(), "x".to_owned())].into());
     sim.room_mut().metadata.annotations = tracking;
-    sim.pass();
+    sim.reconcile();
     let deletes = |time: &str| sim.clone().at(time).plan().describe().last().is_some_and(|step| step == "delete room");
     assert_eq!(sim.clone().at("10:00").plan().next_transition, removal.map(at).filter(|removal| *removal > at("10:00")));
     assert_eq!(deletes("23:59"), removal.is_some());
@@ -94,7 +95,7 @@ fn an_expired_room_is_deleted_after_its_ttl(
 #[case::bad_edit(|sim: &mut Simulation| sim.edit(|spec| spec.max_participants = Some(0)))]
 fn while_a_spec_is_not_accepted_the_room_is_kept_because_a_later_end_may_wait_in_it(#[case] change: fn(&mut Simulation)) {
     let mut sim = Simulation::new(RoomSpec { ttl_seconds_after_expired: Some(60), ..spec() });
-    sim.pass();
+    sim.reconcile();
     let sim = sim.with(change).at("23:00");
     assert_eq!((sim.plan().goal, sim.plan().next_transition), (Goal::Expired, None));
     assert!(!sim.plan().describe().contains(&"delete room".to_owned()));
@@ -102,17 +103,17 @@ fn while_a_spec_is_not_accepted_the_room_is_kept_because_a_later_end_may_wait_in
 
 #[test]
 fn the_ttl_takes_a_room_away_with_everything_it_had() {
-    let mut sim = Simulation::new(RoomSpec { ttl_seconds_after_expired: Some(0), ..spec() }).with(|sim| drop(sim.pass())).at("10:00");
+    let mut sim = Simulation::new(RoomSpec { ttl_seconds_after_expired: Some(0), ..spec() }).with(|sim| drop(sim.reconcile())).at("10:00");
     assert_eq!(sim.plan().describe(), ["close 1", "close 2", "withdraw ada by secret-1", "withdraw bob by secret-2", "delete room"]);
-    sim.pass();
+    sim.reconcile();
     assert!(sim.room().metadata.deletion_timestamp.is_some());
-    sim.pass();
-    assert!(sim.room.is_none() && sim.sessions.is_empty() && sim.secrets.is_empty());
+    sim.reconcile();
+    assert!(sim.room.is_none() && sim.media.sessions().is_empty() && sim.secrets.is_empty());
 }
 
 #[test]
 fn a_deleted_room_gives_up_session_then_invites_then_the_object() {
-    let sim = Simulation::after_pass_at("09:00").at("09:10").with(Simulation::delete);
+    let sim = Simulation::reconciled_at("09:00").at("09:10").with(Simulation::delete);
     let plan = sim.plan();
     assert_eq!(plan.goal, Goal::Gone { give_up: false });
     assert_eq!(plan.describe(), ["close 1", "close 2", "withdraw ada by secret-1", "withdraw bob by secret-2", "release finalizer"]);
@@ -128,26 +129,26 @@ fn deleting_an_expired_room_only_releases_it() {
 #[case::waiting("09:10:59.999999999", false)]
 #[case::done_waiting("09:11", true)]
 fn a_media_server_that_does_not_answer_holds_a_deletion_for_a_minute(#[case] now: &str, #[case] gives_up: bool) {
-    let mut sim = Simulation::after_pass_at("09:00").at("09:10").with(Simulation::delete).at(now);
+    let mut sim = Simulation::reconciled_at("09:00").at("09:10").with(Simulation::delete).at(now);
     assert_eq!(sim.plan().goal, Goal::Gone { give_up: gives_up });
-    sim.media_failure = Some(unreachable());
-    sim.pass();
+    sim.media.fail_with(Some(unreachable()));
+    sim.reconcile();
     assert_eq!(sim.room.is_none(), gives_up);
-    assert!(!sim.sessions.is_empty());
+    assert!(!sim.media.sessions().is_empty());
 }
 
 #[rstest]
 #[case::class_gone(|sim: &mut Simulation| sim.class = None)]
 #[case::bad_edit(|sim: &mut Simulation| sim.edit(|spec| spec.max_participants = Some(0)))]
 fn a_room_that_is_not_accepted_can_be_deleted_all_the_same(#[case] change: fn(&mut Simulation)) {
-    let mut sim = Simulation::after_pass_at("09:00").at("09:10").with(change).with(Simulation::delete);
-    sim.pass();
-    assert!(sim.room.is_none() && sim.sessions.is_empty() && sim.secrets.is_empty());
+    let mut sim = Simulation::reconciled_at("09:00").at("09:10").with(change).with(Simulation::delete);
+    sim.reconcile();
+    assert!(sim.room.is_none() && sim.media.sessions().is_empty() && sim.secrets.is_empty());
 }
 
 #[test]
 fn a_deleted_room_without_our_finalizer_is_left_alone() {
-    let sim = Simulation::after_pass_at("09:00").with(|sim| {
+    let sim = Simulation::reconciled_at("09:00").with(|sim| {
         sim.room_mut().metadata.finalizers = Some(vec!["example.org/archive".into()]);
         sim.delete();
     });
@@ -168,7 +169,7 @@ fn an_end_after_a_crash_takes_what_the_status_does_not_tell(#[case] end: fn(&mut
 
 #[test]
 fn after_a_crash_the_ledger_takes_its_invites_by_uid_and_the_rest_by_label() {
-    let mut sim = Simulation::after_pass_at("09:00").edited(|spec| spec.participants.push(participant("cy", Role::Consumer)));
+    let mut sim = Simulation::reconciled_at("09:00").edited(|spec| spec.participants.push(participant("cy", Role::Consumer)));
     sim.crash_after(usize::MAX);
     assert_eq!(
         sim.at("10:00").plan().describe(),
@@ -177,45 +178,45 @@ fn after_a_crash_the_ledger_takes_its_invites_by_uid_and_the_rest_by_label() {
 }
 
 #[test]
-fn an_expired_room_that_was_opened_again_by_a_pass_that_crashed_loses_all_of_it() {
+fn an_expired_room_that_was_opened_again_by_a_reconciliation_that_crashed_loses_all_of_it() {
     let mut sim = expired().edited(|spec| spec.valid_until = Some(Time(at("12:00"))));
     sim.crash_after(usize::MAX);
-    assert_eq!((sim.sessions.len(), sim.secrets.len()), (1, 2));
+    assert_eq!((sim.media.sessions().len(), sim.secrets.len()), (1, 2));
     sim.edit(|spec| spec.valid_until = Some(Time(at("10:00"))));
-    sim.pass();
-    assert!(sim.sessions.is_empty() && sim.secrets.is_empty());
+    sim.reconcile();
+    assert!(sim.media.sessions().is_empty() && sim.secrets.is_empty());
 }
 
 #[test]
-fn an_expired_room_that_its_class_opened_again_for_a_pass_that_crashed_loses_all_of_it() {
+fn an_expired_room_that_its_class_opened_again_for_a_reconciliation_that_crashed_loses_all_of_it() {
     let limits = |hours: u64| RoomClassLimits { max_duration: Some(Duration::from_hours(hours).into()), ..RoomClassLimits::default() };
     let limit = |sim: &mut Simulation, hours| sim.class.as_mut().unwrap().spec.limits = Some(limits(hours));
     let mut sim = Simulation::new(RoomSpec { valid_until: None, ..spec() }).with(|sim| limit(sim, 1));
-    sim.pass();
+    sim.reconcile();
     let mut sim = sim.at("10:00");
-    sim.pass();
+    sim.reconcile();
     assert_eq!(sim.status().phase, Phase::Expired);
     limit(&mut sim, 2);
     sim.crash_after(usize::MAX);
-    assert_eq!((sim.sessions.len(), sim.secrets.len()), (1, 2));
+    assert_eq!((sim.media.sessions().len(), sim.secrets.len()), (1, 2));
     let mut sim = sim.at("11:00");
-    sim.pass();
-    assert!(sim.sessions.is_empty() && sim.secrets.is_empty());
+    sim.reconcile();
+    assert!(sim.media.sessions().is_empty() && sim.secrets.is_empty());
 }
 
 #[rstest]
 #[case::in_the_ledger(false)]
 #[case::not_in_the_ledger(true)]
 fn an_invite_that_could_not_be_deleted_at_the_end_is_deleted_later(#[case] crashed: bool) {
-    let mut sim = Simulation::after_pass_at("09:00");
+    let mut sim = Simulation::reconciled_at("09:00");
     if crashed {
         sim = Simulation::new(spec());
         sim.crash_after(usize::MAX);
     }
     let mut sim = sim.at("10:00").with(|sim| sim.secrets_failure = Some(unreachable()));
-    sim.pass();
+    sim.reconcile();
     assert_eq!(sim.secrets.len(), 2);
     sim.secrets_failure = None;
-    sim.pass();
+    sim.reconcile();
     assert_eq!((sim.secrets.len(), sim.plan().describe()), (0, vec![]));
 }

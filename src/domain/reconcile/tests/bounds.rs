@@ -8,8 +8,9 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
 use crate::api::{FINALIZER, LedgerEntry, Participant, Phase, Provision, Role, RoomSession, RoomSpec, SessionStatus, invite_secret_name};
-use crate::domain::sim::{Simulation, at, installation, session_id, unreachable};
-use crate::domain::{Goal, Plan, SessionMember, Step, Window};
+use crate::domain::tests::{Simulation, at, installation, session_id};
+use crate::domain::{Goal, InviteStep, Plan, RoomStep, SessionMember, SessionStep, Step, Window};
+use crate::fixtures::unreachable;
 
 /// Names that participants and ledger entries have here.
 const NAMES: [&str; 5] = ["ada", "bob", "cy", "dee", "eve"];
@@ -76,10 +77,10 @@ impl Sight {
         });
         status.participants = NAMES.iter().rev().take(self.ledger).map(|name| entry(name)).collect();
         match self.media_server {
-            0 => sim.media_failure = Some(unreachable()),
+            0 => sim.media.fail_with(Some(unreachable())),
             1 => {}
             4 => {
-                sim.sessions.extend(self.session.map(|(epoch, ..)| (session_id(epoch), BTreeMap::new())));
+                self.session.into_iter().for_each(|(epoch, ..)| sim.media.set_members(&session_id(epoch), []));
                 sim.empty_since = Some(self.now - SignedDuration::from_secs(2));
             }
             _ => {
@@ -90,8 +91,7 @@ impl Sight {
                     role: Some(Role::Attendee),
                     generation: Some(0),
                 };
-                let members: BTreeMap<_, _> = NAMES.iter().map(|name| ((*name).to_owned(), member(name))).collect();
-                sim.sessions.extend(self.session.map(|(epoch, ..)| (session_id(epoch), members)));
+                self.session.into_iter().for_each(|(epoch, ..)| sim.media.set_members(&session_id(epoch), NAMES.iter().map(member)));
             }
         }
         sim
@@ -155,7 +155,7 @@ proptest! {
 
     #[test]
     fn a_session_is_made_for_open_rooms_only_and_always_under_a_name_that_was_not_used(sight in sights()) {
-        let made: Vec<_> = sight.plan().steps.into_iter().filter(|step| matches!(step, Step::EnsureSession { .. })).collect();
+        let made: Vec<_> = sight.plan().steps.into_iter().filter(|step| matches!(step, Step::Session(SessionStep::Ensure { .. }))).collect();
         prop_assert!(made.len() <= usize::from(sight.is_open()));
         for step in made {
             // One that is only reserved was not used.
@@ -163,13 +163,13 @@ proptest! {
                 Some((epoch, true, false)) => epoch,
                 session => session.map_or(0, |(epoch, ..)| epoch) + 1,
             };
-            prop_assert_eq!(step, Step::EnsureSession { session: session_id(epoch), epoch });
+            prop_assert_eq!(step, Step::Session(SessionStep::Ensure { session: session_id(epoch), epoch }));
         }
     }
 
     #[test]
     fn no_invite_is_issued_once_the_window_is_over_nor_for_a_room_that_goes(sight in sights()) {
-        let issued = sight.plan().steps.iter().any(|step| matches!(step, Step::IssueInvite { .. }));
+        let issued = sight.plan().steps.iter().any(|step| matches!(step, Step::Invite(InviteStep::Issue { .. })));
         prop_assert!(!issued || (sight.now < sight.window.until && sight.accepted && !sight.deleted));
     }
 
@@ -177,7 +177,7 @@ proptest! {
     fn a_living_session_is_closed_once_the_window_is_over_and_kept_while_it_is_open(sight in sights()) {
         let plan = sight.plan();
         if let Some((epoch, true, _)) = sight.session {
-            let closes = plan.steps.contains(&Step::CloseSession { session: session_id(epoch) });
+            let closes = plan.steps.contains(&Step::Session(SessionStep::Close { session: session_id(epoch) }));
             let over = sight.now >= sight.window.until && (!sight.deleted || sight.finalizer);
             prop_assert!(closes || !over);
             let idle = sight.media_server == 4;
@@ -198,28 +198,32 @@ proptest! {
     fn every_step_belongs_to_the_room(sight in sights()) {
         let sim = sight.sim();
         let room = sim.room();
-        let sessions = format!("{}{}-", installation().prefix(), crate::domain::sim::UID);
+        let sessions = format!("{}{}-", installation().prefix(), crate::fixtures::ROOM_UID);
         let listed = |name: &str| room.spec.participants.iter().any(|person| person.name == name);
         for step in sim.plan().steps {
             match step {
-                Step::RemovePerson { session, .. }
-                | Step::CloseSession { session }
-                | Step::EnsureSession { session, .. }
-                | Step::ReserveSession { session, .. } => {
+                Step::Session(
+                    SessionStep::RemoveMember { session, .. }
+                    | SessionStep::Close { session }
+                    | SessionStep::Ensure { session, .. }
+                    | SessionStep::Reserve { session, .. },
+                ) => {
                     prop_assert!(session.starts_with(&sessions));
                 }
-                Step::SetRole { session, person } => prop_assert!(session.starts_with(&sessions) && listed(&person.name)),
-                Step::IssueInvite { person, .. } => prop_assert!(listed(&person.name)),
-                Step::WithdrawInvite { secret_name, secret_uid: Some(uid) } => {
+                Step::Session(SessionStep::SetRole { session, person }) => {
+                    prop_assert!(session.starts_with(&sessions) && listed(&person.name));
+                }
+                Step::Invite(InviteStep::Issue { person, .. }) => prop_assert!(listed(&person.name)),
+                Step::Invite(InviteStep::Withdraw { secret_name, secret_uid: Some(uid) }) => {
                     let known = sim.status().participants.iter().any(|entry| entry.secret_name == secret_name && entry.secret_uid == uid);
                     prop_assert!(known);
                 }
-                Step::WithdrawInvite { secret_name, secret_uid: None } => {
+                Step::Invite(InviteStep::Withdraw { secret_name, secret_uid: None }) => {
                     prop_assert!(secret_name.strip_prefix("standup-invite-").is_some_and(listed));
                 }
-                Step::AddFinalizer => prop_assert!(!sight.finalizer && !sight.deleted),
-                Step::DeleteRoom => prop_assert!(!sight.deleted && sight.now >= sight.window.until),
-                Step::ReleaseFinalizer { .. } => prop_assert!(sight.finalizer && sight.deleted),
+                Step::Room(RoomStep::AddFinalizer) => prop_assert!(!sight.finalizer && !sight.deleted),
+                Step::Room(RoomStep::Delete) => prop_assert!(!sight.deleted && sight.now >= sight.window.until),
+                Step::Room(RoomStep::ReleaseFinalizer { .. }) => prop_assert!(sight.finalizer && sight.deleted),
             }
         }
     }
@@ -228,15 +232,11 @@ proptest! {
     fn steps_stand_in_the_order_of_the_way_in_or_of_the_way_out(sight in sights()) {
         let plan = sight.plan();
         let place = |step: &Step| match step {
-            Step::AddFinalizer => 0,
-            Step::RemovePerson { .. }
-            | Step::SetRole { .. }
-            | Step::CloseSession { .. }
-            | Step::EnsureSession { .. }
-            | Step::ReserveSession { .. } => 1,
-            Step::WithdrawInvite { .. } => 2,
-            Step::IssueInvite { .. } => 3,
-            Step::DeleteRoom | Step::ReleaseFinalizer { .. } => 4,
+            Step::Room(RoomStep::AddFinalizer) => 0,
+            Step::Session(_) => 1,
+            Step::Invite(InviteStep::Withdraw { .. }) => 2,
+            Step::Invite(InviteStep::Issue { .. }) => 3,
+            Step::Room(RoomStep::Delete | RoomStep::ReleaseFinalizer { .. }) => 4,
         };
         prop_assert!(plan.steps.is_sorted_by_key(place), "{:?}", plan.steps);
         if matches!(plan.goal, Goal::NotAccepted(_)) {
@@ -251,7 +251,8 @@ fn the_rooms_of_these_tests_meet_every_goal_and_every_step() {
     let mut met = BTreeMap::<String, usize>::new();
     for _ in 0..5_000 {
         let plan = sights().new_tree(&mut runner).unwrap().current().plan();
-        let name = |debug: String| debug.split([' ', '(']).next().unwrap_or_default().to_owned();
+        // As in `Session(Ensure { session: …`: up to the first thing that differs from Room to Room.
+        let name = |debug: String| debug.split([' ', ')', '"']).next().unwrap_or_default().to_owned();
         *met.entry(format!("goal {}", name(format!("{:?}", plan.goal)))).or_default() += 1;
         for step in plan.steps {
             *met.entry(name(format!("{step:?}"))).or_default() += 1;

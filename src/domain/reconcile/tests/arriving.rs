@@ -2,8 +2,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rstest::rstest;
 
 use crate::api::{FINALIZER, Phase};
-use crate::domain::sim::{OTHER_FINALIZER, Simulation, at, spec, unreachable};
-use crate::domain::{Goal, Window, session_that_matters};
+use crate::domain::tests::{OTHER_FINALIZER, Simulation, at, spec};
+use crate::domain::{Goal, Window, session_to_observe};
+use crate::fixtures::unreachable;
 
 #[test]
 fn a_new_room_in_its_window_gets_finalizer_session_and_invites_in_this_order() {
@@ -29,7 +30,7 @@ fn a_session_is_made_at_the_first_moment_of_the_window_and_invites_before(#[case
 
 #[test]
 fn a_scheduled_room_needs_nothing_but_its_session_when_the_time_comes() {
-    let sim = Simulation::after_pass_at("08:10");
+    let sim = Simulation::reconciled_at("08:10");
     assert_eq!(sim.plan().describe(), [""; 0]);
     assert_eq!(sim.at("09:00").plan().describe(), ["ensure 1"]);
 }
@@ -42,7 +43,7 @@ fn a_room_with_the_finalizer_of_somebody_else_gets_ours_too() {
 
 #[test]
 fn a_finalizer_that_somebody_took_away_comes_back() {
-    let sim = Simulation::after_pass_at("09:00").with(|sim| sim.room_mut().metadata.finalizers = None);
+    let sim = Simulation::reconciled_at("09:00").with(|sim| sim.room_mut().metadata.finalizers = None);
     assert_eq!(sim.plan().describe(), ["add finalizer"]);
 }
 
@@ -55,17 +56,17 @@ fn a_new_room_that_is_suspended_gets_its_invites_and_no_session() {
 
 #[test]
 fn a_suspended_room_that_goes_on_gets_the_next_session_and_keeps_its_invites() {
-    let mut sim = Simulation::after_pass_at("09:00").edited(|spec| spec.suspend = true);
+    let mut sim = Simulation::reconciled_at("09:00").edited(|spec| spec.suspend = true);
     assert_eq!(sim.plan().describe(), ["close 1", "close 2", "refresh ada", "refresh bob"]);
-    sim.pass();
+    sim.reconcile();
     sim.edit(|spec| spec.suspend = false);
     assert_eq!(sim.plan().describe(), ["ensure 2", "refresh ada", "refresh bob"]);
 }
 
 #[test]
 fn an_expired_room_that_gets_a_later_end_opens_again_with_the_next_session_and_all_invites() {
-    let mut sim = Simulation::after_pass_at("09:00").at("10:00");
-    sim.pass();
+    let mut sim = Simulation::reconciled_at("09:00").at("10:00");
+    sim.reconcile();
     assert_eq!(sim.status().phase, Phase::Expired);
     sim.edit(|spec| spec.valid_until = Some(Time(at("12:00"))));
     assert_eq!(sim.plan().describe(), ["ensure 2", "create ada", "create bob"]);
@@ -73,26 +74,26 @@ fn an_expired_room_that_gets_a_later_end_opens_again_with_the_next_session_and_a
 
 #[test]
 fn an_open_room_that_gets_a_later_end_keeps_its_session() {
-    let sim = Simulation::after_pass_at("09:00").edited(|spec| spec.valid_until = Some(Time(at("12:00"))));
+    let sim = Simulation::reconciled_at("09:00").edited(|spec| spec.valid_until = Some(Time(at("12:00"))));
     assert_eq!(sim.plan().describe(), ["refresh ada", "refresh bob"]);
 }
 
 #[test]
 fn an_open_room_whose_window_moves_into_the_future_loses_its_session_until_then() {
-    let sim = Simulation::after_pass_at("09:00").edited(|spec| spec.valid_from = Some(Time(at("09:40"))));
+    let sim = Simulation::reconciled_at("09:00").edited(|spec| spec.valid_from = Some(Time(at("09:40"))));
     assert_eq!(sim.plan().goal, Goal::Scheduled);
     assert_eq!(sim.plan().describe(), ["close 1", "close 2", "refresh ada", "refresh bob"]);
 }
 
 #[test]
 fn a_session_that_the_media_server_lost_is_made_anew_under_the_next_name_and_invites_stay() {
-    let sim = Simulation::after_pass_at("09:00").with(|sim| sim.sessions.clear());
+    let sim = Simulation::reconciled_at("09:00").with(|sim| sim.media.lose_sessions());
     assert_eq!(sim.plan().describe(), ["ensure 2"]);
 }
 
 #[test]
 fn a_session_that_cannot_be_seen_is_left_alone_while_invites_go_on() {
-    let sim = Simulation::after_pass_at("09:00").with(|sim| sim.media_failure = Some(unreachable()));
+    let sim = Simulation::reconciled_at("09:00").with(|sim| sim.media.fail_with(Some(unreachable())));
     assert_eq!(sim.plan().describe(), [""; 0]);
     let sim = sim.edited(|spec| drop(spec.participants.remove(0)));
     assert_eq!(sim.plan().describe(), ["withdraw ada by secret-1", "refresh bob"]);
@@ -103,8 +104,8 @@ fn a_session_that_cannot_be_seen_is_left_alone_while_invites_go_on() {
 #[case::before("08:59", false)]
 #[case::over("10:00", false)]
 fn the_media_server_is_asked_about_sessions_of_open_rooms_only(#[case] now: &str, #[case] asked: bool) {
-    let sim = Simulation::after_pass_at("09:00").at(now);
-    let asks = |sim: &Simulation| session_that_matters(sim.room(), sim.valid().as_ref(), sim.now).is_some();
+    let sim = Simulation::reconciled_at("09:00").at(now);
+    let asks = |sim: &Simulation| session_to_observe(sim.room(), sim.valid().as_ref(), sim.now).is_some();
     assert_eq!(asks(&sim), asked);
     assert!(!asks(&sim.clone().edited(|spec| spec.suspend = true)));
     assert!(!asks(&sim.clone().with(|sim| sim.class = None)));
@@ -130,8 +131,8 @@ fn nothing_but_the_end_changes_a_suspended_room(#[case] now: &str) {
 
 #[test]
 fn a_second_pass_over_an_open_room_plans_nothing_and_changes_nothing() {
-    let mut sim = Simulation::after_pass_at("09:00");
+    let mut sim = Simulation::reconciled_at("09:00");
     assert_eq!(sim.room().metadata.finalizers, Some(vec![FINALIZER.to_owned()]));
-    let pass = sim.pass();
-    assert_eq!((pass.plan.describe(), pass.wrote_status), (vec![], false));
+    let pass = sim.reconcile();
+    assert_eq!((pass.steps, pass.wrote_status), (vec![], false));
 }

@@ -2,12 +2,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rstest::rstest;
 
 use crate::api::{InviteTemplate, InviteTemplateMetadata, Role, RoomSpec};
-use crate::domain::sim::{Simulation, at, participant, session_id, spec};
+use crate::domain::tests::{Simulation, at, session_id, spec};
 use crate::domain::{Goal, SessionMember};
+use crate::fixtures::participant;
 
 /// An open Room with both people in the call, at 09:10.
 fn in_the_call() -> Simulation {
-    Simulation::after_pass_at("09:00").at("09:10").with(|sim| {
+    Simulation::reconciled_at("09:00").at("09:10").with(|sim| {
         sim.join("ada");
         sim.join("bob");
     })
@@ -52,7 +53,9 @@ fn who_does_not_sit_there_by_our_doing_is_put_right(
     #[case] step: &str,
 ) {
     let member = SessionMember { identity: identity.into(), display_name: identity.into(), role, generation };
-    let sim = in_the_call().with(|sim| drop(sim.sessions.get_mut(&session_id(1)).unwrap().insert(identity.into(), member)));
+    let sim = in_the_call();
+    let others = sim.media.members(&session_id(1)).unwrap().into_iter().filter(|other| other.identity != identity);
+    sim.media.set_members(&session_id(1), others.chain([member]));
     assert_eq!(sim.plan().describe(), [step]);
 }
 
@@ -108,7 +111,7 @@ fn a_window_that_the_class_changes_brings_all_invites_up_to_date() {
     };
     let mut sim = Simulation::new(RoomSpec { valid_until: None, ..spec() });
     sim.class.as_mut().unwrap().spec.limits = Some(limits(2));
-    sim.pass();
+    sim.reconcile();
     assert_eq!(sim.plan().describe(), [""; 0]);
     sim.class.as_mut().unwrap().spec.limits = Some(limits(3));
     assert_eq!(sim.plan().describe(), ["refresh ada", "refresh bob"]);
@@ -123,11 +126,11 @@ fn a_window_that_the_class_changes_brings_all_invites_up_to_date() {
 }))]
 fn while_a_spec_is_not_accepted_nobody_is_thrown_out_and_nothing_is_done(#[case] change: fn(&mut Simulation)) {
     let mut sim = in_the_call().with(change);
-    let pass = sim.pass();
-    assert!(matches!(pass.plan.goal, Goal::NotAccepted(_)), "{:?}", pass.plan.goal);
-    assert_eq!(pass.plan.describe(), [""; 0]);
-    assert_eq!(pass.plan.next_transition, Some(at("10:00")));
-    assert_eq!(sim.sessions[&session_id(1)].len(), 2);
+    let pass = sim.reconcile();
+    assert!(matches!(pass.goal, Goal::NotAccepted(_)), "{:?}", pass.goal);
+    assert_eq!(pass.steps, [""; 0]);
+    assert_eq!(pass.next_transition, Some(at("10:00")));
+    assert_eq!(sim.media.members(&session_id(1)).unwrap().len(), 2);
     assert_eq!(sim.secrets.len(), 2);
 }
 
@@ -135,7 +138,7 @@ fn while_a_spec_is_not_accepted_nobody_is_thrown_out_and_nothing_is_done(#[case]
 fn a_class_that_comes_back_costs_no_write_of_invites() {
     let mut sim = in_the_call().with(|sim| sim.class = None);
     let class = in_the_call().class;
-    sim.pass();
+    sim.reconcile();
     sim.class = class;
     assert_eq!(sim.plan().describe(), [""; 0]);
 }
@@ -149,9 +152,9 @@ fn an_invite_that_a_crash_took_is_made_again_though_the_class_was_gone_in_betwee
     assert_eq!(sim.secrets.len(), 1);
     sim.edit(|edited| *edited = spec);
     sim.class = None;
-    sim.pass();
+    sim.reconcile();
     sim.class = class;
-    sim.pass();
+    sim.reconcile();
     assert_eq!((sim.secrets.len(), sim.plan().describe()), (2, vec![]));
 }
 

@@ -1,10 +1,12 @@
 use std::collections::BTreeSet;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rstest::rstest;
 
-use super::*;
-use crate::api::{Participant, Role, RoomSpec};
-use crate::domain::sim::{Pass, Simulation, at, participant, session_id, spec, unreachable};
+use crate::api::{LedgerEntry, Participant, Phase, Reason, Role, RoomSpec, SessionStatus};
+use crate::domain::Failure;
+use crate::domain::tests::{Reconciliation, Simulation, at, session_id, spec};
+use crate::fixtures::{participant, unreachable};
 
 fn refused() -> Failure {
     Failure::rejected(Reason::Rejected, "the media server refused the request")
@@ -20,12 +22,19 @@ fn conditions(sim: &Simulation) -> Vec<String> {
 }
 
 fn passed(mut sim: Simulation) -> Simulation {
-    sim.pass();
+    sim.reconcile();
+    sim
+}
+
+/// A Room whose servers answer with these failures.
+fn without_servers(mut sim: Simulation, media: Failure, secrets: Failure) -> Simulation {
+    sim.media.fail_with(Some(media));
+    sim.secrets_failure = Some(secrets);
     sim
 }
 
 fn open() -> Simulation {
-    Simulation::after_pass_at("09:00").at("09:10")
+    Simulation::reconciled_at("09:00").at("09:10")
 }
 
 #[rstest]
@@ -60,7 +69,7 @@ fn a_room_is_ready_when_the_world_is_as_its_spec_wants_it_at_this_moment(
 #[case::session_not_closed(open().edited(|spec| spec.suspend = true), unreachable(), Phase::Suspended)]
 #[case::session_not_closed_at_the_end(open().at("10:00"), refused(), Phase::Expired)]
 fn trouble_with_the_session_is_told_by_session_ready_and_ready(#[case] sim: Simulation, #[case] failure: Failure, #[case] phase: Phase) {
-    let sim = passed(sim.with(|sim| sim.media_failure = Some(failure.clone())));
+    let sim = passed(sim.with(|sim| sim.media.fail_with(Some(failure.clone()))));
     let (reason, said) = (failure.reason, conditions(&sim));
     assert_eq!(sim.status().phase, phase);
     assert!(said[1].starts_with("InvitesReady=True"), "{said:?}");
@@ -102,14 +111,14 @@ fn trouble_with_invites_is_told_by_invites_ready_and_ready_while_people_can_join
 fn trouble_with_invites_is_told_until_they_are_known_to_be_right(#[case] failure: Failure) {
     let mut sim = open().with(|sim| sim.recheck = true);
     sim.secrets_failure = Some(failure.clone());
-    sim.pass();
+    sim.reconcile();
     sim.recheck = false;
     for _ in 0..3 {
-        sim.pass();
+        sim.reconcile();
         assert_eq!(conditions(&sim)[1], format!("InvitesReady=False {}", failure.reason));
     }
     sim.secrets_failure = None;
-    sim.pass();
+    sim.reconcile();
     assert_eq!(conditions(&sim)[1], "InvitesReady=True Issued");
     assert!(sim.plan().steps.is_empty());
 }
@@ -140,8 +149,8 @@ fn what_a_spec_says_does_not_keep_an_expired_room_from_being_ready() {
 
 #[test]
 fn conditions_keep_their_time_while_their_status_stays() {
-    let mut sim = Simulation::after_pass_at("08:10").at("09:00");
-    sim.pass();
+    let mut sim = Simulation::reconciled_at("08:10").at("09:00");
+    sim.reconcile();
     let since = |sim: &Simulation, kind: &str| {
         let found = sim.status().conditions.iter().find(|it| it.type_ == kind);
         found.map(|it| it.last_transition_time.0)
@@ -167,14 +176,14 @@ fn every_condition_names_the_generation_that_it_describes() {
 #[case::suspended(Simulation::new(spec()).edited(|spec| spec.suspend = true))]
 #[case::expired(Simulation::new(spec()).at("10:00"))]
 #[case::not_accepted(open().with(|sim| sim.class = None))]
-#[case::no_media_server(Simulation::new(spec()).with(|sim| sim.media_failure = Some(unreachable())))]
+#[case::no_media_server(Simulation::new(spec()).with(|sim| sim.media.fail_with(Some(unreachable()))))]
 #[case::no_invites(Simulation::new(spec()).with(|sim| sim.secrets_failure = Some(conflict())))]
-#[case::neither(open().at("10:00").with(|sim| (sim.media_failure, sim.secrets_failure) = (Some(refused()), Some(conflict()))))]
+#[case::neither(without_servers(open().at("10:00"), refused(), conflict()))]
 fn a_pass_that_finds_the_same_writes_nothing_and_tells_nothing(#[case] mut sim: Simulation) {
-    sim.pass();
+    sim.reconcile();
     for _ in 0..3 {
         sim.now += jiff::SignedDuration::from_secs(1);
-        let pass = sim.pass();
+        let pass = sim.reconcile();
         assert!(!pass.wrote_status);
         assert_eq!(pass.event_drafts, []);
     }
@@ -192,7 +201,7 @@ fn the_ledger_is_ordered_by_name_whatever_the_order_of_the_list() {
     assert_eq!(ledger, ["ada", "bob", "eve", "gus"]);
     let mut reordered = sim.edited(|spec| spec.participants.reverse());
     let before = reordered.status().participants.clone();
-    reordered.pass();
+    reordered.reconcile();
     assert_eq!(reordered.status().participants, before);
 }
 
@@ -202,7 +211,7 @@ fn the_ledger_holds_what_was_issued_and_nothing_else() {
         spec.participants.remove(0);
         spec.participants[0] = Participant { invite_generation: Some(4), ..participant("bob", Role::Presenter) };
     });
-    sim.pass();
+    sim.reconcile();
     let entry = LedgerEntry {
         name: "bob".into(),
         role: Role::Presenter,
@@ -225,9 +234,9 @@ fn the_session_is_told_from_its_beginning_to_its_end() {
     let session = |sim: &Simulation| sim.status().session.clone().unwrap();
     let living = SessionStatus { id: session_id(1), epoch: 1, created_at: Some(Time(at("09:00"))), ended_at: None };
     assert_eq!(session(&sim), living);
-    sim = passed(sim.at("10:05").with(|sim| sim.media_failure = Some(unreachable())));
+    sim = passed(sim.at("10:05").with(|sim| sim.media.fail_with(Some(unreachable()))));
     assert_eq!(session(&sim), living);
-    sim = passed(sim.at("10:06").with(|sim| sim.media_failure = None));
+    sim = passed(sim.at("10:06").with(|sim| sim.media.fail_with(None)));
     let ended = SessionStatus { ended_at: Some(Time(at("10:06"))), ..living };
     assert_eq!(session(&sim), ended);
     sim = passed(sim.at("10:30"));
@@ -249,7 +258,7 @@ fn the_revision_of_the_invites_is_known_only_while_all_of_them_have_it(#[case] s
 fn people_are_counted_as_invited_and_joined() {
     let counts = |sim: &Simulation| sim.status().counts.map(|counts| (counts.invited, counts.joined));
     let mut sim = open().with(|sim| ["ada", "bob"].into_iter().for_each(|name| sim.join(name)));
-    sim.pass();
+    sim.reconcile();
     assert_eq!(counts(&sim), Some((2, 2)));
     sim = passed(sim.edited(|spec| spec.participants[1].suspended = true));
     assert_eq!(counts(&sim), Some((1, 1)));
@@ -268,74 +277,74 @@ fn a_room_keeps_the_class_and_the_window_it_was_accepted_with_while_it_is_not_ac
 }
 
 /// Reason of every Event of a reconciliation, warnings with an exclamation mark.
-fn told(pass: &Pass) -> Vec<String> {
+fn told(pass: &Reconciliation) -> Vec<String> {
     pass.event_drafts.iter().map(|draft| format!("{}{}", draft.reason, if draft.warning { "!" } else { "" })).collect()
 }
 
 #[test]
 fn every_change_of_phase_is_told_once() {
     let mut sim = Simulation::new(spec()).at("08:10");
-    assert_eq!(told(&sim.pass()), ["Scheduled"]);
+    assert_eq!(told(&sim.reconcile()), ["Scheduled"]);
     sim = sim.at("09:00");
-    assert_eq!(told(&sim.pass()), ["Opened"]);
+    assert_eq!(told(&sim.reconcile()), ["Opened"]);
     sim.edit(|spec| spec.suspend = true);
-    assert_eq!(told(&sim.pass()), ["Suspended"]);
+    assert_eq!(told(&sim.reconcile()), ["Suspended"]);
     sim.edit(|spec| spec.suspend = false);
-    assert_eq!(told(&sim.pass()), ["Opened"]);
+    assert_eq!(told(&sim.reconcile()), ["Opened"]);
     sim = sim.at("10:00");
-    assert_eq!(told(&sim.pass()), ["Expired"]);
-    assert_eq!(told(&sim.pass()), [""; 0]);
+    assert_eq!(told(&sim.reconcile()), ["Expired"]);
+    assert_eq!(told(&sim.reconcile()), [""; 0]);
 }
 
 #[test]
 fn a_room_without_any_status_is_told_like_a_new_one() {
     let mut sim = Simulation::new(spec()).with(|sim| sim.room_mut().status = None);
     assert_eq!(sim.plan().describe(), ["add finalizer", "ensure 1", "create ada", "create bob"]);
-    assert_eq!(told(&sim.pass()), ["Opened"]);
+    assert_eq!(told(&sim.reconcile()), ["Opened"]);
 }
 
 #[test]
 fn people_put_out_and_sessions_made_anew_are_told() {
     let mut sim = open().with(|sim| sim.join("bob")).edited(|spec| spec.participants[1].suspended = true);
-    let pass = sim.pass();
+    let pass = sim.reconcile();
     assert_eq!(told(&pass), ["ParticipantRemoved"]);
     assert!(pass.event_drafts[0].note.contains("bob"));
-    sim.sessions.clear();
-    assert_eq!(told(&sim.pass()), ["SessionRestored!"]);
+    sim.media.lose_sessions();
+    assert_eq!(told(&sim.reconcile()), ["SessionRestored!"]);
 }
 
 #[test]
 fn a_failure_is_told_once_until_it_is_over_and_comes_again() {
-    let mut sim = open().with(|sim| sim.media_failure = Some(unreachable()));
-    assert_eq!(told(&sim.pass()), ["Unreachable!"]);
-    assert_eq!(told(&sim.pass()), [""; 0]);
-    sim.media_failure = Some(refused());
-    assert_eq!(told(&sim.pass()), ["Rejected!"]);
-    sim.media_failure = None;
-    assert_eq!(told(&sim.pass()), [""; 0]);
-    sim.media_failure = Some(unreachable());
-    assert_eq!(told(&sim.pass()), ["Unreachable!"]);
+    let mut sim = open().with(|sim| sim.media.fail_with(Some(unreachable())));
+    assert_eq!(told(&sim.reconcile()), ["Unreachable!"]);
+    assert_eq!(told(&sim.reconcile()), [""; 0]);
+    sim.media.fail_with(Some(refused()));
+    assert_eq!(told(&sim.reconcile()), ["Rejected!"]);
+    sim.media.fail_with(None);
+    assert_eq!(told(&sim.reconcile()), [""; 0]);
+    sim.media.fail_with(Some(unreachable()));
+    assert_eq!(told(&sim.reconcile()), ["Unreachable!"]);
 }
 
 #[test]
 fn a_rejection_is_told_once_and_again_when_it_says_something_else() {
     let mut sim = open().edited(|spec| spec.max_participants = Some(351));
-    let pass = sim.pass();
+    let pass = sim.reconcile();
     assert_eq!(told(&pass), ["NotAccepted!"]);
     assert!(pass.event_drafts[0].note.starts_with("spec.maxParticipants: "), "{}", pass.event_drafts[0].note);
-    assert_eq!(told(&sim.pass()), [""; 0]);
+    assert_eq!(told(&sim.reconcile()), [""; 0]);
     sim.edit(|spec| spec.max_participants = Some(0));
-    assert_eq!(told(&sim.pass()), ["NotAccepted!"]);
+    assert_eq!(told(&sim.reconcile()), ["NotAccepted!"]);
     sim.edit(|spec| spec.max_participants = Some(1));
-    assert_eq!(told(&sim.pass()), ["Opened"]);
+    assert_eq!(told(&sim.reconcile()), ["Opened"]);
 }
 
 #[rstest]
 #[case::scheduled(Simulation::new(spec()).at("08:10"))]
 #[case::expired(open().at("10:00"))]
 fn a_change_of_phase_is_not_told_as_more_than_it_is_when_something_failed(#[case] sim: Simulation) {
-    let mut sim = sim.with(|sim| (sim.media_failure, sim.secrets_failure) = (Some(unreachable()), Some(conflict())));
-    let pass = sim.pass();
+    let mut sim = without_servers(sim, unreachable(), conflict());
+    let pass = sim.reconcile();
     assert_eq!(pass.event_drafts.len(), 2);
     let claims = ["issued", "gone", "deleted"];
     assert!(claims.iter().all(|claim| !pass.event_drafts[0].note.contains(claim)), "{}", pass.event_drafts[0].note);

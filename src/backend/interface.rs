@@ -1,0 +1,110 @@
+//! What a media server is asked for, and what it answers.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::api::Role;
+use crate::domain::{Failure, SessionMember, TokenGrant};
+
+/// Features that a kind of media server may lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// A changed role reaches joined people.
+    pub live_roles: bool,
+    /// People can be put out of a call.
+    pub live_removal: bool,
+    /// Camera and screen are told apart, so that a role may have one and not the other.
+    pub typed_sources: bool,
+}
+
+/// A session as the media server lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionSummary {
+    pub id: String,
+    /// Number of people in it.
+    pub joined: u32,
+}
+
+/// How clients reach the signalling of a media server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signalling {
+    /// At the media server's public address.
+    Direct,
+    /// Through the gateway, which passes it on.
+    Proxied {
+        /// The media server's address as the gateway reaches it: scheme and host, nothing after it.
+        upstream: String,
+    },
+}
+
+/// Whom a media token is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenSubject {
+    pub session: String,
+    pub identity: String,
+    /// Generation of the invite that the token goes back to; `None` when the token does not say.
+    pub generation: Option<i64>,
+}
+
+/// What a joining client needs.
+pub struct MediaCredentials {
+    /// Address of the media server's signalling for clients; `None` when they reach it through the gateway.
+    pub url: Option<String>,
+    /// A secret.
+    pub token: String,
+}
+
+impl fmt::Debug for MediaCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MediaCredentials").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+/// A media server that holds sessions.
+///
+/// Every operation is idempotent: a person or a session that is not there counts as removed, muted, changed or closed.
+#[async_trait]
+pub trait Backend: Send + Sync {
+    /// Features that a kind of media server may lack.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Whether it can be reached, takes the credentials and is set up safely.
+    async fn probe(&self) -> Result<(), Failure>;
+
+    /// The people in a session, without the media server's own services; `None` when there is no such session.
+    async fn observe(&self, session: &str) -> Result<Option<Vec<SessionMember>>, Failure>;
+
+    /// Creates the session if it is absent.
+    async fn ensure(&self, session: &str) -> Result<(), Failure>;
+
+    /// Mints the media token by which a person joins a session. Needs no request to the media server.
+    fn mint_token(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure>;
+
+    /// How clients reach the signalling.
+    fn signalling(&self) -> Signalling;
+
+    /// Whom this media token is for, if at `now` it lets somebody join a session and do nothing else. The media server renews
+    /// tokens of people in a call by itself; those count too. Whether the person is still allowed in is for the caller to judge.
+    fn token_subject(&self, token: &str, now: Timestamp) -> Option<TokenSubject>;
+
+    /// The session that a webhook is about, if `authorization` proves that the media server sent this `body`. Webhooks get lost,
+    /// come late and come twice, so one is only a reason to look at the session.
+    fn webhook_session(&self, authorization: &str, body: &[u8], now: Timestamp) -> Option<String>;
+
+    /// Gives a joined person a role and a display name, without reconnecting.
+    async fn set_role(&self, session: &str, identity: &str, role: Role, display_name: &str) -> Result<(), Failure>;
+
+    /// Mutes the microphone of a person, who can unmute it again.
+    async fn mute(&self, session: &str, identity: &str) -> Result<(), Failure>;
+
+    /// Disconnects a person, who can join again with a token that is still good.
+    async fn remove(&self, session: &str, identity: &str) -> Result<(), Failure>;
+
+    /// Ends a session and disconnects everybody in it.
+    async fn close(&self, session: &str) -> Result<(), Failure>;
+
+    /// All sessions whose name begins with `prefix`.
+    async fn list_sessions(&self, prefix: &str) -> Result<Vec<SessionSummary>, Failure>;
+}

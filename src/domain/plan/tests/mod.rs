@@ -1,8 +1,0 @@
-//! What is planned, Room by Room; then, with thousands of generated Rooms, what is never planned and where all of it ends.
-
-mod arriving;
-mod bounds;
-mod crashes;
-mod leaving;
-mod living;
-mod on_demand;

@@ -1,0 +1,68 @@
+//! What a Room should be at a moment, and when the clock alone changes that.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::super::rejection::Rejection;
+use super::super::valid_room::Availability;
+use super::super::window::{Window, later};
+use super::observed::Observed;
+
+/// How long the deletion of a Room waits for a media server that does not answer.
+const TEARDOWN_PATIENCE: Duration = Duration::from_mins(1);
+
+/// What the Room should be at this moment. Unlike [`Availability`] it also knows Rooms that are deleted or not accepted, which nobody
+/// can join and which need different steps.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Goal {
+    /// The object is being deleted.
+    Gone {
+        /// The deletion goes on even if the session could not be closed.
+        give_up: bool,
+    },
+    /// The spec is not accepted: nobody new gets in, nobody is put out, the end comes all the same.
+    NotAccepted(Rejection),
+    /// Before the window.
+    Scheduled,
+    /// In the window.
+    Open,
+    /// Closed by `spec.suspend`.
+    Suspended,
+    /// After the window.
+    Expired,
+}
+
+pub(super) fn goal(observed: &Observed, now: Timestamp) -> Goal {
+    if let Some(deleted) = &observed.room.metadata.deletion_timestamp {
+        return Goal::Gone { give_up: now >= later(deleted.0, TEARDOWN_PATIENCE) };
+    }
+    match &observed.valid {
+        Err(_) if observed.window().is_some_and(|window| window.is_over(now)) => Goal::Expired,
+        Err(rejection) => Goal::NotAccepted(rejection.clone()),
+        Ok(room) => match room.availability(0, now) {
+            Availability::Early => Goal::Scheduled,
+            // How many more people fit in matters to those who join, not to what has to be there.
+            Availability::Open | Availability::Full => Goal::Open,
+            Availability::Suspended => Goal::Suspended,
+            Availability::Over => Goal::Expired,
+        },
+    }
+}
+
+/// When the clock alone changes the goal, or has an expired Room deleted.
+pub(super) fn next_transition(observed: &Observed, goal: &Goal, window: Option<Window>, now: Timestamp) -> Option<Timestamp> {
+    let moment = match goal {
+        Goal::Gone { .. } => observed.room.metadata.deletion_timestamp.as_ref().map(|deleted| later(deleted.0, TEARDOWN_PATIENCE)),
+        Goal::Expired => removal(observed, window),
+        Goal::Scheduled => window.map(|window| window.from),
+        Goal::Suspended | Goal::Open | Goal::NotAccepted(_) => window.map(|window| window.until),
+    };
+    moment.filter(|moment| *moment > now)
+}
+
+/// When the TTL of an expired Room is over. Not known while the spec is not accepted: it may contain a later end that is not in force
+/// yet, and a deleted object does not come back.
+pub(super) fn removal(observed: &Observed, window: Option<Window>) -> Option<Timestamp> {
+    Some(later(window?.until, observed.valid.as_ref().ok()?.ttl?))
+}

@@ -1,0 +1,95 @@
+//! What a reconciliation knows of a Room: everything that plan and status are made from.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::super::failure::Failure;
+use super::super::rejection::Rejection;
+use super::super::session::SessionMember;
+use super::super::valid_room::ValidRoom;
+use super::super::window::Window;
+use crate::api::{FINALIZER, LedgerEntry, Room, RoomGuest, RoomStatus, SessionStatus};
+
+/// A Room and its session, as observed at the beginning of a reconciliation.
+///
+/// The plan of a Room that is open, or will be, reads [`ValidRoom`] alone. Teardown and status read the object itself too: a Room
+/// must come to its end, and tell of it, when its spec is not accepted any more, and invites that a crash kept from the ledger can
+/// only be found by the list of the spec.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// The newest known state of the object.
+    pub room: Arc<Room>,
+    pub guests: Vec<Arc<RoomGuest>>,
+    /// The Room as judged by its class.
+    pub valid: Result<ValidRoom, Rejection>,
+    /// The session that the Room's status names.
+    pub session: SessionView,
+    /// Since when nobody has been seen in the session; `None` when somebody was there last.
+    pub empty_since: Option<Timestamp>,
+    /// People in the session, as of the last count.
+    pub joined: i32,
+    /// Digest of what all invite Secrets of the Room should share.
+    pub invites_revision: String,
+    /// Whether the invite Secrets are due to be checked although nothing has changed.
+    pub recheck_invites: bool,
+}
+
+/// The session that a Room's status names, as the media server shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SessionView {
+    /// There is no living one, or its people do not matter at this moment.
+    NotAsked,
+    /// The media server does not know it.
+    Absent,
+    /// It lives, with these people in it.
+    Present(Vec<SessionMember>),
+    /// The media server could not be asked.
+    Unknown(Failure),
+}
+
+/// The session that has to be observed at `now`: the living one of an open Room. For all other Rooms the media server is not asked.
+#[must_use]
+pub fn session_to_observe<'a>(room: &'a Room, valid: Result<&ValidRoom, &Rejection>, now: Timestamp) -> Option<&'a str> {
+    let open = valid.is_ok_and(|room| !room.suspend && room.window.contains(now));
+    let session = room.status.as_ref()?.live_session()?;
+    (open && room.metadata.deletion_timestamp.is_none()).then_some(session.id.as_str())
+}
+
+impl Observed {
+    pub(super) fn status(&self) -> Option<&RoomStatus> {
+        self.room.status.as_ref()
+    }
+
+    pub(super) fn live_session(&self) -> Option<&SessionStatus> {
+        self.status()?.live_session()
+    }
+
+    pub(super) fn ledger(&self) -> &[LedgerEntry] {
+        self.status().map_or(&[], |status| &status.participants)
+    }
+
+    pub(super) fn has_finalizer(&self) -> bool {
+        self.room.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER)
+    }
+
+    /// The epoch of the session that would be made next.
+    pub(super) fn next_epoch(&self) -> i64 {
+        let recorded = self.status().and_then(|status| status.session.as_ref());
+        recorded.map_or(1, |session| session.epoch.saturating_add(1))
+    }
+
+    /// The window of the spec, or, while the spec is not accepted, the one that was in force last.
+    pub(super) fn window(&self) -> Option<Window> {
+        match &self.valid {
+            Ok(room) => Some(room.window),
+            Err(_) => self.status().and_then(Window::recorded),
+        }
+    }
+
+    /// Whether the status names this session, living or ended.
+    #[must_use]
+    pub fn is_recorded(&self, session: &str) -> bool {
+        self.status().and_then(|status| status.session.as_ref()).is_some_and(|recorded| recorded.id == session)
+    }
+}

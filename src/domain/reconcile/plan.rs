@@ -1,0 +1,104 @@
+//! From what was observed to the whole ordered list of steps: pure and total.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::super::session::{Installation, SessionMember};
+use super::super::valid_room::ValidRoom;
+use super::super::window::{Window, later};
+use super::goal::{Goal, goal, next_transition};
+use super::observed::{Observed, SessionView};
+use super::step::{InviteStep, InviteWrite, RoomStep, SessionStep, Step};
+use super::teardown::{close_live_session, expire, release, withdraw};
+use crate::api::{LedgerEntry, Provision};
+
+/// What to do now, in this order, and when to look again. An [`Execution`](super::Execution) consumes it.
+#[derive(Debug, PartialEq)]
+pub struct Plan {
+    pub goal: Goal,
+    /// The window in force, if it is known.
+    pub window: Option<Window>,
+    pub steps: Vec<Step>,
+    /// When the clock alone changes the goal next. The Room has to be looked at then, whatever comes of the steps.
+    pub next_transition: Option<Timestamp>,
+}
+
+/// The plan for a Room at `now`.
+#[must_use]
+pub fn plan(observed: &Observed, installation: &Installation, now: Timestamp) -> Plan {
+    let window = observed.window();
+    let goal = goal(observed, now);
+    let steps = match (&goal, &observed.valid) {
+        (Goal::Gone { give_up }, _) => release(observed, installation, window, *give_up),
+        (Goal::Expired, _) => expire(observed, installation, window, now),
+        (Goal::Scheduled | Goal::Suspended, Ok(room)) => stay(observed, room, close_live_session(observed, installation)),
+        (Goal::Open, Ok(room)) => stay(observed, room, open(observed, room, installation, now)),
+        (Goal::NotAccepted(_), _) | (Goal::Scheduled | Goal::Suspended | Goal::Open, Err(_)) => Vec::new(),
+    };
+    let next_transition = next_transition(observed, &goal, window, now);
+    Plan { goal, window, steps, next_transition }
+}
+
+/// The finalizer comes first, so that nothing is made that nobody would clean up; then the session, then the invites.
+fn stay(observed: &Observed, room: &ValidRoom, session_steps: Vec<Step>) -> Vec<Step> {
+    let finalizer = (!observed.has_finalizer()).then_some(Step::Room(RoomStep::AddFinalizer));
+    finalizer.into_iter().chain(session_steps).chain(invites(observed, room)).collect()
+}
+
+/// The steps with the session of an open Room.
+fn open(observed: &Observed, room: &ValidRoom, installation: &Installation, now: Timestamp) -> Vec<Step> {
+    let epoch = observed.next_epoch();
+    let next = || installation.session_id(&room.uid, epoch);
+    let on_demand = room.provision == Provision::OnFirstJoin;
+    let steps = match (observed.live_session(), &observed.session) {
+        (Some(session), SessionView::Present(members)) if members.is_empty() && is_idle(observed, room, now) => {
+            vec![SessionStep::Close { session: session.id.clone() }, SessionStep::Reserve { session: next(), epoch }]
+        }
+        (Some(session), SessionView::Present(members)) => members.iter().filter_map(|member| correct(room, &session.id, member)).collect(),
+        (Some(_), SessionView::NotAsked | SessionView::Unknown(_)) => Vec::new(),
+        (Some(session), SessionView::Absent) if session.created_at.is_none() => {
+            let waits = on_demand || room.close_when_empty_after.is_some();
+            let ensure = SessionStep::Ensure { session: session.id.clone(), epoch: session.epoch };
+            if waits { Vec::new() } else { vec![ensure] }
+        }
+        (None, _) | (Some(_), SessionView::Absent) if on_demand => vec![SessionStep::Reserve { session: next(), epoch }],
+        (None, _) | (Some(_), SessionView::Absent) => vec![SessionStep::Ensure { session: next(), epoch }],
+    };
+    steps.into_iter().map(Step::Session).collect()
+}
+
+/// Whether nobody has been in the session for as long as the spec lets it stay.
+fn is_idle(observed: &Observed, room: &ValidRoom, now: Timestamp) -> bool {
+    room.close_when_empty_after.zip(observed.empty_since).is_some_and(|(after, since)| now >= later(since, after))
+}
+
+/// What must happen to somebody in the call, if anything.
+fn correct(room: &ValidRoom, session: &str, member: &SessionMember) -> Option<SessionStep> {
+    let session = session.to_owned();
+    let Some(person) = room.roster.recognize(member) else {
+        return Some(SessionStep::RemoveMember { session, identity: member.identity.clone() });
+    };
+    let right = member.role == Some(person.role) && member.display_name == person.display_name;
+    (!right).then_some(SessionStep::SetRole { session, person })
+}
+
+/// Invites of people who left the list are withdrawn, those of the people on it are issued or brought up to date.
+fn invites(observed: &Observed, room: &ValidRoom) -> Vec<Step> {
+    let status = observed.status();
+    let issued: BTreeMap<&str, &LedgerEntry> = observed.ledger().iter().map(|entry| (entry.name.as_str(), entry)).collect();
+    let listed: BTreeSet<&str> = room.roster.invited().map(|person| person.name.as_str()).collect();
+    let all_stale = observed.recheck_invites
+        || status.and_then(|status| status.invites_revision.as_ref()) != Some(&observed.invites_revision)
+        || status.and_then(|status| status.observed_generation) != observed.room.metadata.generation;
+    let gone = issued.values().filter(|entry| !listed.contains(entry.name.as_str())).map(|entry| withdraw(entry));
+    let wanted = room.roster.invited().filter_map(|person| {
+        let write = match issued.get(person.name.as_str()) {
+            None => InviteWrite::Create,
+            Some(entry) if all_stale || entry.role != person.role || entry.invite_generation != person.generation => InviteWrite::Refresh,
+            Some(_) => return None,
+        };
+        Some(Step::Invite(InviteStep::Issue { person: person.clone(), write }))
+    });
+    gone.chain(wanted).collect()
+}

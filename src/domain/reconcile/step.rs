@@ -1,0 +1,74 @@
+//! The steps of a plan, by who carries them out.
+
+use super::super::roster::Person;
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    Room(RoomStep),
+    Session(SessionStep),
+    Invite(InviteStep),
+}
+
+/// A write of the Room object itself, by the API server.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RoomStep {
+    AddFinalizer,
+    /// Delete the object, because its TTL is over.
+    Delete,
+    /// Take our finalizer off.
+    ReleaseFinalizer {
+        /// Also after a failure, because the deletion has waited long enough.
+        give_up: bool,
+    },
+}
+
+/// What happens to a session and the people in it, by the media server.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SessionStep {
+    /// Create the session if it is absent.
+    Ensure {
+        session: String,
+        epoch: i64,
+    },
+    /// Record the name under which the gateway creates the session when somebody joins.
+    Reserve {
+        session: String,
+        epoch: i64,
+    },
+    Close {
+        session: String,
+    },
+    RemoveMember {
+        session: String,
+        identity: String,
+    },
+    /// Give a joined person the role and the display name that they should have.
+    SetRole {
+        session: String,
+        person: Person,
+    },
+}
+
+/// A write or a deletion of an invite Secret, by the API server.
+#[derive(Clone, Debug, PartialEq)]
+pub enum InviteStep {
+    Issue {
+        person: Person,
+        write: InviteWrite,
+    },
+    Withdraw {
+        secret_name: String,
+        /// UID from the ledger; `None` when a crash kept it from the ledger.
+        secret_uid: Option<String>,
+    },
+}
+
+/// How an invite Secret is written. Both end the same; what differs is which request is likely to succeed at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InviteWrite {
+    /// It is not in the ledger: create it, and if one of that name is there, see whether it is ours.
+    Create,
+    /// It is in the ledger: bring it up to date, and if it is gone, create it.
+    Refresh,
+}

@@ -1,0 +1,124 @@
+//! What follows from the results of steps.
+
+use crate::api::{FINALIZER, LedgerEntry, Reason};
+use crate::domain::tests::{Simulation, at, installation, session_id, spec};
+use crate::domain::{Batch, Execution, Failure, InviteChange, InviteStep, RoomStep, SessionStep, plan};
+use crate::fixtures::unreachable;
+
+/// The execution of the plan for a Room, before its first step.
+fn begun(sim: &Simulation) -> Execution {
+    let observed = sim.observe();
+    Execution::begin(plan(&observed, &installation(), sim.now), &observed)
+}
+
+/// A Room in its window that is being deleted, with what its session and its two invites give when they go.
+fn deleted(now: &str, session: Result<(), Failure>, invites: Result<(), Failure>) -> Execution {
+    let sim = Simulation::reconciled_at("09:00").at("09:10").with(Simulation::delete).at(now);
+    assert_eq!(sim.room().metadata.finalizers, Some(vec![FINALIZER.to_owned()]));
+    let mut execution = begun(&sim);
+    for _ in 0..2 {
+        let Some(Batch::Session(step)) = execution.next_batch() else { panic!("both sessions are closed") };
+        execution.record_session(step, session.clone());
+    }
+    let Some(Batch::Invites(steps)) = execution.next_batch() else { panic!("the invites are withdrawn") };
+    for step in steps {
+        let InviteStep::Withdraw { secret_name, .. } = step else { panic!("nothing is issued") };
+        execution.record_invite(invites.clone().map(|()| InviteChange::Withdrawn { secret_name }));
+    }
+    execution
+}
+
+#[test]
+fn steps_are_due_one_by_one_and_invites_at_the_same_time() {
+    let mut execution = begun(&Simulation::new(spec()));
+    assert_eq!(execution.next_batch(), Some(Batch::Room(RoomStep::AddFinalizer)));
+    assert_eq!(execution.next_batch(), Some(Batch::Session(SessionStep::Ensure { session: session_id(1), epoch: 1 })));
+    assert!(matches!(execution.next_batch(), Some(Batch::Invites(steps)) if steps.len() == 2));
+    assert_eq!(execution.next_batch(), None);
+}
+
+#[test]
+fn without_its_finalizer_a_room_gets_nothing_and_there_is_nothing_to_tell_of() {
+    let mut execution = begun(&Simulation::new(spec()));
+    let Some(Batch::Room(step)) = execution.next_batch() else { panic!("the finalizer comes first") };
+    execution.record_room(&step, Err(unreachable()));
+    assert_eq!(execution.next_batch(), None);
+    assert_eq!(execution.finish().unwrap_err(), unreachable());
+}
+
+#[test]
+fn the_deadline_of_a_plan_survives_a_failure() {
+    let mut execution = begun(&Simulation::new(spec()));
+    while let Some(batch) = execution.next_batch() {
+        match batch {
+            Batch::Room(step) => execution.record_room(&step, Ok(())),
+            Batch::Session(step) => execution.record_session(step, Err(unreachable())),
+            Batch::Invites(steps) => steps.iter().for_each(|_| execution.record_invite(Err(unreachable()))),
+        }
+    }
+    let outcome = execution.finish().unwrap();
+    assert_eq!((outcome.failure(), outcome.next_transition()), (Some(&unreachable()), Some(at("10:00"))));
+}
+
+#[test]
+fn a_deleted_room_is_released_when_everything_is_gone() {
+    let mut execution = deleted("09:10", Ok(()), Ok(()));
+    let Some(Batch::Room(step @ RoomStep::ReleaseFinalizer { give_up: false })) = execution.next_batch() else { panic!("released") };
+    execution.record_room(&step, Ok(()));
+    let outcome = execution.finish().unwrap();
+    assert_eq!((outcome.is_gone(), outcome.left_behind()), (true, None));
+}
+
+#[test]
+fn a_deleted_room_is_held_after_any_failure() {
+    for (session, invites) in [(Err(unreachable()), Ok(())), (Ok(()), Err(unreachable()))] {
+        let mut execution = deleted("09:10", session, invites);
+        assert_eq!(execution.next_batch(), None);
+        assert!(!execution.finish().unwrap().is_gone());
+    }
+}
+
+#[test]
+fn a_room_that_is_released_in_spite_of_a_failure_tells_what_it_left_behind() {
+    let mut execution = deleted("09:11", Err(unreachable()), Ok(()));
+    let Some(Batch::Room(step @ RoomStep::ReleaseFinalizer { give_up: true })) = execution.next_batch() else { panic!("released") };
+    execution.record_room(&step, Ok(()));
+    let outcome = execution.finish().unwrap();
+    assert_eq!((outcome.is_gone(), outcome.left_behind()), (true, Some(&unreachable())));
+}
+
+#[test]
+fn a_room_that_could_not_be_released_is_not_gone_and_left_nothing_behind() {
+    let mut execution = deleted("09:11", Err(unreachable()), Ok(()));
+    let Some(Batch::Room(step)) = execution.next_batch() else { panic!("released") };
+    execution.record_room(&step, Err(unreachable()));
+    let outcome = execution.finish().unwrap();
+    assert_eq!((outcome.is_gone(), outcome.left_behind(), outcome.failure()), (false, None, Some(&unreachable())));
+}
+
+#[test]
+fn of_several_failures_with_invites_the_first_that_somebody_must_act_on_is_told() {
+    let conflict = |name: &str| Failure::rejected(Reason::NameConflict, name);
+    let told = |failures: &[Failure]| {
+        let mut execution = begun(&Simulation::new(spec()));
+        execution.record_invite(Ok(InviteChange::Issued(LedgerEntry::default())));
+        failures.iter().for_each(|failure| execution.record_invite(Err(failure.clone())));
+        execution.finish().unwrap().failure().cloned()
+    };
+    assert_eq!(told(&[]), None);
+    assert_eq!(told(&[unreachable(), conflict("one"), unreachable(), conflict("two")]), Some(conflict("one")));
+    assert_eq!(told(&[unreachable(), Failure::transient(Reason::Refused, "later")]), Some(unreachable()));
+}
+
+#[test]
+fn only_the_recorded_session_ends_the_call_and_only_the_window_ends_the_room() {
+    let closed = |sim: &Simulation, epoch: i64| {
+        let mut execution = begun(sim);
+        execution.record_session(SessionStep::Close { session: session_id(epoch) }, Ok(()));
+        execution.finish().unwrap().ended_window()
+    };
+    let sim = Simulation::reconciled_at("09:00");
+    assert_eq!(closed(&sim.clone().at("10:00"), 1), Some(at("10:00")));
+    assert_eq!(closed(&sim.clone().at("10:00"), 2), None, "the one that the gateway may have made");
+    assert_eq!(closed(&sim.edited(|spec| spec.suspend = true), 1), None);
+}

@@ -1,0 +1,6 @@
+//! One Room with its API server and media server, for the tests of the rules.
+
+mod describe;
+mod simulation;
+
+pub use simulation::*;
