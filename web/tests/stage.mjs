@@ -70,6 +70,9 @@ export async function eventually(what, check, patience = PATIENCE) {
   }
 }
 
+/** The year of a 15 January that is to come. */
+export const NEXT_YEAR = new Date().getUTCFullYear() + 1;
+
 export const inSeconds = (seconds) => new Date(Math.ceil(Date.now() / 1000) * 1000 + seconds * 1000).toISOString().replace(".000Z", "Z");
 
 let namespace;
