@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 pub mod cluster;
+pub mod dates;
 pub mod helm;
 pub mod http;
 pub mod livekit;

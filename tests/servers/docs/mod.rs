@@ -6,11 +6,13 @@
 //!   repository's `charts`, `crds`, `examples` and `gitops` are, with kubectl's namespace being one of the page's own.
 //! - `yaml` whose first line is a comment with a file's name becomes that file. Objects of Kubernetes are applied by a dry run.
 //! - A command that begins with `! ` has to fail.
+//! - Dates are written as on 1 January 2030, and are moved to the day on which they are tried.
 //! - `<!-- run: node -->` before a block: it needs Pods, so it is `tests/servers/node/documentation.rs` that runs it.
 //! - `<!-- not run: why -->` before a block: it is not run, and the reason is printed.
 
 mod commands;
 mod coverage;
+mod dates;
 mod links;
 mod manifests;
 pub mod pages;

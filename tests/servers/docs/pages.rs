@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::dates::Dates;
+
 /// A page of the documentation.
 pub struct Page {
     /// Its path in the repository.
@@ -31,6 +33,14 @@ pub enum Needs {
     Node,
     /// What the documentation cannot have: the reason.
     Reader(String),
+}
+
+impl Page {
+    /// The page as it is on the day on which it is read.
+    pub fn moved(&self, dates: Dates) -> Self {
+        let text = dates.moved(&self.text);
+        Self { path: self.path.clone(), blocks: blocks(&self.path, &text), text }
+    }
 }
 
 impl Block {
@@ -85,16 +95,25 @@ pub fn in_repository(path: &str) -> PathBuf {
 
 /// One page.
 pub fn page(path: &str) -> Page {
-    let text = fs::read_to_string(in_repository(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    page_in(&in_repository(""), path)
+}
+
+fn page_in(repository: &Path, path: &str) -> Page {
+    let text = fs::read_to_string(repository.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
     Page { path: path.to_owned(), blocks: blocks(path, &text), text }
 }
 
 /// All pages for users: the README and everything in `docs`, but what is for those who work on Roomkeeper.
 pub fn pages() -> Vec<Page> {
+    pages_in(&in_repository(""))
+}
+
+/// The same pages of a copy of the repository.
+pub fn pages_in(repository: &Path) -> Vec<Page> {
     let mut paths = vec!["README.md".to_owned()];
     let mut directories = vec!["docs".to_owned()];
     while let Some(directory) = directories.pop() {
-        for entry in fs::read_dir(in_repository(&directory)).expect("a directory") {
+        for entry in fs::read_dir(repository.join(&directory)).expect("a directory") {
             let entry = entry.expect("an entry");
             let path = format!("{directory}/{}", entry.file_name().to_string_lossy());
             if entry.path().is_dir() {
@@ -107,7 +126,7 @@ pub fn pages() -> Vec<Page> {
     paths.retain(|path| !path.starts_with("docs/decisions/"));
     paths.sort();
     assert!(paths.len() > 20, "only {paths:?}");
-    paths.iter().map(|path| page(path)).collect()
+    paths.iter().map(|path| page_in(repository, path)).collect()
 }
 
 fn blocks(path: &str, text: &str) -> Vec<Block> {

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::pages::{Needs, Page, in_repository};
+use super::pages::{Needs, Page};
+use crate::support::dates::Checkout;
 use crate::support::process::{Leashed, log_file};
 use crate::support::tools::tool;
-use crate::support::{now, within};
+use crate::support::within;
 
 /// How long a page may take. Generous: it is only used up by failures.
 const PATIENCE: Duration = Duration::from_mins(8);
@@ -21,17 +22,19 @@ const PATIENCE: Duration = Duration::from_mins(8);
 const AT_HAND: [&str; 4] = ["charts", "crds", "examples", "gitops"];
 
 /// Where somebody types what the pages say.
-pub struct Reader {
+pub struct Reader<'a> {
+    /// Where the pages come from.
+    pub checkout: &'a Checkout,
     pub kubeconfig: PathBuf,
     /// Where kubectl is when no namespace is named.
     pub namespace: String,
 }
 
-impl Reader {
+impl Reader<'_> {
     /// Runs the blocks of a page whose needs are `wanted`, in one shell, or tells where it came to an end.
     pub async fn follow(&self, page: &Page, wanted: impl Fn(&Needs) -> bool) -> Result<(), String> {
         let place = log_file("page").with_extension("d");
-        let script = self.prepare(page, &place, wanted);
+        let script = self.prepare(&page.moved(self.checkout.dates), &place, wanted);
         let mut command = Command::new("bash");
         command.arg("script").current_dir(&place).env("KUBECONFIG", place.join(".kubeconfig")).env("PATH", path()).env("HOME", &place);
         let mut shell = Leashed::spawn("page", &command);
@@ -49,9 +52,9 @@ impl Reader {
     /// Lays out the directory in which a page is followed, and gives the answers that it shows, by where they are shown.
     fn prepare(&self, page: &Page, place: &Path, wanted: impl Fn(&Needs) -> bool) -> Vec<(String, String)> {
         fs::create_dir_all(place).expect("a directory");
-        // kubectl follows no links.
-        let copied = Command::new("cp").arg("-r").args(AT_HAND.map(in_repository)).arg(place).status().expect("cp");
-        assert!(copied.success());
+        for name in AT_HAND {
+            self.checkout.copy(name, &place.join(name));
+        }
         let config = fs::read_to_string(&self.kubeconfig).expect("the kubeconfig");
         let mut config: serde_json::Value = serde_yaml::from_str(&config).expect("a kubeconfig");
         config["contexts"][0]["context"]["namespace"] = self.namespace.as_str().into();
@@ -101,36 +104,35 @@ fn insisting(commands: &str) -> String {
 /// What is wrong with the answer to a command of which a page shows this.
 fn disagreement(place: &Path, at: &str, shown: &str) -> Option<String> {
     let answer = fs::read_to_string(place.join(format!(".answer-{at}"))).unwrap_or_default();
-    difference(shown, &answer, now()).map(|wrong| format!("line {at}: {wrong}"))
+    difference(shown, &answer).map(|wrong| format!("line {at}: {wrong}"))
 }
 
 /// What is wrong with an answer that a page shows: what kubectl's columns are called has to be so, and each word of a line that
 /// does not change from day to day has to be in the answer, in the line that begins with the same word.
-fn difference(shown: &str, answer: &str, now: Timestamp) -> Option<String> {
+fn difference(shown: &str, answer: &str) -> Option<String> {
     let header = shown.lines().next().filter(|line| line.starts_with("NAME"))?;
     let really = answer.lines().next().unwrap_or_default();
     if !really.split_whitespace().eq(header.split_whitespace()) {
         return Some(format!("the answer begins with {really:?}, not with {header:?}"));
     }
     let rows = shown.lines().skip(1).filter(|row| !row.trim().is_empty());
-    let missing: Vec<&str> = rows.filter(|row| !answer.lines().skip(1).any(|line| says(line, row, now))).collect();
+    let missing: Vec<&str> = rows.filter(|row| !answer.lines().skip(1).any(|line| says(line, row))).collect();
     (!missing.is_empty()).then(|| format!("{missing:?} are not in the answer: {answer}"))
 }
 
 /// Whether a line begins with the same word as one that is shown, and has all of its lasting words in the same order.
-fn says(line: &str, shown: &str, now: Timestamp) -> bool {
+fn says(line: &str, shown: &str) -> bool {
     let mut words = line.split_whitespace();
-    words.next() == shown.split_whitespace().next() && lasting(shown, now).all(|word| words.any(|known| known == word))
+    words.next() == shown.split_whitespace().next() && lasting(shown).all(|word| words.any(|known| known == word))
 }
 
-/// The words after the first that are the same on every day: no times, ages and numbers.
-fn lasting(line: &str, now: Timestamp) -> impl Iterator<Item = &str> {
+/// The words after the first that are the same for everybody: no ages and numbers, and times only where a call is still to come, because
+/// these are in its manifest.
+fn lasting(line: &str) -> impl Iterator<Item = &str> {
     let is_passing =
         |word: &str| word.starts_with(|c: char| c.is_ascii_digit()) && word.chars().all(|c| "0123456789smhdyTZ:-/.".contains(c));
-    // The phase of a window that has not begun, until it does.
-    let begins = line.split_whitespace().filter_map(|word| word.parse::<Timestamp>().ok()).min();
-    let has_begun = begins.is_some_and(|begins| begins <= now);
-    line.split_whitespace().skip(1).filter(move |word| !(is_passing(word) || has_begun && *word == "Scheduled"))
+    let is_scheduled = line.split_whitespace().any(|word| word == "Scheduled");
+    line.split_whitespace().skip(1).filter(move |word| !is_passing(word) || is_scheduled && word.parse::<Timestamp>().is_ok())
 }
 
 /// Where the tools are found: the pinned ones first.
@@ -153,26 +155,28 @@ fn a_command_that_is_to_fail_ends_the_script_when_it_does_not() {
 
 #[test]
 fn an_answer_disagrees_with_a_page_by_any_word_that_lasts() {
-    let moment = |text: &str| text.parse::<Timestamp>().expect("a moment");
-    let shown =
-        "NAME   PHASE       READY   OPENS                  JOINED   AGE\ncall   Scheduled   True    2027-01-15T09:00:00Z   0        5s\n";
-    let answer =
-        |row: &str| format!("NAME    PHASE   READY   OPENS   JOINED   AGE\nother   Open   False   2026-11-01T09:00:00Z   3   25h\n{row}\n");
-    let agrees = |row: &str, at: &str| difference(shown, &answer(row), moment(at)).is_none();
+    let columns = |name: &str| format!("{name}   PHASE   READY   OPENS   JOINED   AGE\n");
+    let shown = |row: &str| columns("NAME") + row;
+    let agrees = |row: &str, answer: &str| {
+        let answer = format!("{}other   Open   False   2030-11-01T09:00:00Z   3   25h\n{answer}\n", columns("NAME "));
+        difference(&shown(row), &answer).is_none()
+    };
+    let scheduled = "call   Scheduled   True    2030-01-15T09:00:00Z   0        5s";
     for (row, wanted) in [
-        ("call   Scheduled   True    2027-02-01T10:30:00Z   12   2m10s", true),
-        ("call   Open        True    2027-01-15T09:00:00Z   0    5s", false),
-        ("call   Scheduled   False   2027-01-15T09:00:00Z   0    5s", false),
-        ("calls  Scheduled   True    2027-01-15T09:00:00Z   0    5s", false),
+        ("call   Scheduled   True    2030-01-15T09:00:00Z   12   2m10s", true),
+        ("call   Scheduled   True    2030-01-16T09:00:00Z   0    5s", false),
+        ("call   Open        True    2030-01-15T09:00:00Z   0    5s", false),
+        ("call   Scheduled   False   2030-01-15T09:00:00Z   0    5s", false),
+        ("calls  Scheduled   True    2030-01-15T09:00:00Z   0    5s", false),
     ] {
-        assert_eq!(agrees(row, "2026-12-01T00:00:00Z"), wanted, "{row}");
+        assert_eq!(agrees(scheduled, row), wanted, "{row}");
     }
-    // From its beginning on a Room waits no more; all else stays.
-    assert!(agrees("call   Open   True   2027-01-15T09:00:00Z   0   5s", "2027-01-15T09:00:00Z"));
-    assert!(!agrees("call   Open   False   2027-01-15T09:00:00Z   0   5s", "2027-01-15T09:00:00Z"));
-    assert!(difference(shown, "NAME   PHASE\ncall   Scheduled   True", moment("2026-12-01T00:00:00Z")).is_some(), "other columns");
-    assert!(difference("what is no table", "anything", moment("2026-12-01T00:00:00Z")).is_none());
-    let words: Vec<&str> =
-        lasting("a   2/2   roomkeeper.io/invite   v4   3d4h   1.5   2027-01-15   b2", moment("2026-12-01T00:00:00Z")).collect();
+    // A call without a start opens when it is made.
+    let open = "call   Open   True   2030-01-01T09:00:00Z   0   5s";
+    assert!(agrees(open, "call   Open   True   2030-01-15T10:30:00Z   0   5s"));
+    assert!(!agrees(open, "call   Scheduled   True   2030-01-01T09:00:00Z   0   5s"));
+    assert!(difference(&shown(scheduled), "NAME   PHASE\ncall   Scheduled   True").is_some(), "other columns");
+    assert!(difference("what is no table", "anything").is_none());
+    let words: Vec<&str> = lasting("a   2/2   roomkeeper.io/invite   v4   3d4h   1.5   2030-01-15   b2").collect();
     assert_eq!(words, ["roomkeeper.io/invite", "v4", "b2"]);
 }

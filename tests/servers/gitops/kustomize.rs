@@ -1,24 +1,35 @@
 //! The example of a series of calls, rendered by kubectl's own kustomize.
 
+use jiff::ToSpan;
 use roomkeeper::api::Phase;
+use rstest::rstest;
 
-use super::{in_repository, printed};
+use super::printed;
+use crate::support::dates::Checkout;
+use crate::support::process::log_file;
 use crate::support::run;
 use crate::support::stage::Stage;
 
-#[test]
-fn an_overlay_gives_each_call_its_time_and_its_people() {
+#[rstest]
+#[case::today(Checkout::today)]
+#[case::in_ten_years(Checkout::in_ten_years)]
+fn an_overlay_gives_each_call_its_time_and_its_people(#[case] checkout: fn() -> Checkout) {
     run(async {
         let stage = Stage::shared().await;
-        let place = stage.place().await;
-        let overlay = in_repository("examples/kustomize/overlays/january").display().to_string();
+        let (place, checkout) = (stage.place().await, checkout());
+        let examples = log_file("examples").with_extension("d");
+        checkout.copy("examples/kustomize", &examples);
+        let overlay = examples.join("overlays/january").display().to_string();
         let kubectl = |arguments: &[&str]| printed(&stage.cluster.kubectl(arguments, ""));
         let applied = kubectl(&["apply", "-n", &place.namespace, "-k", &overlay]);
         assert_eq!(applied.lines().count(), 2, "{applied}");
-        for (name, opens, people) in [("review-2027-01-08", "2027-01-08T09:00:00Z", 3), ("review-2027-01-22", "2027-01-22T14:00:00Z", 4)] {
-            let room = place.until_phase(name, Phase::Scheduled).await;
+        for (days, opens, people) in [(7, "09:00:00", 3), (21, "14:00:00", 4)] {
+            let day = checkout.dates.read + days.days();
+            let name = format!("review-{day}");
+            let room = place.until_phase(&name, Phase::Scheduled).await;
             let status = room.status.expect("a status");
-            assert_eq!((status.valid_from.expect("a start").0.to_string().as_str(), status.participants.len()), (opens, people), "{name}");
+            let seen = (status.valid_from.expect("a start").0.to_string(), status.participants.len());
+            assert_eq!(seen, (format!("{day}T{opens}Z"), people), "{name}");
         }
         assert_eq!(kubectl(&["diff", "-n", &place.namespace, "-k", &overlay]), "", "nothing is left to be applied");
     });

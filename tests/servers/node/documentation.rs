@@ -4,11 +4,13 @@ use super::site::Site;
 use crate::docs::pages::{Needs, Page, pages};
 use crate::docs::reader::Reader;
 use crate::support::cluster::OPERATOR_NAMESPACE;
+use crate::support::dates::Checkout;
 use crate::support::run;
 
 #[test]
 fn every_command_of_the_pages_that_need_pods_works_as_it_stands() {
     run(async {
+        let checkout = Checkout::today();
         let mut failures = Vec::new();
         let needs_pods = |page: &Page| page.blocks.iter().any(|block| block.is_commands() && block.needs() == Needs::Node);
         let pages: Vec<Page> = pages().into_iter().filter(needs_pods).collect();
@@ -26,7 +28,7 @@ fn every_command_of_the_pages_that_need_pods_works_as_it_stands() {
             }
             let namespace = page.path.replace(['/', '.'], "-").to_lowercase();
             site.kubectl(&["create", "namespace", &namespace]);
-            let reader = Reader { kubeconfig: site.node.admin_kubeconfig(), namespace };
+            let reader = Reader { checkout: &checkout, kubeconfig: site.node.admin_kubeconfig(), namespace };
             failures.extend(reader.follow(&page, |needs| !matches!(needs, Needs::Reader(_))).await.err());
         }
         assert!(failures.is_empty(), "\n{}", failures.join("\n\n"));

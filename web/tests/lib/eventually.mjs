@@ -25,3 +25,6 @@ export async function eventually(what, check, patience = PATIENCE) {
 
 /** The moment in so many seconds. */
 export const inSeconds = (seconds) => new Date(Math.ceil(Date.now() / 1000) * 1000 + seconds * 1000).toISOString().replace(".000Z", "Z");
+
+/** The year of a 15 January that is to come. */
+export const NEXT_YEAR = new Date().getUTCFullYear() + 1;
