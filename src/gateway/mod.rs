@@ -1,30 +1,17 @@
 //! The join gateway: the only door. It judges every use of an invite by the live Room and hands out short-lived media
 //! tokens.
 //!
-//! Stateless but for the grants that are still good (`places`), so that it scales out. Knows nothing of how a media server
+//! Stateless but for the grants that are still good (`admission/reservations`), so that it scales out. Knows nothing of how a media server
 //! talks. Invites and media tokens are never logged.
 
-mod address;
-mod answer;
-mod body;
-mod clerk;
-mod connections;
-mod freshness;
-mod hooks;
-mod limits;
-mod listen;
-mod lobby;
-mod moderation;
+mod admission;
+mod http;
 mod page;
-mod places;
-mod problem;
-mod routes;
-mod serve;
 mod signalling;
-mod standing;
+mod startup;
 #[cfg(test)]
 mod tests;
-mod trace;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,15 +27,17 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use address::Trust;
-pub use clerk::{ApiClerk, Clerk};
-use connections::Connections;
-use freshness::Freshness;
-pub use freshness::LONGEST_SILENCE;
-use limits::Limits;
-pub use lobby::{Lobby, Stores};
-pub use serve::{ServeError, Settings, serve};
-pub use signalling::{Upstream, UpstreamError};
+pub use admission::join::{AdmissionService, Stores};
+pub use admission::kube_writer::{ApiWriter, KubeWriter};
+use http::client_ip::TrustedProxies;
+use http::rate_limit::RateLimits;
+use http::staleness::CacheStaleness;
+pub use http::staleness::LONGEST_SILENCE;
+use http::{problem, rate_limit, request_span, routes, staleness};
+use signalling::connections::Connections;
+use signalling::proxy;
+pub use signalling::proxy::{Upstream, UpstreamError};
+pub use startup::{ServeError, Settings, serve};
 
 use crate::backend::Registry;
 use crate::observability::metrics::Metrics;
@@ -60,27 +49,29 @@ const LONGEST_REQUEST: Duration = Duration::from_secs(10);
 
 /// Everything that requests need.
 #[derive(Clone)]
-pub struct Door {
-    lobby: Arc<Lobby>,
+pub struct AppState {
+    lobby: Arc<AdmissionService>,
     backends: Arc<Registry>,
     connections: Arc<Connections>,
     upstream: Upstream,
     clock: fn() -> Timestamp,
     metrics: Metrics,
-    limits: Arc<Limits>,
-    freshness: Freshness,
-    trust: Trust,
+    limits: Arc<RateLimits>,
+    freshness: CacheStaleness,
+    trust: TrustedProxies,
     /// The gateway's address as people reach it, where it was told.
     gateway_url: Option<Arc<str>>,
 }
 
 /// The HTTP API and the page, which these origins may show in a frame. Every answer that is not a success is a problem of RFC 9457, whoever gave it.
-pub fn router(door: &Door, frame_ancestors: &[String]) -> Router {
-    let signalling = signalling::PATHS.into_iter().fold(Router::new(), |router, path| router.route(path, get(signalling::pass)));
+pub fn router(door: &AppState, frame_ancestors: &[String]) -> Router {
+    let signalling = proxy::PATHS.into_iter().fold(Router::new(), |router, path| router.route(path, get(proxy::pass)));
     let classes = door.lobby.clone();
     let framed_by = if frame_ancestors.is_empty() { "'none'".to_owned() } else { frame_ancestors.join(" ") };
     let page = page::routes(&framed_by, Arc::new(move || page::media_servers(classes.classes().iter().map(AsRef::as_ref))));
-    let hooks = Router::new().route("/v1/hooks/livekit", post(hooks::livekit)).layer(RequestBodyLimitLayer::new(hooks::LONGEST_HINT));
+    let webhooks = Router::new()
+        .route("/v1/hooks/livekit", post(self::webhooks::livekit))
+        .layer(RequestBodyLimitLayer::new(self::webhooks::LONGEST_HINT));
     signalling
         .route("/v1/room", get(routes::room))
         .route("/v1/join", post(routes::join))
@@ -89,12 +80,12 @@ pub fn router(door: &Door, frame_ancestors: &[String]) -> Router {
         .route("/v1/end", post(routes::end))
         .route("/v1/guests", post(routes::add_guest))
         .layer(RequestBodyLimitLayer::new(LONGEST_BODY))
-        .merge(hooks)
+        .merge(webhooks)
         .with_state(door.clone())
         .merge(page)
-        .layer(from_fn_with_state(door.clone(), freshness::required))
-        .layer(from_fn_with_state(door.clone(), trace::request))
-        .layer(from_fn_with_state(door.clone(), limits::by_address))
+        .layer(from_fn_with_state(door.clone(), staleness::required))
+        .layer(from_fn_with_state(door.clone(), request_span::request))
+        .layer(from_fn_with_state(door.clone(), rate_limit::by_address))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST_REQUEST))
         .layer(CatchPanicLayer::custom(problem::of_panic))
         .layer(map_response(problem::of_every_error))

@@ -70,7 +70,7 @@ async fn every_join_is_logged_with_who_where_and_how_it_ended() {
     fixture.join_with("garbage").await;
     let text = log.text();
     // Spans come and go on lines of their own.
-    let lines: Vec<_> = text.lines().filter(|line| !line.contains("roomkeeper::gateway::trace:")).collect();
+    let lines: Vec<_> = text.lines().filter(|line| !line.contains("roomkeeper::gateway::http::request_span:")).collect();
     let expected = [
         r#"event="join" namespace="team" room="standup" participant="att" result="joined""#,
         r#"event="join" namespace="team" room="standup" participant="col" result="suspended""#,

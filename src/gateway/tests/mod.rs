@@ -29,14 +29,14 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-use super::address::Trust;
-use super::connections::Connections;
-use super::freshness::Freshness;
-use super::limits::{self, Limits};
-use super::{Clerk, Door, Lobby, Stores, Upstream, router};
+use super::{AdmissionService, AppState, KubeWriter, Stores, Upstream, router};
 use crate::api::{Reason, Role, Room, RoomClass, RoomGuest};
 use crate::backend::{Backend, Capabilities, MediaCredentials, Registry, SessionSummary, Signalling, TokenSubject};
 use crate::domain::{Failure, Installation, Invite, KeyRing, SessionMember, TokenGrant, ValidRoom, generate_key};
+use crate::gateway::http::client_ip::TrustedProxies;
+use crate::gateway::http::rate_limit::{self, RateLimits};
+use crate::gateway::http::staleness::CacheStaleness;
+use crate::gateway::signalling::connections::Connections;
 
 const FROM: &str = "2030-01-15T09:00:00Z";
 const NOON: &str = "2030-01-15T12:00:00Z";
@@ -66,7 +66,7 @@ struct Fixture {
     keys: watch::Sender<Option<Arc<KeyRing>>>,
     stage: Arc<Stage>,
     backends: Arc<Registry>,
-    clerk: Arc<Notebook>,
+    clerk: Arc<FakeWriter>,
     router: Router,
 }
 
@@ -173,21 +173,21 @@ impl Fixture {
         stage.member(&[]);
         let backends = Arc::new(Registry::default());
         backends.set("default", Ok(stage.clone()));
-        let clerk = Arc::new(Notebook { told: Mutex::default(), guests: Mutex::new(guests) });
+        let clerk = Arc::new(FakeWriter { told: Mutex::default(), guests: Mutex::new(guests) });
         let stores = Stores { rooms: rooms_reader, guests: guests_reader, classes: classes_reader };
         let installation = Installation::from_namespace_uid("test");
-        let lobby = Lobby::open(stores, installation, keys_reader, backends.clone(), clerk.clone(), || NOW.get()).await.unwrap();
+        let lobby = AdmissionService::open(stores, installation, keys_reader, backends.clone(), clerk.clone(), || NOW.get()).await.unwrap();
         let metrics = crate::observability::metrics::Metrics::default();
-        let door = Door {
+        let door = AppState {
             lobby: Arc::new(lobby),
             backends: backends.clone(),
             connections: Arc::new(Connections::new(|| NOW.get(), metrics.clone())),
             upstream: Upstream::new().unwrap(),
             clock: || NOW.get(),
             metrics,
-            limits: Arc::new(Limits::new(limits::PER_ADDRESS)),
-            freshness: Freshness::default(),
-            trust: Trust::default(),
+            limits: Arc::new(RateLimits::new(rate_limit::PER_ADDRESS)),
+            freshness: CacheStaleness::default(),
+            trust: TrustedProxies::default(),
             gateway_url: Some("https://meet.test".into()),
         };
         Self { rooms, classes, keys, stage, backends, clerk, router: router(&door, &[]) }
@@ -242,12 +242,12 @@ async fn received(response: Response<Body>) -> Answer {
 }
 
 /// An API server that shows at once what is written to it.
-struct Notebook {
+struct FakeWriter {
     told: Mutex<Vec<String>>,
     guests: Mutex<Writer<RoomGuest>>,
 }
 
-impl Notebook {
+impl FakeWriter {
     /// Something that happened to a guest.
     fn guest(&self, event: &Event<RoomGuest>) {
         self.guests.lock().unwrap().apply_watcher_event(event);
@@ -255,7 +255,7 @@ impl Notebook {
 }
 
 #[async_trait]
-impl Clerk for Notebook {
+impl KubeWriter for FakeWriter {
     async fn tell(&self, room: &ValidRoom, reason: Reason, note: String) {
         self.told.lock().unwrap().push(format!("{}: {reason}: {note}", room.name));
     }

@@ -11,9 +11,9 @@ use axum::http::{HeaderMap, StatusCode};
 use ipnet::IpNet;
 use reqwest::Url;
 
-use super::Door;
-use super::listen::Peer;
-use super::problem::Problem;
+use crate::gateway::AppState;
+use crate::gateway::http::listener::PeerInfo;
+use crate::gateway::http::problem::Problem;
 
 /// Addresses through which a request went, the client's own first.
 pub const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -22,9 +22,9 @@ const FORWARDED_PROTO: &str = "x-forwarded-proto";
 
 /// The networks whose word on where a request came from is taken.
 #[derive(Clone, Default)]
-pub struct Trust(Arc<[IpNet]>);
+pub struct TrustedProxies(Arc<[IpNet]>);
 
-impl Trust {
+impl TrustedProxies {
     /// Trusts proxies in these networks, and nobody else.
     pub fn new(networks: &[IpNet]) -> Self {
         Self(networks.into())
@@ -56,10 +56,10 @@ impl Trust {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
-impl FromRequestParts<Door> for ClientAddress {
+impl FromRequestParts<AppState> for ClientAddress {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, door: &AppState) -> Result<Self, Infallible> {
         Ok(Self(door.trust.client(peer(parts), &parts.headers)))
     }
 }
@@ -68,10 +68,10 @@ impl FromRequestParts<Door> for ClientAddress {
 /// client reached it.
 pub struct OwnAddress(pub String);
 
-impl FromRequestParts<Door> for OwnAddress {
+impl FromRequestParts<AppState> for OwnAddress {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, door: &AppState) -> Result<Self, Problem> {
         if let Some(url) = &door.gateway_url {
             return Ok(Self(url.replacen("http", "ws", 1).trim_end_matches('/').to_owned()));
         }
@@ -88,7 +88,7 @@ impl FromRequestParts<Door> for OwnAddress {
 
 /// The address at the other end of the connection. Requests that came over none are the process's own.
 fn peer(parts: &Parts) -> IpAddr {
-    parts.extensions.get::<Peer>().map_or(IpAddr::V6(Ipv6Addr::LOCALHOST), |peer| peer.address)
+    parts.extensions.get::<PeerInfo>().map_or(IpAddr::V6(Ipv6Addr::LOCALHOST), |peer| peer.address)
 }
 
 /// What counts as one place: an IPv6 network of 64 bits is what a single customer has.
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     fn client(peer: &str, forwarded: &[&str]) -> String {
-        let trust = Trust::new(&["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()]);
+        let trust = TrustedProxies::new(&["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()]);
         let mut headers = HeaderMap::new();
         for value in forwarded {
             headers.append(FORWARDED_FOR, value.parse().unwrap());

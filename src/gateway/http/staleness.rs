@@ -11,8 +11,8 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-use super::Door;
-use super::problem::Problem;
+use crate::gateway::AppState;
+use crate::gateway::http::problem::Problem;
 
 /// How long what was known is gone by when the API server does not answer.
 pub const LONGEST_SILENCE: Duration = Duration::from_mins(1);
@@ -21,9 +21,9 @@ const ASK_EVERY: Duration = Duration::from_secs(5);
 
 /// Whether the API server has answered lately.
 #[derive(Clone, Default)]
-pub struct Freshness(Arc<AtomicBool>);
+pub struct CacheStaleness(Arc<AtomicBool>);
 
-impl Freshness {
+impl CacheStaleness {
     /// Whether it has not for too long.
     pub fn is_stale(&self) -> bool {
         self.0.load(Ordering::Relaxed)
@@ -68,7 +68,7 @@ impl Freshness {
 }
 
 /// Lets nobody in by what is not known to be true any more. Who is in a call stays there.
-pub async fn required(State(door): State<Door>, request: Request, next: Next) -> Response {
+pub async fn required(State(door): State<AppState>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let asks = path.starts_with("/v1/") || path.starts_with("/rtc");
     if asks && door.freshness.is_stale() { Problem::UNAVAILABLE.into_response() } else { next.run(request).await }
@@ -82,7 +82,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn silence_is_borne_for_a_minute_and_ends_with_the_first_answer() {
-        let freshness = Freshness::default();
+        let freshness = CacheStaleness::default();
         let answers = Cell::new(true);
         let keeping = freshness.clone().keep(LONGEST_SILENCE, || async { answers.get() }, |_| {});
         let watching = async {
@@ -107,7 +107,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_takes_the_question_and_says_nothing_is_silent_too() {
-        let freshness = Freshness::default();
+        let freshness = CacheStaleness::default();
         let keeping = freshness.clone().keep(LONGEST_SILENCE, std::future::pending::<bool>, |_| {});
         assert!(timeout(Duration::from_secs(61), keeping).await.is_err());
         assert!(freshness.is_stale());

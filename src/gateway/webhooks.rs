@@ -6,17 +6,17 @@ use axum::extract::State;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
 
-use super::Door;
-use super::problem::Problem;
 use crate::backend::TokenSubject;
 use crate::domain::Refusal;
+use crate::gateway::AppState;
+use crate::gateway::http::problem::Problem;
 use crate::observability::logs::AUDIT;
 
 /// Longest hint, in bytes. LiveKit sends what it knows of room, person and track.
 pub const LONGEST_HINT: usize = 64 * 1024;
 
 /// `POST /v1/hooks/livekit`.
-pub async fn livekit(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Result<StatusCode, Problem> {
+pub async fn livekit(State(door): State<AppState>, headers: HeaderMap, body: Bytes) -> Result<StatusCode, Problem> {
     let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let now = (door.clock)();
     let mut known = false;

@@ -22,13 +22,13 @@ use reqwest::Url;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, copy_buf, split};
 use tokio::time::timeout;
 
-use super::Door;
-use super::connections::Guard;
-use super::lobby::{Denial, bearer};
-use super::problem::Problem;
-use super::trace;
 use crate::backend::{Backend, Signalling, TokenSubject};
 use crate::domain::Refusal;
+use crate::gateway::AppState;
+use crate::gateway::admission::join::{Denied, bearer};
+use crate::gateway::http::problem::Problem;
+use crate::gateway::http::request_span;
+use crate::gateway::signalling::connections::Guard;
 
 /// What is passed through, and nothing else.
 pub const PATHS: [&str; 4] = ["/rtc", "/rtc/v1", "/rtc/validate", "/rtc/v1/validate"];
@@ -81,7 +81,7 @@ pub enum UpstreamError {
 }
 
 /// Somebody whom the live Room lets in.
-struct Welcome {
+struct AuthorizedConnect {
     holder: TokenSubject,
     backend: Arc<dyn Backend>,
     upstream: String,
@@ -90,7 +90,7 @@ struct Welcome {
 }
 
 /// `GET` of one of the four paths.
-pub async fn pass(State(door): State<Door>, mut request: Request) -> Response {
+pub async fn pass(State(door): State<AppState>, mut request: Request) -> Response {
     match answer(&door, &mut request).await {
         Ok(response) => response,
         Err(problem) => {
@@ -100,7 +100,7 @@ pub async fn pass(State(door): State<Door>, mut request: Request) -> Response {
     }
 }
 
-async fn answer(door: &Door, request: &mut Request) -> Result<Response, Problem> {
+async fn answer(door: &AppState, request: &mut Request) -> Result<Response, Problem> {
     let path = PATHS.into_iter().find(|path| *path == request.uri().path()).ok_or(Problem::of_status(StatusCode::NOT_FOUND))?;
     if request.method() != Method::GET {
         return Err(Problem::of_status(StatusCode::METHOD_NOT_ALLOWED));
@@ -118,7 +118,7 @@ async fn answer(door: &Door, request: &mut Request) -> Result<Response, Problem>
 }
 
 /// Who connects, if they may. Says no more to others than to the holder of an invalid invite.
-fn welcome(door: &Door, headers: &HeaderMap, query: &str) -> Result<Welcome, Problem> {
+fn welcome(door: &AppState, headers: &HeaderMap, query: &str) -> Result<AuthorizedConnect, Problem> {
     let token = if headers.contains_key(AUTHORIZATION) {
         // As LiveKit does, which looks at no other place then.
         bearer(headers).map(str::to_owned)
@@ -127,7 +127,7 @@ fn welcome(door: &Door, headers: &HeaderMap, query: &str) -> Result<Welcome, Pro
     };
     let token = token.filter(|token| !token.is_empty()).ok_or_else(|| Problem::from(&Refusal::InvalidInvite))?;
     let now = (door.clock)();
-    let mut denial = Denial::Refused(Refusal::InvalidInvite);
+    let mut denial = Denied::Refused(Refusal::InvalidInvite);
     for (class, backend) in door.backends.usable() {
         let Signalling::Proxied { upstream } = backend.signalling() else { continue };
         let Some(holder) = backend.token_subject(&token, now) else { continue };
@@ -136,8 +136,8 @@ fn welcome(door: &Door, headers: &HeaderMap, query: &str) -> Result<Welcome, Pro
             Ok(standing) if standing.room.class == class => {
                 standing.grant(0).map_err(|refusal| Problem::from(&refusal))?;
                 let room = ObjectRef::new(&standing.room.name).within(&standing.room.namespace);
-                trace::about(door, &room);
-                return Ok(Welcome { holder, backend, upstream, room, token });
+                request_span::about(door, &room);
+                return Ok(AuthorizedConnect { holder, backend, upstream, room, token });
             }
             Ok(_) => {}
             Err(refused) => denial = refused,
@@ -147,7 +147,7 @@ fn welcome(door: &Door, headers: &HeaderMap, query: &str) -> Result<Welcome, Pro
 }
 
 /// Passes on the question why a connect failed. What the media server says is not repeated: it quotes tokens.
-async fn validate(door: &Door, welcome: &Welcome, url: Url, headers: &HeaderMap) -> Result<Response, Problem> {
+async fn validate(door: &AppState, welcome: &AuthorizedConnect, url: Url, headers: &HeaderMap) -> Result<Response, Problem> {
     let asked = door.upstream.0.get(url).bearer_auth(&welcome.token).headers(passed_on(headers)).send().await;
     match asked.map_err(|_| Problem::UNAVAILABLE)?.status() {
         StatusCode::OK => Ok("success".into_response()),
@@ -156,9 +156,9 @@ async fn validate(door: &Door, welcome: &Welcome, url: Url, headers: &HeaderMap)
 }
 
 /// Connects client and media server.
-async fn connect(door: &Door, welcome: Welcome, url: Url, request: &mut Request) -> Result<Response, Problem> {
+async fn connect(door: &AppState, welcome: AuthorizedConnect, url: Url, request: &mut Request) -> Result<Response, Problem> {
     door.lobby.take_place(&welcome.holder).await?;
-    let Welcome { holder, backend, room, token, .. } = welcome;
+    let AuthorizedConnect { holder, backend, room, token, .. } = welcome;
     let mut headers = passed_on(request.headers());
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));

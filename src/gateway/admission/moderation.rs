@@ -7,14 +7,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use kube::Resource;
 use kube::runtime::reflector::ObjectRef;
 
-use super::body;
-use super::lobby::{Denial, Lobby, nonce, unavailable};
-use super::places::Sight;
-use super::problem::Problem;
-use super::standing::Standing;
 use crate::api::{MAX_PARTICIPANTS, Reason, Role, Room, RoomGuest, RoomGuestSpec};
 use crate::backend::Backend;
 use crate::domain::{Invite, Permissions, Person, Refusal, guest_identity, guests_of, is_above};
+use crate::gateway::admission::authorize::Authorization;
+use crate::gateway::admission::join::{AdmissionService, Denied, nonce, unavailable};
+use crate::gateway::admission::reservations::CallSnapshot;
+use crate::gateway::http::json;
+use crate::gateway::http::problem::Problem;
 use crate::observability::logs::AUDIT;
 
 /// How often a guest who was just added is looked for in what the API server tells.
@@ -34,9 +34,9 @@ pub struct Added {
     pub invite: String,
 }
 
-impl Lobby {
+impl AdmissionService {
     /// Mutes a person in the call.
-    pub async fn mute(&self, invite: &Invite, identity: &str) -> Result<(), Denial> {
+    pub async fn mute(&self, invite: &Invite, identity: &str) -> Result<(), Denied> {
         let (standing, backend, sight) = self.moderate(invite, Some(identity)).await?;
         backend.mute(&sight.session, identity).await?;
         self.record(&standing, Reason::ParticipantMuted, identity, format!("{} muted {identity}", name(&standing.person)));
@@ -44,7 +44,7 @@ impl Lobby {
     }
 
     /// Puts a person out of the call. Their invite stays good.
-    pub async fn remove(&self, invite: &Invite, identity: &str) -> Result<(), Denial> {
+    pub async fn remove(&self, invite: &Invite, identity: &str) -> Result<(), Denied> {
         let (standing, backend, sight) = self.moderate(invite, Some(identity)).await?;
         backend.remove(&sight.session, identity).await?;
         self.record(&standing, Reason::ParticipantRemoved, identity, format!("{} removed {identity}", name(&standing.person)));
@@ -52,7 +52,7 @@ impl Lobby {
     }
 
     /// Ends the running call for all. The Room can be joined again until its window is over.
-    pub async fn end(&self, invite: &Invite) -> Result<(), Denial> {
+    pub async fn end(&self, invite: &Invite) -> Result<(), Denied> {
         let (standing, backend, sight) = self.moderate(invite, None).await?;
         backend.close(&sight.session).await?;
         self.record(&standing, Reason::CallEnded, "", format!("{} ended the call for all", name(&standing.person)));
@@ -60,7 +60,7 @@ impl Lobby {
     }
 
     /// Adds a person to the Room, who can join as soon as this returns.
-    pub async fn add_guest(&self, invite: &Invite, display_name: Option<&str>, role: Role) -> Result<Added, Denial> {
+    pub async fn add_guest(&self, invite: &Invite, display_name: Option<&str>, role: Role) -> Result<Added, Denied> {
         let standing = self.may_add_people(invite)?;
         match standing.grant(0) {
             Ok(_) | Err(Refusal::TooEarly { .. }) => {}
@@ -69,7 +69,7 @@ impl Lobby {
         if is_above(role, standing.person.role) {
             return Err(Refusal::NotAllowed.into());
         }
-        let display_name = body::display_name(display_name).map_err(Denial::Malformed)?;
+        let display_name = json::display_name(display_name).map_err(Denied::Malformed)?;
         let guest = self.guest(&standing, display_name.clone(), role)?;
         let reference = ObjectRef::from_obj(&guest);
         let identity = guest_identity(guest.metadata.name.as_deref().unwrap_or_default());
@@ -88,16 +88,16 @@ impl Lobby {
     }
 
     /// The holder of the invite, if the role allows to add people.
-    pub fn may_add_people(&self, invite: &Invite) -> Result<Standing, Denial> {
+    pub fn may_add_people(&self, invite: &Invite) -> Result<Authorization, Denied> {
         self.presenter(invite, |permissions| permissions.add_people)
     }
 
-    fn guest(&self, standing: &Standing, display_name: String, role: Role) -> Result<RoomGuest, Denial> {
+    fn guest(&self, standing: &Authorization, display_name: String, role: Role) -> Result<RoomGuest, Denied> {
         let room = &standing.room;
         let live = self.rooms.get(&ObjectRef::new(&room.name).within(&room.namespace)).ok_or(Refusal::InvalidInvite)?;
         let most = usize::try_from(MAX_PARTICIPANTS).unwrap_or_default();
         if guests_of(&live, self.guests.state()).len() >= most {
-            return Err(Denial::Malformed(Problem::bad_request(format!("The Room has {most} guests, which is the most it may have."))));
+            return Err(Denied::Malformed(Problem::bad_request(format!("The Room has {most} guests, which is the most it may have."))));
         }
         let owner = OwnerReference {
             api_version: Room::api_version(&()).into_owned(),
@@ -118,7 +118,7 @@ impl Lobby {
     }
 
     /// A Presenter who may act in the call now, and what was seen of the call; `on` must be in it.
-    async fn moderate(&self, invite: &Invite, on: Option<&str>) -> Result<(Standing, Arc<dyn Backend>, Sight), Denial> {
+    async fn moderate(&self, invite: &Invite, on: Option<&str>) -> Result<(Authorization, Arc<dyn Backend>, CallSnapshot), Denied> {
         let standing = self.presenter(invite, |permissions| permissions.moderate)?;
         standing.grant(0)?;
         let (backend, sight, _) = self.look(&standing).await?;
@@ -126,19 +126,19 @@ impl Lobby {
         let standing = self.presenter(invite, |permissions| permissions.moderate)?;
         standing.grant(0)?;
         if on.is_some_and(|identity| !sight.members.iter().any(|member| member.identity == identity)) {
-            return Err(Denial::Absent);
+            return Err(Denied::Absent);
         }
         Ok((standing, backend, sight))
     }
 
     /// The holder of the invite, if the role allows what is wanted.
-    fn presenter(&self, invite: &Invite, may: impl Fn(Permissions) -> bool) -> Result<Standing, Denial> {
+    fn presenter(&self, invite: &Invite, may: impl Fn(Permissions) -> bool) -> Result<Authorization, Denied> {
         let standing = self.stand(invite)?;
         if may(Permissions::of(standing.person.role)) { Ok(standing) } else { Err(Refusal::NotAllowed.into()) }
     }
 
     /// Leaves an Event on the Room and a line in the audit log. Nobody waits for the Event.
-    fn record(&self, standing: &Standing, reason: Reason, participant: &str, note: String) {
+    fn record(&self, standing: &Authorization, reason: Reason, participant: &str, note: String) {
         let (room, by) = (standing.room.clone(), name(&standing.person));
         tracing::info!(target: AUDIT, event = %reason, namespace = room.namespace, room = room.name, by, participant);
         let clerk = self.clerk.clone();

@@ -10,11 +10,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
-use super::Door;
-use super::address::{ClientAddress, network};
-use super::problem::Problem;
 use crate::api::LINK_SUBJECT;
 use crate::domain::Invite;
+use crate::gateway::AppState;
+use crate::gateway::http::client_ip::{ClientAddress, network};
+use crate::gateway::http::problem::Problem;
 
 /// Requests a second from one address, unless told otherwise: behind one may be an office of 350 people who all join at nine.
 #[cfg(test)]
@@ -34,14 +34,14 @@ const MOST_KEYS: usize = 50_000;
 const SWEEP_EVERY: u32 = 256;
 
 /// The limits of the door.
-pub struct Limits {
+pub struct RateLimits {
     addresses: Bounded<IpAddr>,
     invites: Bounded<Option<(String, String, String)>>,
     links: Bounded<Option<(String, String)>>,
 }
 
-impl Limits {
-    /// Limits with this many requests a second from one address.
+impl RateLimits {
+    /// RateLimits with this many requests a second from one address.
     pub fn new(per_address: NonZeroU32) -> Self {
         let burst = per_address.saturating_mul(NonZeroU32::new(BURST_SECONDS).unwrap_or(NonZeroU32::MIN));
         Self {
@@ -87,7 +87,7 @@ impl<K: Hash + Eq + Clone> Bounded<K> {
 }
 
 /// Refuses who asks too often from one address. The page itself costs nothing and is not counted.
-pub async fn by_address(State(door): State<Door>, ClientAddress(address): ClientAddress, request: Request, next: Next) -> Response {
+pub async fn by_address(State(door): State<AppState>, ClientAddress(address): ClientAddress, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let counts = path.starts_with("/v1/") || path.starts_with("/rtc");
     match if counts { door.limits.addresses.count(&network(address)) } else { Ok(()) } {
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn an_invite_may_be_used_sixty_times_at_once_and_no_other_pays_for_it() {
-        let limits = Limits::new(PER_ADDRESS);
+        let limits = RateLimits::new(PER_ADDRESS);
         assert!((0..60).all(|_| limits.count(&invite(1)).is_ok()));
         assert_eq!(limits.count(&invite(1)), Err(Problem::TOO_MANY_REQUESTS));
         assert_eq!(limits.count(&invite(2)), Ok(()));
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_shared_link_may_be_used_by_everybody_in_a_call_and_has_a_limit_too() {
-        let limits = Limits::new(PER_ADDRESS);
+        let limits = RateLimits::new(PER_ADDRESS);
         let link = Invite { participant: LINK_SUBJECT.to_owned(), ..invite(1) };
         assert!((0..1000).all(|_| limits.count(&link).is_ok()));
         assert!((0..100).any(|_| limits.count(&link).is_err()));
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn an_office_may_join_at_once_and_no_other_address_pays_for_it() {
-        let limits = Limits::new(PER_ADDRESS);
+        let limits = RateLimits::new(PER_ADDRESS);
         let count = |address: &str| limits.addresses.count(&address.parse().unwrap());
         assert!((0..2000).all(|_| count("198.51.100.1").is_ok()));
         assert!((0..100).any(|_| count("198.51.100.1").is_err()));
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn memory_stays_bounded_however_many_come() {
-        let limits = Limits::new(PER_ADDRESS);
+        let limits = RateLimits::new(PER_ADDRESS);
         for number in 0..MOST_KEYS * 2 {
             let _ = limits.count(&invite(number));
         }

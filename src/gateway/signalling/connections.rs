@@ -10,11 +10,11 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::lobby::Lobby;
-use super::problem::Problem;
 use crate::api::Room;
 use crate::backend::{Backend, TokenSubject};
 use crate::domain::Refusal;
+use crate::gateway::admission::join::AdmissionService;
+use crate::gateway::http::problem::Problem;
 use crate::observability::logs::AUDIT;
 use crate::observability::metrics::Metrics;
 
@@ -116,7 +116,7 @@ impl Connections {
     }
 
     /// A Room has changed, or is gone: whoever may not stay is put out.
-    pub fn room_changed(self: &Arc<Self>, lobby: &Lobby, room: &ObjectRef<Room>) {
+    pub fn room_changed(self: &Arc<Self>, lobby: &AdmissionService, room: &ObjectRef<Room>) {
         let Some(people) = self.lock().get(room).map(|call| call.people.values().cloned().collect::<Vec<_>>()) else { return };
         let holders: Vec<&TokenSubject> = people.iter().map(|connection| &connection.holder).collect();
         let (refusals, until) = lobby.judge(room, &holders);
@@ -131,7 +131,7 @@ impl Connections {
     }
 
     /// Something that all Rooms depend on has changed.
-    pub fn everything_changed(self: &Arc<Self>, lobby: &Lobby) {
+    pub fn everything_changed(self: &Arc<Self>, lobby: &AdmissionService) {
         let rooms: Vec<_> = self.lock().keys().cloned().collect();
         for room in &rooms {
             self.room_changed(lobby, room);
@@ -139,7 +139,7 @@ impl Connections {
     }
 
     /// Puts out everybody whose window is over. The wall clock decides, the timer only wakes.
-    pub async fn keep_time(self: Arc<Self>, lobby: Arc<Lobby>) {
+    pub async fn keep_time(self: Arc<Self>, lobby: Arc<AdmissionService>) {
         let turning = self.metrics.watchdog().begin("the ends of calls".into());
         loop {
             turning.beat();

@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::address::{Trust, network};
+use crate::gateway::http::client_ip::{TrustedProxies, network};
 
 /// How long a client may take for the head of a request, and how long a connection may wait for its next one.
 const SLOWEST_HEAD: Duration = Duration::from_secs(10);
@@ -42,7 +42,7 @@ const FAREWELL: Duration = Duration::from_secs(10);
 
 /// Where a request came from. As long as this lives, its connection counts.
 #[derive(Clone)]
-pub struct Peer {
+pub struct PeerInfo {
     /// The address at the other end of the connection.
     pub address: IpAddr,
     _count: Arc<Count>,
@@ -90,7 +90,7 @@ impl Drop for Count {
 
 /// Serves until `shutdown`, then lets the requests under way finish. Signalling connections end with the process: their
 /// clients come back to another gateway by themselves.
-pub async fn listen(listener: TcpListener, router: Router, trust: Trust, shutdown: impl Future<Output = ()>) {
+pub async fn listen(listener: TcpListener, router: Router, trust: TrustedProxies, shutdown: impl Future<Output = ()>) {
     let most = most_connections();
     let total = Arc::new(Semaphore::new(most));
     // One address must not take everything.
@@ -106,7 +106,7 @@ pub async fn listen(listener: TcpListener, router: Router, trust: Trust, shutdow
                 continue;
             }
             let count = Arc::new(Count { network, counted: counted.clone(), _total: permit });
-            let peer = Peer { address: address.ip().to_canonical(), _count: count };
+            let peer = PeerInfo { address: address.ip().to_canonical(), _count: count };
             tasks.spawn(serve(stream, peer, router.clone(), stop.clone()));
         }
     };
@@ -138,7 +138,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-async fn serve(stream: TcpStream, peer: Peer, router: Router, stop: CancellationToken) {
+async fn serve(stream: TcpStream, peer: PeerInfo, router: Router, stop: CancellationToken) {
     // Small messages that somebody waits for.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {

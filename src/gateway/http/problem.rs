@@ -10,9 +10,9 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::answer::rfc3339;
-use super::lobby::Denial;
 use crate::domain::Refusal;
+use crate::gateway::admission::join::Denied;
+use crate::gateway::http::responses::rfc3339;
 
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
@@ -115,19 +115,19 @@ impl From<&Refusal> for Problem {
     }
 }
 
-impl From<&Denial> for Problem {
-    fn from(denial: &Denial) -> Self {
+impl From<&Denied> for Problem {
+    fn from(denial: &Denied) -> Self {
         match denial {
-            Denial::Refused(refusal) => refusal.into(),
-            Denial::Unavailable(_) => Self::UNAVAILABLE,
-            Denial::Malformed(problem) => problem.clone(),
-            Denial::Absent => Self::of_status(StatusCode::NOT_FOUND),
+            Denied::Refused(refusal) => refusal.into(),
+            Denied::Unavailable(_) => Self::UNAVAILABLE,
+            Denied::Malformed(problem) => problem.clone(),
+            Denied::Absent => Self::of_status(StatusCode::NOT_FOUND),
         }
     }
 }
 
-impl From<Denial> for Problem {
-    fn from(denial: Denial) -> Self {
+impl From<Denied> for Problem {
+    fn from(denial: Denied) -> Self {
         Self::from(&denial)
     }
 }

@@ -7,14 +7,14 @@ use kube::runtime::reflector::ObjectRef;
 use tracing::field::Empty;
 use tracing::{Instrument, Span, info_span};
 
-use super::Door;
-use super::listen::Peer;
 use crate::api::Room;
+use crate::gateway::AppState;
+use crate::gateway::http::listener::PeerInfo;
 use crate::observability::traces::{TRACEPARENT, join_callers_trace, link_room_trace};
 
 /// Traces a request by its route; what stands in path and query is never part of it. A caller's trace is gone on with where a
 /// trusted proxy brings it.
-pub async fn request(State(door): State<Door>, request: Request, next: Next) -> Response {
+pub async fn request(State(door): State<AppState>, request: Request, next: Next) -> Response {
     let Some(route) = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()) else {
         return next.run(request).await;
     };
@@ -33,7 +33,7 @@ pub async fn request(State(door): State<Door>, request: Request, next: Next) -> 
         room = Empty,
         trace_id = Empty,
     );
-    let is_trusted = request.extensions().get::<Peer>().is_some_and(|peer| door.trust.is_proxy(peer.address));
+    let is_trusted = request.extensions().get::<PeerInfo>().is_some_and(|peer| door.trust.is_proxy(peer.address));
     let traceparent = request.headers().get(TRACEPARENT).filter(|_| is_trusted).and_then(|value| value.to_str().ok());
     join_callers_trace(&span, traceparent);
     let response = next.run(request).instrument(span.clone()).await;
@@ -42,7 +42,7 @@ pub async fn request(State(door): State<Door>, request: Request, next: Next) -> 
 }
 
 /// Says which Room the current request is about.
-pub fn about(door: &Door, room: &ObjectRef<Room>) {
+pub fn about(door: &AppState, room: &ObjectRef<Room>) {
     let span = Span::current();
     span.record("namespace", room.namespace.as_deref());
     span.record("room", &room.name);

@@ -5,11 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 
-use super::lobby::{Denial, Lobby, unavailable};
-use super::places::Sight;
 use crate::api::{Room, RoomStatus};
 use crate::backend::TokenSubject;
 use crate::domain::{Invite, NamespaceView, Person, Refusal, Roster, TokenGrant, ValidRoom, accept, admit, guests_of, identify, recognize};
+use crate::gateway::admission::join::{AdmissionService, Denied, unavailable};
+use crate::gateway::admission::reservations::CallSnapshot;
 
 /// How long somebody waits for the session of a call that has just opened.
 const SESSION_PATIENCE: Duration = Duration::from_secs(3);
@@ -17,7 +17,7 @@ const SESSION_PATIENCE: Duration = Duration::from_secs(3);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Somebody with a valid invite before the door, as things stand at `now`.
-pub struct Standing {
+pub struct Authorization {
     /// Who they are; for the shared link, what stands for all who have it.
     pub person: Person,
     /// The Room.
@@ -29,14 +29,14 @@ pub struct Standing {
     pub now: Timestamp,
 }
 
-impl Standing {
+impl Authorization {
     /// The grant, with this many other people in the call or on their way.
     pub fn grant(&self, others: usize) -> Result<TokenGrant, Refusal> {
         if self.deleted { Err(Refusal::Over) } else { admit(&self.room, &self.person, others, self.now) }
     }
 
     /// The grant by what was seen in the session, if that still tells anything.
-    pub fn grant_by(&self, sight: &Sight, others: usize) -> Result<TokenGrant, Denial> {
+    pub fn grant_by(&self, sight: &CallSnapshot, others: usize) -> Result<TokenGrant, Denied> {
         self.grant(0)?;
         if !self.sessions.contains(&sight.session) {
             return Err(unavailable("the session was replaced in the meantime"));
@@ -48,10 +48,10 @@ impl Standing {
     }
 }
 
-impl Lobby {
+impl AdmissionService {
     /// Judges the invite by the Room as it is now; while the call is open and has no session, waits a little for the one
     /// that the controller is making: at the moment when a Room opens, many people come.
-    pub async fn settled(&self, invite: &Invite) -> Result<Standing, Denial> {
+    pub async fn settled(&self, invite: &Invite) -> Result<Authorization, Denied> {
         let waited = tokio::time::timeout(SESSION_PATIENCE, async {
             loop {
                 let standing = self.stand(invite)?;
@@ -65,7 +65,7 @@ impl Lobby {
     }
 
     /// Judges the invite by the Room as it is now. An invite that is not valid is refused before anything else is looked at.
-    pub fn stand(&self, invite: &Invite) -> Result<Standing, Denial> {
+    pub fn stand(&self, invite: &Invite) -> Result<Authorization, Denied> {
         let room = self.rooms.get(&ObjectRef::new(&invite.room).within(&invite.namespace)).ok_or(Refusal::InvalidInvite)?;
         self.stand_in(&room, |roster| identify(&room, roster, invite))
     }
@@ -76,7 +76,7 @@ impl Lobby {
     }
 
     /// Judges the holder of a media token by the Room whose session it is for, as it is now.
-    pub fn stand_by(&self, holder: &TokenSubject) -> Result<Standing, Denial> {
+    pub fn stand_by(&self, holder: &TokenSubject) -> Result<Authorization, Denied> {
         let room = self.rooms.find(|room| self.is_session_of(room, &holder.session)).ok_or(Refusal::InvalidInvite)?;
         self.stand_in(&room, |roster| recognize(roster, &holder.identity, holder.generation))
     }
@@ -112,7 +112,7 @@ impl Lobby {
         (judged.collect(), Some(valid.window.until))
     }
 
-    fn stand_in(&self, room: &Room, who: impl FnOnce(&Roster) -> Result<Person, Refusal>) -> Result<Standing, Denial> {
+    fn stand_in(&self, room: &Room, who: impl FnOnce(&Roster) -> Result<Person, Refusal>) -> Result<Authorization, Denied> {
         let now = (self.clock)();
         let roster = self.roster(room);
         let person = who(&roster)?;
@@ -121,7 +121,7 @@ impl Lobby {
         let uid = room.metadata.uid.as_deref().unwrap_or_default();
         let sessions = recorded.map(|recorded| self.installation.sessions(uid, recorded)).unwrap_or_default();
         match self.accepted(room, roster) {
-            Ok(room) => Ok(Standing { person, room, deleted, sessions, now }),
+            Ok(room) => Ok(Authorization { person, room, deleted, sessions, now }),
             // The end comes whatever the spec has become.
             Err(_) if deleted || has_ended(room, now) => Err(Refusal::Over.into()),
             Err(denial) => Err(denial),
@@ -140,7 +140,7 @@ impl Lobby {
     }
 
     /// The Room, while the controller and its class accept it.
-    fn accepted(&self, room: &Room, roster: Roster) -> Result<ValidRoom, Denial> {
+    fn accepted(&self, room: &Room, roster: Roster) -> Result<ValidRoom, Denied> {
         let classes = self.classes.state();
         let accepted = accept(room, roster, classes.iter().map(AsRef::as_ref), NamespaceView::Recorded);
         accepted.map_err(|rejection| unavailable(rejection.to_string()))

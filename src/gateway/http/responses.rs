@@ -6,10 +6,10 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::lobby::{Joined, View};
-use super::moderation::Added;
 use crate::api::Role;
 use crate::domain::{Availability, Permissions};
+use crate::gateway::admission::join::{JoinResponse, View};
+use crate::gateway::admission::moderation::Added;
 
 /// Answer of `GET /v1/room`.
 #[derive(Serialize)]
@@ -109,7 +109,7 @@ impl IntoResponse for View {
     }
 }
 
-impl IntoResponse for Joined {
+impl IntoResponse for JoinResponse {
     fn into_response(self) -> Response {
         let Self { credentials, identity, expires_at } = self;
         Json(JoinAnswer { url: credentials.url.unwrap_or_default(), token: credentials.token, identity, expires_at: rfc3339(expires_at) })

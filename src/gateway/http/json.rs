@@ -6,12 +6,12 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 
-use super::problem::Problem;
+use crate::gateway::http::problem::Problem;
 
 /// A body as a type, which should refuse fields that it does not know. An empty body is an empty object.
-pub struct Strict<T>(pub T);
+pub struct StrictJson<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Strict<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for StrictJson<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
@@ -30,12 +30,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Strict<T> {
     }
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<Strict<T>, Problem> {
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<StrictJson<T>, Problem> {
     // A list would pass for an object whose fields come in order.
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err(Problem::bad_request("The body is not a JSON object.".into()));
     }
-    serde_json::from_slice(body).map(Strict).map_err(|error| Problem::bad_request(format!("The body cannot be read: {error}.")))
+    serde_json::from_slice(body).map(StrictJson).map_err(|error| Problem::bad_request(format!("The body cannot be read: {error}.")))
 }
 
 /// A name that others see: 1 to 128 characters, none of which controls anything.

@@ -14,7 +14,7 @@ const COMPONENT: &str = "roomkeeper.io/gateway";
 
 /// Writes for the gateway.
 #[async_trait]
-pub trait Clerk: Send + Sync {
+pub trait KubeWriter: Send + Sync {
     /// Tells of something in an Event on a Room. One that is lost is no reason to fail: it has happened all the same.
     async fn tell(&self, room: &ValidRoom, reason: Reason, note: String);
 
@@ -23,12 +23,12 @@ pub trait Clerk: Send + Sync {
 }
 
 /// Writes to a real API server.
-pub struct ApiClerk {
+pub struct ApiWriter {
     client: Client,
     recorder: Recorder,
 }
 
-impl ApiClerk {
+impl ApiWriter {
     /// Writes with this client.
     #[must_use]
     pub fn new(client: Client) -> Self {
@@ -38,7 +38,7 @@ impl ApiClerk {
 }
 
 #[async_trait]
-impl Clerk for ApiClerk {
+impl KubeWriter for ApiWriter {
     async fn tell(&self, room: &ValidRoom, reason: Reason, note: String) {
         let event =
             Event { type_: EventType::Normal, reason: reason.to_string(), note: Some(note), action: "Moderate".into(), secondary: None };

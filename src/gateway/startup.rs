@@ -17,12 +17,6 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::address::Trust;
-use super::connections::Connections;
-use super::freshness::Freshness;
-use super::limits::Limits;
-use super::listen::listen;
-use super::{ApiClerk, Door, Lobby, Stores, Upstream, UpstreamError, router};
 use crate::api::{Room, RoomClass, RoomGuest};
 use crate::backend::Registry;
 use crate::bind::bind;
@@ -30,6 +24,12 @@ use crate::clock;
 use crate::cluster::{
     OtherClasses, OwnSecrets, PreflightError, Scope, installation, may_read, sync_backends, watch_classes, watch_own_secrets, watch_scope,
 };
+use crate::gateway::http::client_ip::TrustedProxies;
+use crate::gateway::http::listener::listen;
+use crate::gateway::http::rate_limit::RateLimits;
+use crate::gateway::http::staleness::CacheStaleness;
+use crate::gateway::signalling::connections::Connections;
+use crate::gateway::{AdmissionService, ApiWriter, AppState, Stores, Upstream, UpstreamError, router};
 use crate::observability::metrics::Metrics;
 
 /// How long the gateway goes on serving after it was asked to stop.
@@ -124,7 +124,7 @@ pub async fn serve(
 }
 
 /// Everything that requests need, once it is there, and what keeps it up to date.
-async fn open(client: Client, settings: Settings, metrics: &Metrics) -> Result<(Door, JoinSet<()>), ServeError> {
+async fn open(client: Client, settings: Settings, metrics: &Metrics) -> Result<(AppState, JoinSet<()>), ServeError> {
     let Settings {
         listen: _,
         operator_namespace,
@@ -143,7 +143,7 @@ async fn open(client: Client, settings: Settings, metrics: &Metrics) -> Result<(
     let (rooms, room_writer) = reflector::store::<Room>();
     let (guests, guest_writer) = reflector::store::<RoomGuest>();
     let (classes, class_writer) = reflector::store::<RoomClass>();
-    let clerk = Arc::new(ApiClerk::new(client.clone()));
+    let clerk = Arc::new(ApiWriter::new(client.clone()));
     let (secrets, secret_changes) = watch_own_secrets(client.clone(), &operator_namespace);
     let room_changes = watch_scope(&client, &scope, rooms.clone(), room_writer);
     let guest_changes = watch_scope(&client, &scope, guests.clone(), guest_writer);
@@ -164,26 +164,26 @@ async fn open(client: Client, settings: Settings, metrics: &Metrics) -> Result<(
     watches.spawn(keep(recipe_changes, backends.clone(), classes.clone(), secrets.clone(), metrics.clone(), class_news));
     secrets.ready().await?;
     let stores = Stores { rooms, guests, classes: classes.clone() };
-    let lobby = Arc::new(Lobby::open(stores, installation, secrets.keys.clone(), backends.clone(), clerk, clock::now).await?);
+    let lobby = Arc::new(AdmissionService::open(stores, installation, secrets.keys.clone(), backends.clone(), clerk, clock::now).await?);
     watches.spawn(guard(news, connections.clone(), lobby.clone()));
     watches.spawn(connections.clone().keep_time(lobby.clone()));
     // Whoever comes first must not come before the task that does this at each change.
     sync_backends(&backends, &classes, &secrets, metrics, &mut HashMap::new());
     let upstream = Upstream::new()?;
-    let freshness = Freshness::default();
+    let freshness = CacheStaleness::default();
     let (probes, keys) = (metrics.clone(), secrets.keys.clone());
     let asking = move || answers(client.clone());
     watches.spawn(freshness.clone().keep(longest_silence, asking, move |stale| probes.set_ready(!stale && keys.borrow().is_some())));
-    let door = Door {
+    let door = AppState {
         lobby,
         backends,
         connections,
         upstream,
         clock: clock::now,
         metrics: metrics.clone(),
-        limits: Arc::new(Limits::new(rate_limit_per_address)),
+        limits: Arc::new(RateLimits::new(rate_limit_per_address)),
         freshness,
-        trust: Trust::new(&trusted_proxies),
+        trust: TrustedProxies::new(&trusted_proxies),
         gateway_url: gateway_url.map(Into::into),
     };
     Ok((door, watches))
@@ -219,7 +219,7 @@ fn room_of(guest: &RoomGuest) -> ObjectRef<Room> {
 }
 
 /// Puts out whoever a change leaves without a place in the call.
-async fn guard(mut changes: mpsc::UnboundedReceiver<Change>, connections: Arc<Connections>, lobby: Arc<Lobby>) {
+async fn guard(mut changes: mpsc::UnboundedReceiver<Change>, connections: Arc<Connections>, lobby: Arc<AdmissionService>) {
     while let Some(change) = changes.recv().await {
         match change {
             Change::Room(room) => connections.room_changed(&lobby, &room),

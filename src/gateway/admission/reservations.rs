@@ -1,4 +1,4 @@
-//! Places in calls, held at the door, because people who have a grant are not seen in the call yet.
+//! Reservations in calls, held at the door, because people who have a grant are not seen in the call yet.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::LONGEST_REQUEST;
 use crate::domain::SessionMember;
+use crate::gateway::LONGEST_REQUEST;
 
 /// How often the places of all sessions are gone through, so that those of calls that nobody joins any more are dropped.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
 /// What was seen in a session.
-pub struct Sight {
+pub struct CallSnapshot {
     /// Name of the session.
     pub session: String,
     /// The people in it.
@@ -22,7 +22,7 @@ pub struct Sight {
     pub asked_at: Timestamp,
 }
 
-impl Sight {
+impl CallSnapshot {
     /// Whether places that matter for this sight may have been dropped since.
     pub fn is_stale(&self, now: Timestamp) -> bool {
         ended(self.asked_at, LONGEST_REQUEST, now)
@@ -34,7 +34,7 @@ impl Sight {
 /// A place is held as long as the grant is good, even when its holder has been seen in the call: who left again could come
 /// back with it. It is kept a little longer than that, for requests that saw the call while it was good.
 #[derive(Default)]
-pub struct Places {
+pub struct Reservations {
     held: Mutex<Held>,
 }
 
@@ -45,9 +45,9 @@ struct Held {
     swept_at: Option<Timestamp>,
 }
 
-impl Places {
+impl Reservations {
     /// How many people other than `visitor` are in the call or may come with a grant.
-    pub fn others(&self, visitor: &str, sight: &Sight) -> usize {
+    pub fn others(&self, visitor: &str, sight: &CallSnapshot) -> usize {
         self.held().others(visitor, sight)
     }
 
@@ -56,7 +56,7 @@ impl Places {
     pub fn take<T, E>(
         &self,
         visitor: &str,
-        sight: &Sight,
+        sight: &CallSnapshot,
         now: Timestamp,
         admit: impl FnOnce(usize) -> Result<(Timestamp, T), E>,
     ) -> Result<T, E> {
@@ -74,7 +74,7 @@ impl Places {
 }
 
 impl Held {
-    fn others(&self, visitor: &str, sight: &Sight) -> usize {
+    fn others(&self, visitor: &str, sight: &CallSnapshot) -> usize {
         let seated = sight.members.iter().map(|member| member.identity.as_str());
         // A grant that had ended when the media server was asked: its holder was seen, or does not come any more.
         let grants = self.sessions.get(&sight.session).into_iter().flatten();
@@ -110,23 +110,23 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn sight(session: &str, members: &[&str], asked_at: i64) -> Sight {
+    fn sight(session: &str, members: &[&str], asked_at: i64) -> CallSnapshot {
         let member = |name: &&str| SessionMember { identity: (*name).into(), display_name: String::new(), role: None, generation: None };
-        Sight { session: session.into(), members: members.iter().map(member).collect(), asked_at: at(asked_at) }
+        CallSnapshot { session: session.into(), members: members.iter().map(member).collect(), asked_at: at(asked_at) }
     }
 
     /// Takes a place whose grant is good from `now` to `ends`, and says how many others there were.
-    fn take(places: &Places, visitor: &str, session: &str, now: i64, ends: i64) -> usize {
+    fn take(places: &Reservations, visitor: &str, session: &str, now: i64, ends: i64) -> usize {
         places.take(visitor, &sight(session, &[], now), at(now), |others| Ok::<_, ()>((at(ends), others))).unwrap()
     }
 
-    fn kept(places: &Places) -> usize {
+    fn kept(places: &Reservations) -> usize {
         places.held().sessions.values().map(HashMap::len).sum()
     }
 
     #[test]
     fn people_in_the_call_and_people_with_a_ticket_are_counted_once_and_the_visitor_never() {
-        let places = Places::default();
+        let places = Reservations::default();
         take(&places, "seated-with-grant", "s", 0, 60);
         take(&places, "on-the-way", "s", 0, 60);
         take(&places, "visitor", "s", 0, 60);
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn sessions_do_not_share_places() {
-        let places = Places::default();
+        let places = Reservations::default();
         take(&places, "a", "one", 0, 60);
         assert_eq!(take(&places, "b", "two", 0, 60), 0);
         assert_eq!(take(&places, "b", "one", 0, 60), 1);
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_refused_visitor_takes_no_place() {
-        let places = Places::default();
+        let places = Reservations::default();
         assert_eq!(places.take("a", &sight("s", &[], 0), at(0), |_| Err::<(Timestamp, ()), _>("full")), Err("full"));
         assert_eq!(kept(&places), 0);
         assert!(places.held().sessions.is_empty());
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_ticket_that_ended_while_the_media_server_was_asked_still_counts() {
-        let places = Places::default();
+        let places = Reservations::default();
         take(&places, "a", "s", 0, 60);
         let asked_before_the_end = sight("s", &[], 59);
         take(&places, "b", "s", 65, 125);
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_second_ticket_never_shortens_the_first() {
-        let places = Places::default();
+        let places = Reservations::default();
         take(&places, "a", "s", 0, 60);
         take(&places, "a", "s", 1, 30);
         assert_eq!(places.others("b", &sight("s", &[], 59)), 1);
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn places_of_calls_that_nobody_joins_any_more_are_dropped() {
-        let places = Places::default();
+        let places = Reservations::default();
         for number in 0..1000 {
             take(&places, "a", &format!("s{number}"), 0, 60);
         }
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_back_does_not_stop_the_dropping() {
-        let places = Places::default();
+        let places = Reservations::default();
         take(&places, "a", "s", 1_000_000, 1_000_060);
         take(&places, "a", "t", 0, 60);
         take(&places, "b", "t", 1_000_130, 1_000_190);

@@ -9,14 +9,14 @@ use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::WriterDropped;
 use tokio::sync::watch;
 
-use super::body;
-use super::clerk::Clerk;
-use super::places::{Places, Sight};
-use super::problem::Problem;
-use super::standing::Standing;
 use crate::api::{Room, RoomClass, RoomGuest};
 use crate::backend::{Backend, MediaCredentials, Registry, TokenSubject};
 use crate::domain::{Availability, Failure, Installation, Invite, KeyRing, Person, Refusal, ValidRoom};
+use crate::gateway::admission::authorize::Authorization;
+use crate::gateway::admission::kube_writer::KubeWriter;
+use crate::gateway::admission::reservations::{CallSnapshot, Reservations};
+use crate::gateway::http::json;
+use crate::gateway::http::problem::Problem;
 
 /// What the API server has.
 pub struct Stores {
@@ -29,21 +29,21 @@ pub struct Stores {
 }
 
 /// The live Rooms, their classes and media servers, and the keys that sign invites.
-pub struct Lobby {
+pub struct AdmissionService {
     pub(super) rooms: Store<Room>,
     pub(super) guests: Store<RoomGuest>,
     pub(super) classes: Store<RoomClass>,
     pub(super) installation: Installation,
     keys: watch::Receiver<Option<Arc<KeyRing>>>,
     backends: Arc<Registry>,
-    pub(super) clerk: Arc<dyn Clerk>,
+    pub(super) clerk: Arc<dyn KubeWriter>,
     pub(super) clock: fn() -> Timestamp,
-    places: Places,
+    places: Reservations,
 }
 
 /// Why somebody does not get what they ask for.
 #[derive(Debug, thiserror::Error)]
-pub enum Denial {
+pub enum Denied {
     /// By the rules of the door.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -58,7 +58,7 @@ pub enum Denial {
     Absent,
 }
 
-impl From<Failure> for Denial {
+impl From<Failure> for Denied {
     fn from(failure: Failure) -> Self {
         unavailable(failure.to_string())
     }
@@ -77,7 +77,7 @@ pub struct View {
 }
 
 /// What somebody joins with.
-pub struct Joined {
+pub struct JoinResponse {
     /// Address and media token.
     pub credentials: MediaCredentials,
     /// Identity in the call.
@@ -86,21 +86,21 @@ pub struct Joined {
     pub expires_at: Timestamp,
 }
 
-impl Lobby {
+impl AdmissionService {
     /// The lobby, once the stores hold what the API server has: before that, good invites would look like unknown ones.
     pub async fn open(
         stores: Stores,
         installation: Installation,
         keys: watch::Receiver<Option<Arc<KeyRing>>>,
         backends: Arc<Registry>,
-        clerk: Arc<dyn Clerk>,
+        clerk: Arc<dyn KubeWriter>,
         clock: fn() -> Timestamp,
     ) -> Result<Self, WriterDropped> {
         let Stores { rooms, guests, classes } = stores;
         rooms.wait_until_ready().await?;
         guests.wait_until_ready().await?;
         classes.wait_until_ready().await?;
-        Ok(Self { rooms, guests, classes, installation, keys, backends, clerk, clock, places: Places::default() })
+        Ok(Self { rooms, guests, classes, installation, keys, backends, clerk, clock, places: Reservations::default() })
     }
 
     /// The keys that sign invites, once there are some.
@@ -114,22 +114,22 @@ impl Lobby {
     }
 
     /// The invite that a request carries, if one of the keys signed it.
-    pub fn invite(&self, headers: &HeaderMap) -> Result<Invite, Denial> {
+    pub fn invite(&self, headers: &HeaderMap) -> Result<Invite, Denied> {
         let bearer = bearer(headers).ok_or(Refusal::InvalidInvite)?;
         let keys = self.keys.borrow().clone().ok_or_else(|| unavailable("the keys that sign invites are not known yet"))?;
         keys.verify(bearer).map_err(|_| Refusal::InvalidInvite.into())
     }
 
     /// An invite as token.
-    pub fn sign(&self, invite: &Invite) -> Result<String, Denial> {
+    pub fn sign(&self, invite: &Invite) -> Result<String, Denied> {
         let keys = self.keys.borrow().clone().ok_or_else(|| unavailable("the keys that sign invites are not known yet"))?;
         keys.sign(invite).map_err(|error| unavailable(error.to_string()))
     }
 
     /// What the holder of the invite is told about the call.
-    pub async fn view(&self, invite: &Invite) -> Result<View, Denial> {
+    pub async fn view(&self, invite: &Invite) -> Result<View, Denied> {
         let mut standing = self.settled(invite).await?;
-        let mut grant = standing.grant(0).map_err(Denial::from);
+        let mut grant = standing.grant(0).map_err(Denied::from);
         if grant.is_ok() {
             let (_, sight, _) = self.look(&standing).await?;
             standing = self.stand(invite)?;
@@ -137,18 +137,18 @@ impl Lobby {
         }
         let state = match grant {
             Ok(_) => Availability::Open,
-            Err(Denial::Refused(Refusal::TooEarly { .. })) => Availability::Early,
-            Err(Denial::Refused(Refusal::Over)) => Availability::Over,
-            Err(Denial::Refused(Refusal::Suspended)) => Availability::Suspended,
-            Err(Denial::Refused(Refusal::Full)) => Availability::Full,
+            Err(Denied::Refused(Refusal::TooEarly { .. })) => Availability::Early,
+            Err(Denied::Refused(Refusal::Over)) => Availability::Over,
+            Err(Denied::Refused(Refusal::Suspended)) => Availability::Suspended,
+            Err(Denied::Refused(Refusal::Full)) => Availability::Full,
             Err(denial) => return Err(denial),
         };
-        let Standing { person, room, now, .. } = standing;
+        let Authorization { person, room, now, .. } = standing;
         Ok(View { person, room, state, now })
     }
 
     /// Lets the holder of the invite in.
-    pub async fn join(&self, invite: &Invite, display_name: Option<&str>) -> Result<Joined, Denial> {
+    pub async fn join(&self, invite: &Invite, display_name: Option<&str>) -> Result<JoinResponse, Denied> {
         let mut standing = self.settled(invite).await?;
         let newcomer = newcomer(&standing.person, display_name)?;
         standing.grant(0)?;
@@ -164,13 +164,13 @@ impl Lobby {
         self.places.take(&standing.person.name, &sight, standing.now, |others| {
             let grant = standing.grant_by(&sight, others)?;
             let credentials = backend.mint_token(&sight.session, &grant)?;
-            Ok((grant.expires_at, Joined { credentials, expires_at: grant.expires_at, identity: grant.identity }))
+            Ok((grant.expires_at, JoinResponse { credentials, expires_at: grant.expires_at, identity: grant.identity }))
         })
     }
 
     /// Takes a place for somebody who connects by a media token. Who is in the call has one; whoever comes back to it may find
     /// theirs taken.
-    pub async fn take_place(&self, holder: &TokenSubject) -> Result<(), Denial> {
+    pub async fn take_place(&self, holder: &TokenSubject) -> Result<(), Denied> {
         let standing = self.stand_by(holder)?;
         standing.grant(0)?;
         let (_, sight, _) = self.look(&standing).await?;
@@ -184,30 +184,30 @@ impl Lobby {
 
     /// Looks into the session, and says whether it exists. One that does not is not made yet, or the media server has lost
     /// it: then it may be made under the name that is given.
-    pub async fn look(&self, standing: &Standing) -> Result<(Arc<dyn Backend>, Sight, bool), Denial> {
+    pub async fn look(&self, standing: &Authorization) -> Result<(Arc<dyn Backend>, CallSnapshot, bool), Denied> {
         let backend = self.backends.get(&standing.room.class)?;
         let asked_at = (self.clock)();
         let mut absent = None;
         for session in &standing.sessions {
             match backend.observe(session).await? {
-                Some(members) => return Ok((backend, Sight { session: session.clone(), members, asked_at }, true)),
+                Some(members) => return Ok((backend, CallSnapshot { session: session.clone(), members, asked_at }, true)),
                 None => absent = Some(session),
             }
         }
         let session = absent.cloned().ok_or_else(|| unavailable("the session is not there yet"))?;
-        Ok((backend, Sight { session, members: Vec::new(), asked_at }, false))
+        Ok((backend, CallSnapshot { session, members: Vec::new(), asked_at }, false))
     }
 }
 
 /// The identity and name that somebody gets who comes by the shared link: one that nobody else has, and one of their own
 /// choice. Nobody else chooses.
-fn newcomer(person: &Person, display_name: Option<&str>) -> Result<Option<(String, String)>, Denial> {
+fn newcomer(person: &Person, display_name: Option<&str>) -> Result<Option<(String, String)>, Denied> {
     if !person.is_link() {
         let refused =
             || Problem::bad_request("displayName: is for shared links; the name of a personal invite is the Room's to give.".into());
-        return display_name.map_or(Ok(None), |_| Err(Denial::Malformed(refused())));
+        return display_name.map_or(Ok(None), |_| Err(Denied::Malformed(refused())));
     }
-    let name = body::display_name(display_name).map_err(Denial::Malformed)?;
+    let name = json::display_name(display_name).map_err(Denied::Malformed)?;
     let nonce = nonce().ok_or_else(|| unavailable("the system gives no random numbers"))?;
     Ok(Some((nonce, name)))
 }
@@ -220,8 +220,8 @@ pub fn nonce() -> Option<String> {
 }
 
 /// A denial for now; the cause is for logs.
-pub fn unavailable(cause: impl Into<String>) -> Denial {
-    Denial::Unavailable(cause.into())
+pub fn unavailable(cause: impl Into<String>) -> Denied {
+    Denied::Unavailable(cause.into())
 }
 
 /// The bearer token of a request.
