@@ -1,22 +1,28 @@
-//! Starts the gateway: the watches it lives from, and the address it listens on.
+//! Starts the gateway: the watches it lives from, what requests need, and the address it listens on.
 
 use std::collections::HashMap;
-use std::future::{Future, ready};
+use std::future::Future;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{FutureExt, Stream, StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use ipnet::IpNet;
 use kube::api::ListParams;
-use kube::runtime::reflector::{self, ObjectRef, Store};
-use kube::runtime::watcher::Event;
+use kube::runtime::reflector::{self, store};
 use kube::{Api, Client};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use super::admission::{AdmissionService, ApiWriter, InviteKeys, LiveRooms, ModerationService};
+use super::http::{self, CacheStaleness, PublicAddress, RateLimits, TrustedProxies, listen};
+use super::room_changes::{Change, follow_classes, forward, of_rooms_and_guests, recheck_connections};
+use super::router::{AppState, router};
+use super::signalling::{Connections, SignallingProxy, Upstream, UpstreamError};
+use super::wall_clock::WallClock;
+use super::webhooks::Webhooks;
 use crate::api::{Room, RoomClass, RoomGuest};
 use crate::backend::Registry;
 use crate::bind::bind;
@@ -24,12 +30,6 @@ use crate::clock;
 use crate::cluster::{
     OtherClasses, OwnSecrets, PreflightError, Scope, installation, may_read, sync_backends, watch_classes, watch_own_secrets, watch_scope,
 };
-use crate::gateway::http::client_ip::TrustedProxies;
-use crate::gateway::http::listener::listen;
-use crate::gateway::http::rate_limit::RateLimits;
-use crate::gateway::http::staleness::CacheStaleness;
-use crate::gateway::signalling::connections::Connections;
-use crate::gateway::{AdmissionService, ApiWriter, AppState, Stores, Upstream, UpstreamError, router};
 use crate::observability::metrics::Metrics;
 
 /// How long the gateway goes on serving after it was asked to stop.
@@ -46,15 +46,15 @@ pub struct Settings {
     pub scope: Scope,
     /// Which classes are used.
     pub controller_name: String,
-    /// Address of the gateway as people reach it; where requests say that they came to, if not set.
+    /// Address of the gateway as people reach it; if not set, the one that a request came to.
     pub gateway_url: Option<String>,
-    /// Networks of proxies that say truly where requests come from.
+    /// Networks of proxies whose word on where requests come from is taken.
     pub trusted_proxies: Vec<IpNet>,
     /// Origins that may show the page in a frame.
     pub frame_ancestors: Vec<String>,
     /// Requests a second from one address.
     pub rate_limit_per_address: NonZeroU32,
-    /// How long the gateway goes by what it knew when the API server does not answer.
+    /// How long the gateway lets people in by its cache when the API server does not answer.
     pub longest_silence: Duration,
 }
 
@@ -67,17 +67,12 @@ pub enum ServeError {
     /// A watch ended before it had listed its objects.
     #[error("a watch ended before it had listed its objects")]
     Watch(#[from] reflector::store::WriterDropped),
-    /// A watch, or what else keeps the door up to date, has ended.
+    /// A watch, or what else keeps the gateway up to date, has ended.
     #[error("a watch has ended; the log says why")]
     Ended,
     /// The address cannot be listened on.
     #[error("{address} cannot be listened on: {source}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Why.
-        source: std::io::Error,
-    },
+    Listen { address: SocketAddr, source: std::io::Error },
     /// Media servers cannot be reached.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
@@ -93,155 +88,115 @@ pub async fn serve(
     metrics: Metrics,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let (address, frame_ancestors) = (settings.listen, settings.frame_ancestors.clone());
     let shutdown = shutdown.shared();
-    let (door, mut watches) = tokio::select! {
-        opened = open(client, settings, &metrics) => opened?,
+    let mut tasks = JoinSet::new();
+    let cluster = tokio::select! {
+        watched = watch_cluster(&client, &settings, &metrics, &mut tasks) => watched?,
         () = shutdown.clone() => return Ok(()),
     };
+    let mut keys = cluster.secrets.keys.clone();
+    let state = app_state(client, &settings, &metrics, cluster, &mut tasks)?;
+    let address = settings.listen;
     let listener = bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
     // Without keys nobody can be let in; once there are some, they stay.
-    let (probes, mut keys) = (metrics.clone(), door.lobby.keys());
+    let probes = metrics.clone();
     let ready = tokio::spawn(async move {
         if keys.wait_for(Option::is_some).await.is_ok() {
             probes.ready();
         }
     });
     tracing::info!(%address, "the gateway has started");
-    let trust = door.trust.clone();
     let leaving = async {
         shutdown.await;
-        // Whoever spreads people over gateways by the probe learns of it before this one stops to listen.
+        // Load balancers learn from the probe that this gateway leaves, before it stops accepting connections.
         ready.abort();
         metrics.set_ready(false);
         sleep(LINGER).await;
     };
+    let trusted_proxies = state.trusted_proxies.clone();
     tokio::select! {
-        () = listen(listener, router(&door, &frame_ancestors), trust, leaving) => Ok(()),
-        // None of them ends but by a fault, and without it the door would go by what is not true any more.
-        _ = watches.join_next() => Err(ServeError::Ended),
+        () = listen(listener, router(state, &settings.frame_ancestors), trusted_proxies, leaving) => Ok(()),
+        // A task ends only by a fault, and without it the gateway would go by what is not true any more.
+        _ = tasks.join_next() => Err(ServeError::Ended),
     }
 }
 
-/// Everything that requests need, once it is there, and what keeps it up to date.
-async fn open(client: Client, settings: Settings, metrics: &Metrics) -> Result<(AppState, JoinSet<()>), ServeError> {
-    let Settings {
-        listen: _,
-        operator_namespace,
-        scope,
-        controller_name,
-        gateway_url,
-        trusted_proxies,
-        rate_limit_per_address,
-        frame_ancestors: _,
-        longest_silence,
-    } = settings;
-    may_read(&client, &scope, &operator_namespace).await?;
-    let installation = installation(&client, &operator_namespace).await?;
+/// What the gateway knows of the cluster, kept up to date by tasks.
+struct Cluster {
+    rooms: LiveRooms,
+    secrets: OwnSecrets,
+    backends: Arc<Registry>,
+    changes: UnboundedReceiver<Change>,
+}
+
+/// Watches the cluster, and returns when everything has been listed.
+async fn watch_cluster(client: &Client, settings: &Settings, metrics: &Metrics, tasks: &mut JoinSet<()>) -> Result<Cluster, ServeError> {
+    let Settings { scope, operator_namespace, controller_name, .. } = settings;
+    may_read(client, scope, operator_namespace).await?;
+    let installation = installation(client, operator_namespace).await?;
     let backends = Arc::new(Registry::default());
-    let mut watches = JoinSet::new();
-    let (rooms, room_writer) = reflector::store::<Room>();
-    let (guests, guest_writer) = reflector::store::<RoomGuest>();
-    let (classes, class_writer) = reflector::store::<RoomClass>();
-    let clerk = Arc::new(ApiWriter::new(client.clone()));
-    let (secrets, secret_changes) = watch_own_secrets(client.clone(), &operator_namespace);
-    let room_changes = watch_scope(&client, &scope, rooms.clone(), room_writer);
-    let guest_changes = watch_scope(&client, &scope, guests.clone(), guest_writer);
-    let class_changes = watch_classes(&client, &controller_name, OtherClasses::default(), class_writer).map(|_| ());
-    let connections = Arc::new(Connections::new(clock::now, metrics.clone()));
-    let (sender, news) = mpsc::unbounded_channel();
-    let class_news = sender.clone();
-    let changes_of_calls = stream::select(
-        room_changes.filter_map(|event| ready(event.ok().and_then(|event| Change::of(event, ObjectRef::from_obj)))),
-        guest_changes.filter_map(|event| ready(event.ok().and_then(|event| Change::of(event, room_of)))),
-    );
-    watches.spawn(changes_of_calls.for_each(move |change| {
-        // Nobody listens until the lobby is open, and nobody is connected before that either.
-        let _ = sender.send(change);
-        ready(())
-    }));
-    let recipe_changes = stream::select(class_changes, secret_changes);
-    watches.spawn(keep(recipe_changes, backends.clone(), classes.clone(), secrets.clone(), metrics.clone(), class_news));
+    let (sender, changes) = unbounded_channel();
+    let (secrets, secret_changes) = watch_own_secrets(client.clone(), operator_namespace);
+    let (rooms, room_writer) = store::<Room>();
+    let (guests, guest_writer) = store::<RoomGuest>();
+    let (classes, class_writer) = store::<RoomClass>();
+    let room_changes = watch_scope(client, scope, rooms.clone(), room_writer);
+    let guest_changes = watch_scope(client, scope, guests.clone(), guest_writer);
+    let class_changes = watch_classes(client, controller_name, OtherClasses::default(), class_writer).map(|_| ());
+    tasks.spawn(forward(of_rooms_and_guests(room_changes, guest_changes), sender.clone()));
+    let follow_both = stream::select(class_changes, secret_changes);
+    tasks.spawn(follow_classes(follow_both, backends.clone(), classes.clone(), secrets.clone(), metrics.clone(), sender));
     secrets.ready().await?;
-    let stores = Stores { rooms, guests, classes: classes.clone() };
-    let lobby = Arc::new(AdmissionService::open(stores, installation, secrets.keys.clone(), backends.clone(), clerk, clock::now).await?);
-    watches.spawn(guard(news, connections.clone(), lobby.clone()));
-    watches.spawn(connections.clone().keep_time(lobby.clone()));
-    // Whoever comes first must not come before the task that does this at each change.
+    let live = LiveRooms::new(rooms, guests, classes.clone(), installation);
+    live.ready().await?;
+    // Fill the backends before serving: the watch task may not have run yet.
     sync_backends(&backends, &classes, &secrets, metrics, &mut HashMap::new());
-    let upstream = Upstream::new()?;
-    let freshness = CacheStaleness::default();
-    let (probes, keys) = (metrics.clone(), secrets.keys.clone());
-    let asking = move || answers(client.clone());
-    watches.spawn(freshness.clone().keep(longest_silence, asking, move |stale| probes.set_ready(!stale && keys.borrow().is_some())));
-    let door = AppState {
-        lobby,
-        backends,
-        connections,
-        upstream,
-        clock: clock::now,
+    Ok(Cluster { rooms: live, secrets, backends, changes })
+}
+
+/// Builds what requests need, and starts what judges connections and the age of the cache.
+fn app_state(
+    client: Client,
+    settings: &Settings,
+    metrics: &Metrics,
+    cluster: Cluster,
+    tasks: &mut JoinSet<()>,
+) -> Result<AppState, ServeError> {
+    let Cluster { rooms, secrets, backends, changes } = cluster;
+    let clock = WallClock::new(clock::now);
+    let connections = Arc::new(Connections::new(rooms.clone(), clock.clone(), metrics.clone()));
+    tasks.spawn(recheck_connections(changes, connections.clone()));
+    tasks.spawn(connections.clone().end_calls_on_time());
+    let staleness = CacheStaleness::default();
+    let (probes, known_keys, asked) = (metrics.clone(), secrets.keys.clone(), client.clone());
+    let judged = staleness.clone().keep(
+        settings.longest_silence,
+        move || answers(asked.clone()),
+        move |stale| probes.set_ready(!stale && known_keys.borrow().is_some()),
+    );
+    tasks.spawn(judged);
+    let admission = Arc::new(AdmissionService::new(rooms.clone(), backends.clone(), clock.clone()));
+    let keys = InviteKeys::new(secrets.keys.clone());
+    let writer = Arc::new(ApiWriter::new(client));
+    let moderation = ModerationService::new(rooms.clone(), keys.clone(), backends.clone(), writer, clock.clone());
+    let limits = Arc::new(RateLimits::new(settings.rate_limit_per_address));
+    let trusted_proxies = TrustedProxies::new(&settings.trusted_proxies);
+    let api = http::Api {
+        admission: admission.clone(),
+        moderation: Arc::new(moderation),
+        keys,
+        rooms: rooms.clone(),
+        limits: limits.clone(),
+        address: PublicAddress::new(settings.gateway_url.clone(), trusted_proxies.clone()),
         metrics: metrics.clone(),
-        limits: Arc::new(RateLimits::new(rate_limit_per_address)),
-        freshness,
-        trust: TrustedProxies::new(&trusted_proxies),
-        gateway_url: gateway_url.map(Into::into),
     };
-    Ok((door, watches))
+    let webhooks = Webhooks { rooms: rooms.clone(), backends: backends.clone(), clock: clock.clone() };
+    let upstream = Upstream::new()?;
+    let proxy = SignallingProxy { rooms: rooms.clone(), admission, backends, connections, upstream, clock, metrics: metrics.clone() };
+    Ok(AppState { api, proxy, webhooks, rooms, limits, staleness, trusted_proxies })
 }
 
 /// Whether the API server answers a small question, one that the account may ask.
 async fn answers(client: Client) -> bool {
     Api::<RoomClass>::all(client).list(&ListParams::default().limit(1)).await.is_ok()
-}
-
-/// What may have put somebody out.
-enum Change {
-    /// Of one Room.
-    Room(ObjectRef<Room>),
-    /// Of something that all Rooms depend on.
-    Everything,
-}
-
-impl Change {
-    fn of<K>(event: Event<K>, room: fn(&K) -> ObjectRef<Room>) -> Option<Self> {
-        match event {
-            Event::Apply(object) | Event::Delete(object) => Some(Self::Room(room(&object))),
-            Event::InitDone => Some(Self::Everything),
-            // Not in the store yet.
-            Event::Init | Event::InitApply(_) => None,
-        }
-    }
-}
-
-/// The Room of a guest.
-fn room_of(guest: &RoomGuest) -> ObjectRef<Room> {
-    ObjectRef::new(&guest.spec.room_name).within(guest.metadata.namespace.as_deref().unwrap_or_default())
-}
-
-/// Puts out whoever a change leaves without a place in the call.
-async fn guard(mut changes: mpsc::UnboundedReceiver<Change>, connections: Arc<Connections>, lobby: Arc<AdmissionService>) {
-    while let Some(change) = changes.recv().await {
-        match change {
-            Change::Room(room) => connections.room_changed(&lobby, &room),
-            Change::Everything => connections.everything_changed(&lobby),
-        }
-    }
-}
-
-/// Keeps the backends in line with classes and credentials.
-async fn keep(
-    changes: impl Stream<Item = ()> + Send,
-    backends: Arc<Registry>,
-    classes: Store<RoomClass>,
-    secrets: OwnSecrets,
-    metrics: Metrics,
-    news: mpsc::UnboundedSender<Change>,
-) {
-    let mut known = HashMap::new();
-    let mut changes = std::pin::pin!(changes);
-    while changes.next().await.is_some() {
-        sync_backends(&backends, &classes, &secrets, &metrics, &mut known);
-        // Nobody listens when the gateway ends.
-        let _ = news.send(Change::Everything);
-    }
 }

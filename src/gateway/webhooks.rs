@@ -1,42 +1,69 @@
-//! Hints of media servers that something happened in a session. They are signed, and say no more than where to look: whoever
-//! is seen there and not allowed is put out, so that a hint that comes again does no harm, and one that is lost costs time.
+//! Webhooks of media servers: something happened in a session. They are signed, and say no more than where to look: whoever
+//! is seen there and not allowed is put out. So a webhook that comes again does no harm, and one that is lost costs time.
 
+use std::sync::Arc;
+
+use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use tower_http::limit::RequestBodyLimitLayer;
 
-use crate::backend::TokenSubject;
+use super::admission::{LiveRooms, class_and_room_of, review_members};
+use super::http::Problem;
+use super::wall_clock::WallClock;
+use crate::backend::{Backend, Registry, TokenSubject};
 use crate::domain::Refusal;
-use crate::gateway::AppState;
-use crate::gateway::http::problem::Problem;
 use crate::observability::logs::AUDIT;
 
-/// Longest hint, in bytes. LiveKit sends what it knows of room, person and track.
-pub const LONGEST_HINT: usize = 64 * 1024;
+/// Longest body, in bytes. LiveKit sends what it knows of room, person and track.
+const LONGEST_BODY: usize = 64 * 1024;
+
+/// What webhooks are judged by.
+#[derive(Clone)]
+pub struct Webhooks {
+    /// Say who may be in a session.
+    pub rooms: LiveRooms,
+    /// Tell genuine webhooks from others.
+    pub backends: Arc<Registry>,
+    /// Says which signatures are of now.
+    pub clock: WallClock,
+}
+
+/// The paths that media servers call.
+pub fn routes(webhooks: Webhooks) -> Router {
+    Router::new().route("/v1/hooks/livekit", post(livekit)).layer(RequestBodyLimitLayer::new(LONGEST_BODY)).with_state(webhooks)
+}
 
 /// `POST /v1/hooks/livekit`.
-pub async fn livekit(State(door): State<AppState>, headers: HeaderMap, body: Bytes) -> Result<StatusCode, Problem> {
+async fn livekit(State(webhooks): State<Webhooks>, headers: HeaderMap, body: Bytes) -> Result<StatusCode, Problem> {
     let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let now = (door.clock)();
-    let mut known = false;
-    for (class, backend) in door.backends.usable() {
+    let now = webhooks.clock.now();
+    let mut is_genuine = false;
+    for (class, backend) in webhooks.backends.usable() {
         let Some(session) = backend.webhook_session(authorization, &body, now) else { continue };
-        known = true;
-        let Some((room, of_class)) = door.lobby.room_of(&session) else { continue };
-        if of_class != class {
-            continue;
-        }
-        let Ok(Some(members)) = backend.observe(&session).await else { continue };
-        let holder = |identity: String, generation| TokenSubject { session: session.clone(), identity, generation };
-        let holders: Vec<TokenSubject> = members.into_iter().map(|member| holder(member.identity, member.generation)).collect();
-        let (refusals, _) = door.lobby.judge(&room, &holders.iter().collect::<Vec<_>>());
-        for (holder, refusal) in holders.iter().zip(refusals) {
-            let Some(refusal) = refusal else { continue };
-            let removed = backend.remove(&holder.session, &holder.identity).await.is_ok();
-            let (namespace, reason) = (room.namespace.as_deref(), Problem::from(&refusal).name());
-            tracing::info!(target: AUDIT, event = "put out after a hint", namespace, room = room.name, participant = holder.identity, reason, removed);
-        }
+        is_genuine = true;
+        put_out_strangers(&webhooks, &class, backend.as_ref(), &session).await;
     }
-    if known { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::from(&Refusal::InvalidInvite)) }
+    if is_genuine { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::from(&Refusal::InvalidInvite)) }
+}
+
+/// Puts out whoever is in a session and may not be there, if the session is that of a Room of this class.
+async fn put_out_strangers(webhooks: &Webhooks, class: &str, backend: &dyn Backend, session: &str) {
+    let Some((of_class, room)) = class_and_room_of(&webhooks.rooms, session) else { return };
+    if of_class != class {
+        return;
+    }
+    let Ok(Some(members)) = backend.observe(session).await else { return };
+    let subject = |identity, generation| TokenSubject { session: session.to_owned(), identity, generation };
+    let subjects: Vec<TokenSubject> = members.into_iter().map(|member| subject(member.identity, member.generation)).collect();
+    let review = review_members(&webhooks.rooms, &room, &subjects.iter().collect::<Vec<_>>(), webhooks.clock.now());
+    for (TokenSubject { identity, .. }, refusal) in subjects.iter().zip(review.refusals) {
+        let Some(refusal) = refusal else { continue };
+        let removed = backend.remove(session, identity).await.is_ok();
+        let (namespace, reason) = (room.namespace.as_deref(), Problem::from(&refusal).name());
+        tracing::info!(target: AUDIT, event = "put out after a hint", namespace, room = room.name, participant = identity, reason, removed);
+    }
 }

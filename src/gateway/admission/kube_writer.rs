@@ -12,14 +12,14 @@ use crate::domain::ValidRoom;
 /// Name under which Events are reported.
 const COMPONENT: &str = "roomkeeper.io/gateway";
 
-/// Writes for the gateway.
+/// What the gateway writes.
 #[async_trait]
 pub trait KubeWriter: Send + Sync {
-    /// Tells of something in an Event on a Room. One that is lost is no reason to fail: it has happened all the same.
-    async fn tell(&self, room: &ValidRoom, reason: Reason, note: String);
+    /// Publishes an Event on a Room. One that is lost is no reason to fail: what it tells of has happened all the same.
+    async fn publish_event(&self, room: &ValidRoom, reason: Reason, note: String);
 
-    /// Creates a guest. Whether that was done; the reason why not is for logs.
-    async fn add(&self, guest: RoomGuest) -> Result<(), String>;
+    /// Creates a guest. The error is for logs.
+    async fn create_guest(&self, guest: RoomGuest) -> Result<(), String>;
 }
 
 /// Writes to a real API server.
@@ -39,7 +39,7 @@ impl ApiWriter {
 
 #[async_trait]
 impl KubeWriter for ApiWriter {
-    async fn tell(&self, room: &ValidRoom, reason: Reason, note: String) {
+    async fn publish_event(&self, room: &ValidRoom, reason: Reason, note: String) {
         let event =
             Event { type_: EventType::Normal, reason: reason.to_string(), note: Some(note), action: "Moderate".into(), secondary: None };
         let regarding = ObjectReference {
@@ -55,7 +55,7 @@ impl KubeWriter for ApiWriter {
         }
     }
 
-    async fn add(&self, guest: RoomGuest) -> Result<(), String> {
+    async fn create_guest(&self, guest: RoomGuest) -> Result<(), String> {
         let api = Api::<RoomGuest>::namespaced(self.client.clone(), guest.metadata.namespace.as_deref().unwrap_or_default());
         let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
         api.create(&params, &guest).await.map(drop).map_err(|error| error.to_string())

@@ -1,7 +1,25 @@
-//! Who may come in, and what Presenters may do.
+//! Who may come in, who may stay, and what Presenters may do: every use of an invite and every media token is judged by
+//! the live Room. Knows no HTTP.
 
-pub mod authorize;
-pub mod join;
-pub mod kube_writer;
-pub mod moderation;
-pub mod reservations;
+mod authorize;
+mod call_snapshot;
+mod denied;
+mod display_name;
+mod invite_keys;
+mod join;
+mod kube_writer;
+mod live_rooms;
+mod members;
+mod moderation;
+mod random_name;
+mod reservations;
+
+pub use authorize::authorize_token;
+pub use call_snapshot::LONGEST_REQUEST;
+pub use denied::Denied;
+pub use invite_keys::InviteKeys;
+pub use join::{AdmissionService, JoinResponse, RoomView};
+pub use kube_writer::{ApiWriter, KubeWriter};
+pub use live_rooms::LiveRooms;
+pub use members::{class_and_room_of, review_members};
+pub use moderation::{AddedGuest, ModerationService};

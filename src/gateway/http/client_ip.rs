@@ -1,26 +1,17 @@
-//! Addresses: where a request came from, and how its client reached this gateway.
+//! Where a request came from: the other end of its connection, or what a trusted proxy there says.
 
-use std::convert::Infallible;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
-use axum::http::header::{HOST, ORIGIN};
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{Extensions, HeaderMap};
 use ipnet::IpNet;
-use reqwest::Url;
 
-use crate::gateway::AppState;
-use crate::gateway::http::listener::PeerInfo;
-use crate::gateway::http::problem::Problem;
+use super::peer::peer_address;
 
 /// Addresses through which a request went, the client's own first.
-pub const FORWARDED_FOR: &str = "x-forwarded-for";
-/// The scheme that the client used.
-const FORWARDED_PROTO: &str = "x-forwarded-proto";
+const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// The networks whose word on where a request came from is taken.
+/// The networks of proxies whose word on where a request came from is taken.
 #[derive(Clone, Default)]
 pub struct TrustedProxies(Arc<[IpNet]>);
 
@@ -30,19 +21,24 @@ impl TrustedProxies {
         Self(networks.into())
     }
 
-    /// Whether there is a proxy at this address.
-    pub fn is_proxy(&self, address: IpAddr) -> bool {
+    /// Whether there is a trusted proxy at this address.
+    pub fn contain(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// Where a request came from: the last address that no trusted proxy has. What stands before it is hearsay.
+    /// Where a request came from.
+    pub fn client_of(&self, extensions: &Extensions, headers: &HeaderMap) -> IpAddr {
+        self.client(peer_address(extensions), headers)
+    }
+
+    /// The last address that no trusted proxy has. What stands before it may be made up.
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer;
         let values = headers.get_all(FORWARDED_FOR);
         let forwarded: Vec<&str> = values.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).collect();
         for forwarded in forwarded.iter().rev() {
-            if !self.is_proxy(client) {
+            if !self.contain(client) {
                 break;
             }
             let Ok(address) = forwarded.trim().parse::<IpAddr>() else { break };
@@ -52,46 +48,8 @@ impl TrustedProxies {
     }
 }
 
-/// Where a request came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClientAddress(pub IpAddr);
-
-impl FromRequestParts<AppState> for ClientAddress {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, door: &AppState) -> Result<Self, Infallible> {
-        Ok(Self(door.trust.client(peer(parts), &parts.headers)))
-    }
-}
-
-/// Where clients that connect through this gateway find its signalling: where it was told that it is, or else where the
-/// client reached it.
-pub struct OwnAddress(pub String);
-
-impl FromRequestParts<AppState> for OwnAddress {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, door: &AppState) -> Result<Self, Problem> {
-        if let Some(url) = &door.gateway_url {
-            return Ok(Self(url.replacen("http", "ws", 1).trim_end_matches('/').to_owned()));
-        }
-        let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
-        let forwarded = parts.headers.get(FORWARDED_PROTO).is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"));
-        // A page that came over HTTPS says so itself, whoever ended the TLS, and may connect to nothing less.
-        let origin = parts.headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()?.strip_prefix("https://"));
-        let is_secure = forwarded && door.trust.is_proxy(peer(parts)) || origin.is_some() && origin == host;
-        let scheme = if is_secure { "wss" } else { "ws" };
-        let reached = host.map(|host| format!("{scheme}://{host}")).filter(|url| is_bare(url));
-        reached.map(Self).ok_or(Problem::of_status(StatusCode::BAD_REQUEST))
-    }
-}
-
-/// The address at the other end of the connection. Requests that came over none are the process's own.
-fn peer(parts: &Parts) -> IpAddr {
-    parts.extensions.get::<PeerInfo>().map_or(IpAddr::V6(Ipv6Addr::LOCALHOST), |peer| peer.address)
-}
-
-/// What counts as one place: an IPv6 network of 64 bits is what a single customer has.
+/// The network that counts as one client: 64 bits of an IPv6 address, which is what a single customer has, or all of an
+/// IPv4 address.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
@@ -99,25 +57,17 @@ pub fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Whether there is a host and nothing that could be read as a path, a person or a query.
-fn is_bare(url: &str) -> bool {
-    Url::parse(url).is_ok_and(|url| {
-        let nobody = url.username().is_empty() && url.password().is_none();
-        nobody && url.path() == "/" && url.query().is_none() && url.fragment().is_none()
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn client(peer: &str, forwarded: &[&str]) -> String {
-        let trust = TrustedProxies::new(&["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()]);
+        let proxies = TrustedProxies::new(&["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()]);
         let mut headers = HeaderMap::new();
         for value in forwarded {
             headers.append(FORWARDED_FOR, value.parse().unwrap());
         }
-        trust.client(peer.parse().unwrap(), &headers).to_string()
+        proxies.client(peer.parse().unwrap(), &headers).to_string()
     }
 
     #[test]

@@ -1,10 +1,9 @@
-//! The listener: as many connections as the machine and fairness allow, and no patience with slow senders.
+//! The listener: bounded connections in total and by address, and no patience with slow senders.
 
-use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -16,12 +15,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::gateway::http::client_ip::{TrustedProxies, network};
+use super::client_ip::{TrustedProxies, network};
+use super::connection_count::ConnectionCount;
+use super::peer::PeerInfo;
 
 /// How long a client may take for the head of a request, and how long a connection may wait for its next one.
 const SLOWEST_HEAD: Duration = Duration::from_secs(10);
@@ -40,73 +41,22 @@ const EXHAUSTED: Duration = Duration::from_millis(100);
 /// How long requests under way may take at the end.
 const FAREWELL: Duration = Duration::from_secs(10);
 
-/// Where a request came from. As long as this lives, its connection counts.
-#[derive(Clone)]
-pub struct PeerInfo {
-    /// The address at the other end of the connection.
-    pub address: IpAddr,
-    _count: Arc<Count>,
-}
-
-/// Connections by address.
-#[derive(Default)]
-struct PerAddress(Mutex<HashMap<IpAddr, usize>>);
-
-/// One connection that counts.
-struct Count {
-    network: Option<IpAddr>,
-    counted: Arc<PerAddress>,
-    _total: OwnedSemaphorePermit,
-}
-
-impl PerAddress {
-    /// Counts one more connection, unless there are `most` already.
-    fn add(&self, network: IpAddr, most: usize) -> bool {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(network).or_default();
-        let free = *count < most;
-        *count += usize::from(free);
-        free
-    }
-
-    fn remove(&self, network: IpAddr) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&network) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&network);
-            }
-        }
-    }
-}
-
-impl Drop for Count {
-    fn drop(&mut self) {
-        if let Some(network) = self.network {
-            self.counted.remove(network);
-        }
-    }
-}
-
 /// Serves until `shutdown`, then lets the requests under way finish. Signalling connections end with the process: their
 /// clients come back to another gateway by themselves.
-pub async fn listen(listener: TcpListener, router: Router, trust: TrustedProxies, shutdown: impl Future<Output = ()>) {
+pub async fn listen(listener: TcpListener, router: Router, trusted_proxies: TrustedProxies, shutdown: impl Future<Output = ()>) {
     let most = most_connections();
     let total = Arc::new(Semaphore::new(most));
     // One address must not take everything.
     let per_address = MOST_PER_ADDRESS.min(most / 2);
-    let counted = Arc::new(PerAddress::default());
+    let connections = ConnectionCount::default();
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let accepting = async {
         loop {
             let Ok(permit) = total.clone().acquire_owned().await else { return };
             let Some((stream, address)) = accepted(&listener).await else { continue };
-            let network = (!trust.is_proxy(address.ip())).then(|| network(address.ip()));
-            if network.is_some_and(|network| !counted.add(network, per_address)) {
-                continue;
-            }
-            let count = Arc::new(Count { network, counted: counted.clone(), _total: permit });
-            let peer = PeerInfo { address: address.ip().to_canonical(), _count: count };
+            let network = (!trusted_proxies.contain(address.ip())).then(|| network(address.ip()));
+            let Some(counted) = connections.add(network, per_address, permit) else { continue };
+            let peer = PeerInfo::new(address.ip(), counted);
             tasks.spawn(serve(stream, peer, router.clone(), stop.clone()));
         }
     };

@@ -1,11 +1,29 @@
-//! Listener, limits, routes, and what they answer.
+//! The HTTP side of the gateway: the listener, what is asked of every request, and the resources of the API.
 
-pub mod client_ip;
-pub mod json;
-pub mod listener;
-pub mod problem;
-pub mod rate_limit;
-pub mod request_span;
-pub mod responses;
-pub mod routes;
-pub mod staleness;
+mod api_paths;
+mod bearer;
+mod client_ip;
+mod connection_count;
+mod json;
+mod listener;
+mod peer;
+mod problem;
+mod public_address;
+mod rate_limit;
+mod request_span;
+mod responses;
+mod routes;
+mod staleness;
+mod timestamp;
+
+pub use bearer::bearer_token;
+pub use client_ip::TrustedProxies;
+pub use listener::listen;
+pub use problem::{Problem, of_every_error, of_panic};
+pub use public_address::PublicAddress;
+#[cfg(test)]
+pub use rate_limit::PER_ADDRESS;
+pub use rate_limit::{RateLimits, limit_by_address};
+pub use request_span::{describe_room, trace_request};
+pub use routes::{Api, routes};
+pub use staleness::{CacheStaleness, LONGEST_SILENCE, refuse_while_stale};

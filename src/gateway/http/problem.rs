@@ -10,9 +10,9 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::timestamp::rfc3339;
 use crate::domain::Refusal;
-use crate::gateway::admission::join::Denied;
-use crate::gateway::http::responses::rfc3339;
+use crate::gateway::admission::Denied;
 
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
@@ -116,19 +116,20 @@ impl From<&Refusal> for Problem {
 }
 
 impl From<&Denied> for Problem {
-    fn from(denial: &Denied) -> Self {
-        match denial {
+    fn from(denied: &Denied) -> Self {
+        match denied {
             Denied::Refused(refusal) => refusal.into(),
             Denied::Unavailable(_) => Self::UNAVAILABLE,
-            Denied::Malformed(problem) => problem.clone(),
-            Denied::Absent => Self::of_status(StatusCode::NOT_FOUND),
+            Denied::Invalid(field) => Self::bad_request(field.to_string()),
+            Denied::TooManyGuests { limit } => Self::bad_request(format!("The Room has {limit} guests, which is the most it may have.")),
+            Denied::NotInCall => Self::of_status(StatusCode::NOT_FOUND),
         }
     }
 }
 
 impl From<Denied> for Problem {
-    fn from(denial: Denied) -> Self {
-        Self::from(&denial)
+    fn from(denied: Denied) -> Self {
+        Self::from(&denied)
     }
 }
 

@@ -1,8 +1,9 @@
-//! How often somebody may ask: by address, before anything else is looked at, and by invite, once it is known to be genuine.
+//! Limits the rate of requests: by address, before anything else is looked at, and by invite, once it is known to be genuine.
 
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::extract::{Request, State};
@@ -10,11 +11,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
+use super::api_paths::is_api;
+use super::client_ip::{TrustedProxies, network};
+use super::problem::Problem;
 use crate::api::LINK_SUBJECT;
 use crate::domain::Invite;
-use crate::gateway::AppState;
-use crate::gateway::http::client_ip::{ClientAddress, network};
-use crate::gateway::http::problem::Problem;
 
 /// Requests a second from one address, unless told otherwise: behind one may be an office of 350 people who all join at nine.
 #[cfg(test)]
@@ -22,18 +23,18 @@ pub const PER_ADDRESS: NonZeroU32 = NonZeroU32::new(200).unwrap();
 /// How many seconds' worth of requests may come at once.
 const BURST_SECONDS: u32 = 10;
 /// Requests a second with one invite, and how many may come at once. The page asks every ten seconds; somebody may have it
-/// open on several devices, or reload it in despair.
+/// open on several devices, or reload it again and again.
 const PER_INVITE: NonZeroU32 = NonZeroU32::new(2).unwrap();
 const INVITE_BURST: NonZeroU32 = NonZeroU32::new(60).unwrap();
 /// The same for a shared link, which everybody in a call may have.
 const PER_LINK: NonZeroU32 = NonZeroU32::new(100).unwrap();
 const LINK_BURST: NonZeroU32 = NonZeroU32::new(1000).unwrap();
-/// Most addresses, and most invites, that are remembered. Whoever comes when there are more shares one limit.
+/// Most addresses, and most invites, that are remembered. All others share one limit.
 const MOST_KEYS: usize = 50_000;
-/// When there are more, how many requests come between two looks for those that can be forgotten.
+/// How many requests come between two searches for keys that can be forgotten, while there are too many.
 const SWEEP_EVERY: u32 = 256;
 
-/// The limits of the door.
+/// The rates of all addresses and invites.
 pub struct RateLimits {
     addresses: Bounded<IpAddr>,
     invites: Bounded<Option<(String, String, String)>>,
@@ -41,7 +42,7 @@ pub struct RateLimits {
 }
 
 impl RateLimits {
-    /// RateLimits with this many requests a second from one address.
+    /// Allows this many requests a second from one address.
     pub fn new(per_address: NonZeroU32) -> Self {
         let burst = per_address.saturating_mul(NonZeroU32::new(BURST_SECONDS).unwrap_or(NonZeroU32::MIN));
         Self {
@@ -64,7 +65,7 @@ impl RateLimits {
 /// A limit per key, in bounded memory.
 struct Bounded<K: Hash + Eq + Clone> {
     limiter: DefaultKeyedRateLimiter<K>,
-    /// Whose limit is shared by all who come when too many are remembered.
+    /// The key that all others share while too many are remembered.
     others: K,
     /// Requests that came while too many were remembered.
     crowded: AtomicU32,
@@ -86,11 +87,14 @@ impl<K: Hash + Eq + Clone> Bounded<K> {
     }
 }
 
-/// Refuses who asks too often from one address. The page itself costs nothing and is not counted.
-pub async fn by_address(State(door): State<AppState>, ClientAddress(address): ClientAddress, request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let counts = path.starts_with("/v1/") || path.starts_with("/rtc");
-    match if counts { door.limits.addresses.count(&network(address)) } else { Ok(()) } {
+/// Refuses clients that ask too often from one address. The page itself costs nothing and is not counted.
+pub async fn limit_by_address(
+    State((limits, trusted_proxies)): State<(Arc<RateLimits>, TrustedProxies)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let client = trusted_proxies.client_of(request.extensions(), request.headers());
+    match if is_api(request.uri().path()) { limits.addresses.count(&network(client)) } else { Ok(()) } {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }

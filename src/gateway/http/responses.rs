@@ -1,26 +1,25 @@
-//! What the gateway answers, as JSON.
+//! The bodies of successful responses, as JSON.
 
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use jiff::Timestamp;
 use serde::Serialize;
 
+use super::timestamp::rfc3339;
 use crate::api::Role;
 use crate::domain::{Availability, Permissions};
-use crate::gateway::admission::join::{JoinResponse, View};
-use crate::gateway::admission::moderation::Added;
+use crate::gateway::admission::{AddedGuest, JoinResponse, RoomView};
 
-/// Answer of `GET /v1/room`.
+/// Body of the response to `GET /v1/room`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct RoomAnswer {
+struct RoomBody {
     room: String,
     namespace: String,
     display_name: String,
-    participant: Option<ParticipantAnswer>,
+    participant: Option<ParticipantBody>,
     role: Role,
-    permissions: PermissionsAnswer,
+    permissions: PermissionsBody,
     state: &'static str,
     valid_from: String,
     valid_until: String,
@@ -29,7 +28,7 @@ struct RoomAnswer {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ParticipantAnswer {
+struct ParticipantBody {
     name: String,
     display_name: String,
 }
@@ -39,7 +38,7 @@ struct ParticipantAnswer {
 #[allow(clippy::struct_excessive_bools)]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PermissionsAnswer {
+struct PermissionsBody {
     microphone: bool,
     camera: bool,
     screen_share: bool,
@@ -48,56 +47,56 @@ struct PermissionsAnswer {
     add_people: bool,
 }
 
-/// Answer of `POST /v1/join`.
+/// Body of the response to `POST /v1/join`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct JoinAnswer {
+struct JoinBody {
     url: String,
     token: String,
     identity: String,
     expires_at: String,
 }
 
-/// Answer of `POST /v1/guests`.
+/// Body of the response to `POST /v1/guests`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct GuestAnswer {
+pub struct GuestBody {
     name: String,
     display_name: String,
     role: Role,
     url: String,
 }
 
-impl GuestAnswer {
-    /// Whose join link begins with `gateway_url`.
-    pub fn new(added: Added, gateway_url: &str) -> Self {
-        let Added { identity, display_name, role, invite } = added;
+impl GuestBody {
+    /// The guest, with a join link that begins with `gateway_url`.
+    pub fn new(added: AddedGuest, gateway_url: &str) -> Self {
+        let AddedGuest { identity, display_name, role, invite } = added;
         Self { name: identity, display_name, role, url: format!("{gateway_url}/#{invite}") }
     }
 }
 
-impl IntoResponse for GuestAnswer {
+impl IntoResponse for GuestBody {
     fn into_response(self) -> Response {
         (StatusCode::CREATED, Json(self)).into_response()
     }
 }
 
-impl IntoResponse for View {
+impl IntoResponse for RoomView {
     fn into_response(self) -> Response {
-        let Self { person, room, state, now } = self;
-        Json(RoomAnswer {
+        let Self { person, room, availability, now } = self;
+        Json(RoomBody {
             room: room.name,
             namespace: room.namespace,
             display_name: room.display_name,
             // Whoever has the shared link is nobody yet.
             participant: (!person.is_link())
-                .then_some(ParticipantAnswer { name: person.name.clone(), display_name: person.display_name.clone() }),
+                .then_some(ParticipantBody { name: person.name.clone(), display_name: person.display_name.clone() }),
             role: person.role,
             permissions: Permissions::of(person.role).into(),
-            state: match state {
+            state: match availability {
                 Availability::Early => "early",
-                Availability::Open => "open",
                 Availability::Full => "full",
+                Availability::Open => "open",
                 Availability::Over => "over",
                 Availability::Suspended => "suspended",
             },
@@ -112,19 +111,14 @@ impl IntoResponse for View {
 impl IntoResponse for JoinResponse {
     fn into_response(self) -> Response {
         let Self { credentials, identity, expires_at } = self;
-        Json(JoinAnswer { url: credentials.url.unwrap_or_default(), token: credentials.token, identity, expires_at: rfc3339(expires_at) })
+        Json(JoinBody { url: credentials.url.unwrap_or_default(), token: credentials.token, identity, expires_at: rfc3339(expires_at) })
             .into_response()
     }
 }
 
-impl From<Permissions> for PermissionsAnswer {
+impl From<Permissions> for PermissionsBody {
     fn from(permissions: Permissions) -> Self {
         let Permissions { microphone, camera, screen_share, data, moderate, add_people } = permissions;
         Self { microphone, camera, screen_share, data, moderate, add_people }
     }
-}
-
-/// A moment for clients, in whole milliseconds: JavaScript knows no finer ones.
-pub fn rfc3339(moment: Timestamp) -> String {
-    Timestamp::from_millisecond(moment.as_millisecond()).unwrap_or(moment).to_string()
 }

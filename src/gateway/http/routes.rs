@@ -1,25 +1,68 @@
 //! The resources of the API.
 
-use axum::extract::{Path, State};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{FromRef, Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::routing::{get, post};
 use kube::runtime::reflector::ObjectRef;
 use serde::Deserialize;
 
+use super::bearer::bearer_token;
+use super::json::StrictJson;
+use super::problem::Problem;
+use super::public_address::{PublicAddress, SignallingAddress};
+use super::rate_limit::RateLimits;
+use super::request_span::describe_room;
+use super::responses::GuestBody;
 use crate::api::Role;
 use crate::domain::Invite;
-use crate::gateway::AppState;
-use crate::gateway::admission::join::{Denied, JoinResponse, View};
-use crate::gateway::http::client_ip::OwnAddress;
-use crate::gateway::http::json::StrictJson;
-use crate::gateway::http::problem::Problem;
-use crate::gateway::http::request_span;
-use crate::gateway::http::responses::GuestAnswer;
+use crate::gateway::admission::{AdmissionService, Denied, InviteKeys, JoinResponse, LiveRooms, ModerationService, RoomView};
 use crate::observability::logs::AUDIT;
+use crate::observability::metrics::Metrics;
+
+/// What the API is served from.
+#[derive(Clone)]
+pub struct Api {
+    /// Lets people in.
+    pub admission: Arc<AdmissionService>,
+    /// Does what Presenters ask for.
+    pub moderation: Arc<ModerationService>,
+    /// Tell genuine invites from others.
+    pub keys: InviteKeys,
+    /// Have the UIDs of Rooms, for traces.
+    pub rooms: LiveRooms,
+    /// Limit the use of each invite.
+    pub limits: Arc<RateLimits>,
+    /// What clients are told of the gateway's own address.
+    pub address: PublicAddress,
+    /// Count joins.
+    pub metrics: Metrics,
+}
+
+impl FromRef<Api> for PublicAddress {
+    fn from_ref(api: &Api) -> Self {
+        api.address.clone()
+    }
+}
+
+/// The API as routes.
+pub fn routes(api: Api) -> Router {
+    Router::new()
+        .route("/v1/room", get(room))
+        .route("/v1/join", post(join))
+        .route("/v1/participants/{identity}/mute", post(mute))
+        .route("/v1/participants/{identity}/remove", post(remove))
+        .route("/v1/end", post(end))
+        .route("/v1/guests", post(add_guest))
+        .with_state(api)
+}
 
 /// `GET /v1/room`: what the holder of an invite is told about the call.
-pub async fn room(State(door): State<AppState>, headers: HeaderMap) -> Result<View, Problem> {
-    let invite = invite(&door, &headers)?;
-    let view = door.lobby.view(&invite).await;
+async fn room(State(api): State<Api>, headers: HeaderMap) -> Result<RoomView, Problem> {
+    let invite = invite(&api, &headers)?;
+    let view = api.admission.view(&invite).await;
     if let Err(Denied::Unavailable(cause)) = &view {
         tracing::info!(namespace = invite.namespace, room = invite.room, participant = invite.participant, cause, "view unavailable");
     }
@@ -29,58 +72,58 @@ pub async fn room(State(door): State<AppState>, headers: HeaderMap) -> Result<Vi
 /// Body of `POST /v1/join`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct JoinRequest {
+struct JoinRequest {
     /// The name that others see; of those who come by the shared link alone.
     display_name: Option<String>,
 }
 
 /// `POST /v1/join`: the way in.
-pub async fn join(
-    State(door): State<AppState>,
-    OwnAddress(address): OwnAddress,
+async fn join(
+    State(api): State<Api>,
+    SignallingAddress(address): SignallingAddress,
     headers: HeaderMap,
     body: Result<StrictJson<JoinRequest>, Problem>,
 ) -> Result<JoinResponse, Problem> {
-    let joined = try_join(&door, &headers, body).await;
-    door.metrics.join_ended(joined.as_ref().err().map_or("joined", Problem::name));
+    let joined = try_join(&api, &headers, body).await;
+    api.metrics.join_ended(joined.as_ref().err().map_or("joined", Problem::name));
     let mut joined = joined?;
     joined.credentials.url.get_or_insert(address);
     Ok(joined)
 }
 
-async fn try_join(door: &AppState, headers: &HeaderMap, body: Result<StrictJson<JoinRequest>, Problem>) -> Result<JoinResponse, Problem> {
-    let invite = invite(door, headers).inspect_err(|problem| refused("join", None, problem, None))?;
-    let StrictJson(JoinRequest { display_name }) = body.inspect_err(|problem| refused("join", Some(&invite), problem, None))?;
-    let joined = door.lobby.join(&invite, display_name.as_deref()).await;
+async fn try_join(api: &Api, headers: &HeaderMap, body: Result<StrictJson<JoinRequest>, Problem>) -> Result<JoinResponse, Problem> {
+    let invite = invite(api, headers).inspect_err(|problem| log_refusal("join", None, problem, None))?;
+    let StrictJson(JoinRequest { display_name }) = body.inspect_err(|problem| log_refusal("join", Some(&invite), problem, None))?;
+    let joined = api.admission.join(&invite, display_name.as_deref()).await;
     if let Ok(JoinResponse { identity, .. }) = &joined {
         let Invite { namespace, room, .. } = &invite;
         tracing::info!(target: AUDIT, event = "join", namespace, room, participant = identity, result = "joined");
     }
-    told("join", &invite, joined)
+    or_problem("join", &invite, joined)
 }
 
 /// `POST /v1/participants/{identity}/mute`, for Presenters.
-pub async fn mute(State(door): State<AppState>, Path(identity): Path<String>, headers: HeaderMap) -> Result<StatusCode, Problem> {
-    let invite = invite(&door, &headers)?;
-    told("mute", &invite, door.lobby.mute(&invite, &identity).await).map(|()| StatusCode::NO_CONTENT)
+async fn mute(State(api): State<Api>, Path(identity): Path<String>, headers: HeaderMap) -> Result<StatusCode, Problem> {
+    let invite = invite(&api, &headers)?;
+    or_problem("mute", &invite, api.moderation.mute(&invite, &identity).await).map(|()| StatusCode::NO_CONTENT)
 }
 
 /// `POST /v1/participants/{identity}/remove`, for Presenters.
-pub async fn remove(State(door): State<AppState>, Path(identity): Path<String>, headers: HeaderMap) -> Result<StatusCode, Problem> {
-    let invite = invite(&door, &headers)?;
-    told("remove", &invite, door.lobby.remove(&invite, &identity).await).map(|()| StatusCode::NO_CONTENT)
+async fn remove(State(api): State<Api>, Path(identity): Path<String>, headers: HeaderMap) -> Result<StatusCode, Problem> {
+    let invite = invite(&api, &headers)?;
+    or_problem("remove", &invite, api.moderation.remove(&invite, &identity).await).map(|()| StatusCode::NO_CONTENT)
 }
 
 /// `POST /v1/end`, for Presenters.
-pub async fn end(State(door): State<AppState>, headers: HeaderMap) -> Result<StatusCode, Problem> {
-    let invite = invite(&door, &headers)?;
-    told("end", &invite, door.lobby.end(&invite).await).map(|()| StatusCode::NO_CONTENT)
+async fn end(State(api): State<Api>, headers: HeaderMap) -> Result<StatusCode, Problem> {
+    let invite = invite(&api, &headers)?;
+    or_problem("end", &invite, api.moderation.end(&invite).await).map(|()| StatusCode::NO_CONTENT)
 }
 
 /// Body of `POST /v1/guests`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct GuestRequest {
+struct GuestRequest {
     /// The name that others see.
     display_name: Option<String>,
     /// The role; that of a participant for whom none is set, if absent.
@@ -89,41 +132,47 @@ pub struct GuestRequest {
 }
 
 /// `POST /v1/guests`, for Presenters: adds a person, and answers with the join link.
-pub async fn add_guest(
-    State(door): State<AppState>,
-    OwnAddress(address): OwnAddress,
+async fn add_guest(
+    State(api): State<Api>,
+    address: SignallingAddress,
     headers: HeaderMap,
     body: Result<StrictJson<GuestRequest>, Problem>,
-) -> Result<GuestAnswer, Problem> {
-    let invite = invite(&door, &headers)?;
-    let added = match body {
-        Ok(StrictJson(GuestRequest { display_name, role })) => door.lobby.add_guest(&invite, display_name.as_deref(), role).await,
+) -> Result<GuestBody, Problem> {
+    let invite = invite(&api, &headers)?;
+    let StrictJson(GuestRequest { display_name, role }) = match body {
+        Ok(body) => body,
         // Whoever may not add people is told that, whatever they sent.
-        Err(problem) => Err(door.lobby.may_add_people(&invite).err().unwrap_or(Denied::Malformed(problem))),
+        Err(problem) => {
+            or_problem("add guest", &invite, api.moderation.may_add_people(&invite))?;
+            log_refusal("add guest", Some(&invite), &problem, None);
+            return Err(problem);
+        }
     };
-    Ok(GuestAnswer::new(told("add guest", &invite, added)?, &address.replacen("ws", "http", 1)))
+    let added = api.moderation.add_guest(&invite, display_name.as_deref(), role).await;
+    Ok(GuestBody::new(or_problem("add guest", &invite, added)?, &address.http()))
 }
 
 /// The invite of a request: genuine, and not used too often.
-fn invite(door: &AppState, headers: &HeaderMap) -> Result<Invite, Problem> {
-    let invite = door.lobby.invite(headers)?;
-    door.limits.count(&invite)?;
-    request_span::about(door, &ObjectRef::new(&invite.room).within(&invite.namespace));
+fn invite(api: &Api, headers: &HeaderMap) -> Result<Invite, Problem> {
+    let invite = api.keys.verify(bearer_token(headers))?;
+    api.limits.count(&invite)?;
+    let room = ObjectRef::new(&invite.room).within(&invite.namespace);
+    describe_room(&room, api.rooms.get(&room).and_then(|room| room.metadata.uid.clone()).as_deref());
     Ok(invite)
 }
 
-/// What came of a request; a refusal is written down.
-fn told<T>(event: &str, invite: &Invite, outcome: Result<T, Denied>) -> Result<T, Problem> {
-    outcome.map_err(|denial| {
-        let problem = Problem::from(&denial);
-        let cause = if let Denied::Unavailable(cause) = &denial { Some(cause.as_str()) } else { None };
-        refused(event, Some(invite), &problem, cause);
+/// The outcome of a request, whose refusal is logged.
+fn or_problem<T>(event: &str, invite: &Invite, outcome: Result<T, Denied>) -> Result<T, Problem> {
+    outcome.map_err(|denied| {
+        let problem = Problem::from(&denied);
+        let cause = if let Denied::Unavailable(cause) = &denied { Some(cause.as_str()) } else { None };
+        log_refusal(event, Some(invite), &problem, cause);
         problem
     })
 }
 
-/// Writes down a refusal. Names come from signed invites only; invite and media token never get here.
-fn refused(event: &str, invite: Option<&Invite>, problem: &Problem, cause: Option<&str>) {
+/// Logs a refusal. Names come from signed invites only; invite and media token never get here.
+fn log_refusal(event: &str, invite: Option<&Invite>, problem: &Problem, cause: Option<&str>) {
     let namespace = invite.map(|invite| invite.namespace.as_str());
     let room = invite.map(|invite| invite.room.as_str());
     let participant = invite.map(|invite| invite.participant.as_str());

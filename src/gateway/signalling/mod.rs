@@ -1,4 +1,11 @@
-//! Signalling that is passed through, and its connections.
+//! Signalling: the WebSockets between clients and media servers that go through the gateway, and who ends them.
 
-pub mod connections;
-pub mod proxy;
+mod connections;
+mod proxy;
+mod query;
+mod tunnel;
+mod upstream;
+
+pub use connections::Connections;
+pub use proxy::{SignallingProxy, routes};
+pub use upstream::{Upstream, UpstreamError};

@@ -6,8 +6,8 @@
 //! the four paths are written here and never taken from a request.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
@@ -16,139 +16,123 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use hyper_util::rt::TokioIo;
 use kube::runtime::reflector::ObjectRef;
 use reqwest::Url;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, copy_buf, split};
-use tokio::time::timeout;
 
-use crate::backend::{Backend, Signalling, TokenSubject};
+use super::connections::Connections;
+use super::query::{address, token_in};
+use super::tunnel::tunnel;
+use super::upstream::Upstream;
+use crate::api::Room;
+use crate::backend::{Backend, Registry, Signalling, TokenSubject};
 use crate::domain::Refusal;
-use crate::gateway::AppState;
-use crate::gateway::admission::join::{Denied, bearer};
-use crate::gateway::http::problem::Problem;
-use crate::gateway::http::request_span;
-use crate::gateway::signalling::connections::Guard;
+use crate::gateway::admission::{AdmissionService, Denied, LiveRooms, authorize_token, review_members};
+use crate::gateway::http::{Problem, bearer_token, describe_room};
+use crate::gateway::wall_clock::WallClock;
+use crate::observability::metrics::Metrics;
 
 /// What is passed through, and nothing else.
-pub const PATHS: [&str; 4] = ["/rtc", "/rtc/v1", "/rtc/validate", "/rtc/v1/validate"];
-/// What the path of a question ends with that a client asks when its connect failed, to learn why.
+const PATHS: [&str; 4] = ["/rtc", "/rtc/v1", "/rtc/validate", "/rtc/v1/validate"];
+/// The end of the paths by which a client asks why its connect failed.
 const VALIDATE: &str = "/validate";
-/// Bytes that are read at once in each direction. Signalling is small, and most connections are idle.
-const CHUNK: usize = 4096;
-/// How long the rest of one direction may take when the other has ended.
-const FAREWELL: Duration = Duration::from_secs(2);
-/// How long a connection to a media server may take.
-const CONNECT: Duration = Duration::from_secs(3);
-/// Parameter of the query with the media token.
-const TOKEN: &str = "access_token";
-/// Parameter of the query by which LiveKit makes somebody a second identity, whom no list names.
-const SECOND_IDENTITY: &str = "publish";
 /// Headers that are passed to the media server.
 const REQUEST_HEADERS: [HeaderName; 6] =
     [SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, USER_AGENT, ACCEPT];
 /// Headers that are passed back when the connection is made.
 const RESPONSE_HEADERS: [HeaderName; 3] = [SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL];
 
-/// The way to media servers.
+/// What signalling is passed through with.
 #[derive(Clone)]
-pub struct Upstream(reqwest::Client);
-
-impl Upstream {
-    /// A way that follows no redirects, asks no proxy and keeps no idle connections: each one is used once.
-    pub fn new() -> Result<Self, UpstreamError> {
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(crate::tls::client()?)
-            .http1_only()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .connect_timeout(CONNECT)
-            .pool_max_idle_per_host(0)
-            .build()?;
-        Ok(Self(http))
-    }
-}
-
-/// Why media servers cannot be reached at all.
-#[derive(Debug, thiserror::Error)]
-pub enum UpstreamError {
-    /// TLS cannot be set up.
-    #[error("TLS cannot be set up: {0}")]
-    Tls(#[from] rustls::Error),
-    /// The client cannot be made.
-    #[error("the HTTP client cannot be made: {0}")]
-    Client(#[from] reqwest::Error),
+pub struct SignallingProxy {
+    /// Judge who connects.
+    pub rooms: LiveRooms,
+    /// Reserves a place for whoever connects.
+    pub admission: Arc<AdmissionService>,
+    /// Tell whose media token it is.
+    pub backends: Arc<Registry>,
+    /// Keep who is connected.
+    pub connections: Arc<Connections>,
+    /// Reaches the media servers.
+    pub upstream: Upstream,
+    /// Says which media tokens are good.
+    pub clock: WallClock,
+    /// Count refusals.
+    pub metrics: Metrics,
 }
 
 /// Somebody whom the live Room lets in.
 struct AuthorizedConnect {
-    holder: TokenSubject,
+    subject: TokenSubject,
+    room: ObjectRef<Room>,
     backend: Arc<dyn Backend>,
+    /// Address of the media server.
     upstream: String,
-    room: ObjectRef<crate::api::Room>,
     token: String,
 }
 
+/// The four paths as routes.
+pub fn routes(proxy: SignallingProxy) -> Router {
+    PATHS.into_iter().fold(Router::new(), |router, path| router.route(path, get(pass))).with_state(proxy)
+}
+
 /// `GET` of one of the four paths.
-pub async fn pass(State(door): State<AppState>, mut request: Request) -> Response {
-    match answer(&door, &mut request).await {
+async fn pass(State(proxy): State<SignallingProxy>, mut request: Request) -> Response {
+    match answer(&proxy, &mut request).await {
         Ok(response) => response,
         Err(problem) => {
-            door.metrics.signalling_refused(problem.name());
+            proxy.metrics.signalling_refused(problem.name());
             problem.into_response()
         }
     }
 }
 
-async fn answer(door: &AppState, request: &mut Request) -> Result<Response, Problem> {
+async fn answer(proxy: &SignallingProxy, request: &mut Request) -> Result<Response, Problem> {
     let path = PATHS.into_iter().find(|path| *path == request.uri().path()).ok_or(Problem::of_status(StatusCode::NOT_FOUND))?;
     if request.method() != Method::GET {
         return Err(Problem::of_status(StatusCode::METHOD_NOT_ALLOWED));
     }
     let query = request.uri().query().unwrap_or_default().to_owned();
-    let welcome = welcome(door, request.headers(), &query)?;
-    let url = address(&welcome.upstream, path, &query)?;
+    let authorized = authorize(proxy, request.headers(), &query)?;
+    let url = address(&authorized.upstream, path, &query)?;
     if path.ends_with(VALIDATE) {
-        return validate(door, &welcome, url, request.headers()).await;
+        return validate(proxy, &authorized, url, request.headers()).await;
     }
     if !asks_for_websocket(request.headers()) {
         return Err(Problem::of_status(StatusCode::UPGRADE_REQUIRED));
     }
-    connect(door, welcome, url, request).await
+    connect(proxy, authorized, url, request).await
 }
 
 /// Who connects, if they may. Says no more to others than to the holder of an invalid invite.
-fn welcome(door: &AppState, headers: &HeaderMap, query: &str) -> Result<AuthorizedConnect, Problem> {
-    let token = if headers.contains_key(AUTHORIZATION) {
-        // As LiveKit does, which looks at no other place then.
-        bearer(headers).map(str::to_owned)
-    } else {
-        parameters(query)?.find(|(key, _)| key == TOKEN).map(|(_, token)| token)
-    };
+fn authorize(proxy: &SignallingProxy, headers: &HeaderMap, query: &str) -> Result<AuthorizedConnect, Problem> {
+    // LiveKit looks at no other place either when there is this header.
+    let token = if headers.contains_key(AUTHORIZATION) { bearer_token(headers).map(str::to_owned) } else { token_in(query) };
     let token = token.filter(|token| !token.is_empty()).ok_or_else(|| Problem::from(&Refusal::InvalidInvite))?;
-    let now = (door.clock)();
-    let mut denial = Denied::Refused(Refusal::InvalidInvite);
-    for (class, backend) in door.backends.usable() {
+    let now = proxy.clock.now();
+    let mut denied = Denied::Refused(Refusal::InvalidInvite);
+    for (class, backend) in proxy.backends.usable() {
         let Signalling::Proxied { upstream } = backend.signalling() else { continue };
-        let Some(holder) = backend.token_subject(&token, now) else { continue };
+        let Some(subject) = backend.token_subject(&token, now) else { continue };
         // Two classes may be of one media server, and only one of them is the Room's.
-        match door.lobby.stand_by(&holder) {
-            Ok(standing) if standing.room.class == class => {
-                standing.grant(0).map_err(|refusal| Problem::from(&refusal))?;
-                let room = ObjectRef::new(&standing.room.name).within(&standing.room.namespace);
-                request_span::about(door, &room);
-                return Ok(AuthorizedConnect { holder, backend, upstream, room, token });
+        match authorize_token(&proxy.rooms, &subject, proxy.clock.now()) {
+            Ok(authorization) if authorization.room.class == class => {
+                authorization.check().map_err(|refusal| Problem::from(&refusal))?;
+                let room = ObjectRef::new(&authorization.room.name).within(&authorization.room.namespace);
+                describe_room(&room, Some(&authorization.room.uid));
+                return Ok(AuthorizedConnect { subject, room, backend, upstream, token });
             }
             Ok(_) => {}
-            Err(refused) => denial = refused,
+            Err(refused) => denied = refused,
         }
     }
-    Err(denial.into())
+    Err(denied.into())
 }
 
 /// Passes on the question why a connect failed. What the media server says is not repeated: it quotes tokens.
-async fn validate(door: &AppState, welcome: &AuthorizedConnect, url: Url, headers: &HeaderMap) -> Result<Response, Problem> {
-    let asked = door.upstream.0.get(url).bearer_auth(&welcome.token).headers(passed_on(headers)).send().await;
+async fn validate(proxy: &SignallingProxy, authorized: &AuthorizedConnect, url: Url, headers: &HeaderMap) -> Result<Response, Problem> {
+    let asked = proxy.upstream.get(url, &authorized.token, passed_on(headers)).await;
     match asked.map_err(|_| Problem::UNAVAILABLE)?.status() {
         StatusCode::OK => Ok("success".into_response()),
         status => Err(refused_by_server(status)),
@@ -156,94 +140,49 @@ async fn validate(door: &AppState, welcome: &AuthorizedConnect, url: Url, header
 }
 
 /// Connects client and media server.
-async fn connect(door: &AppState, welcome: AuthorizedConnect, url: Url, request: &mut Request) -> Result<Response, Problem> {
-    door.lobby.take_place(&welcome.holder).await?;
-    let AuthorizedConnect { holder, backend, room, token, .. } = welcome;
+async fn connect(proxy: &SignallingProxy, authorized: AuthorizedConnect, url: Url, request: &mut Request) -> Result<Response, Problem> {
+    proxy.admission.reserve(&authorized.subject).await?;
+    let AuthorizedConnect { subject, room, backend, token, .. } = authorized;
     let mut headers = passed_on(request.headers());
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    let answer = door.upstream.0.get(url).bearer_auth(token).headers(headers).send().await;
-    let answer = answer.map_err(|_| Problem::UNAVAILABLE)?;
+    set_upgrade(&mut headers);
+    let answer = proxy.upstream.get(url, &token, headers).await.map_err(|_| Problem::UNAVAILABLE)?;
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Err(refused_by_server(answer.status()));
     }
-    let guard = door.connections.enter(room.clone(), holder.clone(), backend.clone());
-    // What has changed while the media server was asked. Entered first, so that nothing falls between this and the watch.
-    let (refusals, until) = door.lobby.judge(&room, &[&holder]);
-    door.connections.ends_at(&room, until);
-    if let Some(refusal) = refusals.into_iter().flatten().next() {
-        tokio::spawn(async move { backend.remove(&holder.session, &holder.identity).await });
+    let guard = proxy.connections.register(room.clone(), subject.clone(), backend.clone());
+    // The Room may have changed while the media server was asked. Judged after the connection is registered, so that every
+    // change is seen either here or by the watch.
+    let review = review_members(&proxy.rooms, &room, &[&subject], proxy.clock.now());
+    proxy.connections.ends_at(&room, review.ends_at);
+    if let Some(refusal) = review.refusals.into_iter().flatten().next() {
+        tokio::spawn(async move { backend.remove(&subject.session, &subject.identity).await });
         return Err(Problem::from(&refusal));
     }
-    let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
-    for name in RESPONSE_HEADERS {
-        for value in answer.headers().get_all(&name) {
-            response.headers_mut().append(&name, value.clone());
-        }
-    }
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+    let response = switching_protocols(answer.headers());
     let client = hyper::upgrade::on(request);
     tokio::spawn(async move {
         // Either side may be gone already, which ends the other too.
         if let (Ok(client), Ok(server)) = tokio::join!(client, answer.upgrade()) {
-            tunnel(TokioIo::new(client), server, &guard).await;
+            tunnel(TokioIo::new(client), server, guard.cut()).await;
         }
     });
-    Ok(response.map(|_| Body::empty()))
-}
-
-/// Carries bytes both ways until one side ends, or the connection is cut.
-async fn tunnel(client: impl AsyncRead + AsyncWrite, server: impl AsyncRead + AsyncWrite, guard: &Guard) {
-    let (from_client, mut to_client) = split(client);
-    let (from_server, mut to_server) = split(server);
-    let (mut from_client, mut from_server) = (BufReader::with_capacity(CHUNK, from_client), BufReader::with_capacity(CHUNK, from_server));
-    let carried = async {
-        let up = async {
-            let _ = copy_buf(&mut from_client, &mut to_server).await;
-            let _ = to_server.shutdown().await;
-        };
-        let down = async {
-            let _ = copy_buf(&mut from_server, &mut to_client).await;
-            let _ = to_client.shutdown().await;
-        };
-        let (mut up, mut down) = (std::pin::pin!(up), std::pin::pin!(down));
-        // A client that is gone never ends its direction by itself.
-        tokio::select! {
-            () = &mut up => drop(timeout(FAREWELL, down).await),
-            () = &mut down => drop(timeout(FAREWELL, up).await),
-        }
-    };
-    tokio::select! {
-        () = carried => {}
-        () = guard.cut() => {}
-    }
+    Ok(response)
 }
 
 fn refused_by_server(status: StatusCode) -> Problem {
     if status.is_client_error() { Problem::of_status(status) } else { Problem::UNAVAILABLE }
 }
 
-/// The address at the media server. The token goes in a header, so that the one that was judged is the one that is used.
-fn address(upstream: &str, path: &str, query: &str) -> Result<Url, Problem> {
-    let mut url = Url::parse(upstream).map_err(|_| Problem::UNAVAILABLE)?;
-    url.set_path(path);
-    let passed: Vec<_> = parameters(query)?.filter(|(key, _)| key != TOKEN).collect();
-    if passed.iter().any(|(key, _)| key == SECOND_IDENTITY) {
-        return Err(Problem::of_status(StatusCode::BAD_REQUEST));
+/// The response that turns the client's connection into a WebSocket.
+fn switching_protocols(from_server: &HeaderMap) -> Response {
+    let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
+    for name in RESPONSE_HEADERS {
+        for value in from_server.get_all(&name) {
+            response.headers_mut().append(&name, value.clone());
+        }
     }
-    if !passed.is_empty() {
-        url.query_pairs_mut().extend_pairs(passed);
-    }
-    Ok(url)
-}
-
-/// The parameters of a query, decoded.
-fn parameters(query: &str) -> Result<impl Iterator<Item = (String, String)>, Problem> {
-    // Only a parser of whole addresses is at hand.
-    let url = Url::parse(&format!("http://localhost/?{query}")).map_err(|_| Problem::of_status(StatusCode::BAD_REQUEST))?;
-    let pairs: Vec<_> = url.query_pairs().map(|(key, value)| (key.into_owned(), value.into_owned())).collect();
-    Ok(pairs.into_iter())
+    set_upgrade(response.headers_mut());
+    response.map(|_| Body::empty())
 }
 
 fn passed_on(headers: &HeaderMap) -> HeaderMap {
@@ -254,6 +193,11 @@ fn passed_on(headers: &HeaderMap) -> HeaderMap {
         }
     }
     passed
+}
+
+fn set_upgrade(headers: &mut HeaderMap) {
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
 }
 
 fn asks_for_websocket(headers: &HeaderMap) -> bool {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 
-async fn world_for(places: i32) -> Fixture {
+async fn room_for(places: i32) -> Fixture {
     let mut room = room_with("/spec/maxParticipants", json!(places));
     let crowd: Vec<Value> = (0..100).map(|number| json!({"name": format!("p{number}")})).collect();
     room["spec"]["participants"] = json!(crowd);
@@ -13,24 +13,24 @@ async fn world_for(places: i32) -> Fixture {
 
 #[tokio::test]
 async fn a_full_call_lets_nobody_else_in_and_says_so() {
-    let fixture = world_for(2).await;
-    fixture.stage.member(&["p1", "p2"]);
+    let fixture = room_for(2).await;
+    fixture.set_members(&["p1", "p2"]);
     assert_eq!(fixture.join("p3").await.problem(), problem(403, "full"));
     assert_eq!(fixture.state("p3").await, "full");
 }
 
 #[tokio::test]
 async fn who_is_in_a_full_call_can_come_back() {
-    let fixture = world_for(2).await;
-    fixture.stage.member(&["p1", "p2"]);
+    let fixture = room_for(2).await;
+    fixture.set_members(&["p1", "p2"]);
     assert_eq!(fixture.join("p1").await.status, 200);
     assert_eq!(fixture.state("p1").await, "open");
 }
 
 #[tokio::test]
-async fn a_ticket_holds_a_place_before_its_holder_is_seen_in_the_call() {
-    let fixture = world_for(2).await;
-    fixture.stage.member(&["p1"]);
+async fn a_grant_holds_a_place_before_its_holder_is_seen_in_the_call() {
+    let fixture = room_for(2).await;
+    fixture.set_members(&["p1"]);
     assert_eq!(fixture.join("p2").await.status, 200);
     assert_eq!(fixture.join("p2").await.status, 200);
     assert_eq!(fixture.join("p3").await.problem(), problem(403, "full"));
@@ -39,38 +39,38 @@ async fn a_ticket_holds_a_place_before_its_holder_is_seen_in_the_call() {
 }
 
 #[tokio::test]
-async fn a_ticket_and_a_seat_of_the_same_person_take_one_place() {
-    let fixture = world_for(2).await;
+async fn a_grant_and_a_seat_of_the_same_person_take_one_place() {
+    let fixture = room_for(2).await;
     assert_eq!(fixture.join("p1").await.status, 200);
-    fixture.stage.member(&["p1"]);
+    fixture.set_members(&["p1"]);
     assert_eq!(fixture.join("p2").await.status, 200);
 }
 
 #[tokio::test]
-async fn the_place_of_somebody_who_never_came_is_free_when_the_ticket_ends() {
-    let fixture = world_for(1).await;
+async fn the_place_of_somebody_who_never_came_is_free_when_the_grant_ends() {
+    let fixture = room_for(1).await;
     assert_eq!(fixture.join("p1").await.status, 200);
-    set_clock("2030-01-15T12:00:59Z");
+    fixture.clock.set("2030-01-15T12:00:59Z");
     assert_eq!(fixture.join("p2").await.problem(), problem(403, "full"));
-    set_clock("2030-01-15T12:01:00Z");
+    fixture.clock.set("2030-01-15T12:01:00Z");
     assert_eq!(fixture.join("p2").await.status, 200);
 }
 
 #[tokio::test]
-async fn the_place_of_somebody_who_left_is_kept_while_their_ticket_could_bring_them_back() {
-    let fixture = world_for(1).await;
+async fn the_place_of_somebody_who_left_is_kept_while_their_grant_could_bring_them_back() {
+    let fixture = room_for(1).await;
     assert_eq!(fixture.join("p1").await.status, 200);
-    fixture.stage.member(&["p1"]);
-    fixture.stage.member(&[]);
+    fixture.set_members(&["p1"]);
+    fixture.set_members(&[]);
     assert_eq!(fixture.join("p2").await.problem(), problem(403, "full"));
-    set_clock("2030-01-15T12:01:00Z");
+    fixture.clock.set("2030-01-15T12:01:00Z");
     assert_eq!(fixture.join("p2").await.status, 200);
 }
 
 #[tokio::test]
 async fn more_places_take_effect_at_once() {
-    let mut fixture = world_for(1).await;
-    fixture.stage.member(&["p1"]);
+    let fixture = room_for(1).await;
+    fixture.set_members(&["p1"]);
     assert_eq!(fixture.join("p2").await.problem(), problem(403, "full"));
     let mut larger = room_with("/spec/maxParticipants", json!(2));
     larger["spec"]["participants"] = json!([{"name": "p1"}, {"name": "p2"}]);
@@ -80,7 +80,8 @@ async fn more_places_take_effect_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_a_hundred_who_come_at_the_same_moment_for_ten_places_exactly_ten_get_in() {
-    let fixture = world_for(10).await;
+    let fixture = room_for(10).await;
+    fixture.clock.set("2030-01-15T14:59:30Z");
     let start = Arc::new(tokio::sync::Barrier::new(100));
     let comers: Vec<_> = (0..100)
         .map(|number| {
@@ -96,7 +97,10 @@ async fn of_a_hundred_who_come_at_the_same_moment_for_ten_places_exactly_ten_get
     for comer in comers {
         let answer = comer.await.unwrap();
         match answer.status.as_u16() {
-            200 => joined += 1,
+            200 => {
+                assert_eq!(answer.json()["expiresAt"], UNTIL, "the clock is the same on every thread");
+                joined += 1;
+            }
             _ => assert_eq!(answer.problem(), problem(403, "full")),
         }
     }

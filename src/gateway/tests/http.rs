@@ -8,7 +8,6 @@ use super::*;
 #[tokio::test]
 async fn every_answer_forbids_storing_sniffing_and_referrers() {
     let fixture = Fixture::new().await;
-    fixture.stage.set_mood(Mood::Well);
     for answer in [
         fixture.view("att").await,
         fixture.join("att").await,
@@ -75,7 +74,7 @@ async fn a_body_of_more_than_4096_bytes_is_refused_whether_its_length_is_announc
 #[tokio::test(start_paused = true)]
 async fn a_request_that_takes_longer_than_ten_seconds_is_given_up() {
     let fixture = Fixture::new().await;
-    fixture.stage.set_mood(Mood::Hanging);
+    let _held = fixture.media.hold(Operation::Observe);
     let answer = fixture.join("att").await;
     assert_eq!(answer.problem(), problem(503, "unavailable"));
     assert_eq!(answer.header("retry-after"), Some("1"));
@@ -84,7 +83,7 @@ async fn a_request_that_takes_longer_than_ten_seconds_is_given_up() {
 #[tokio::test]
 async fn a_panic_costs_one_request_and_tells_nothing() {
     let fixture = Fixture::new().await;
-    fixture.stage.set_mood(Mood::Panicking);
+    fixture.media.meanwhile(Operation::Observe, || panic!("{MEDIA_TOKEN} in a panic"));
     let answer = fixture.join("att").await;
     assert_eq!(answer.problem(), problem(500, "internal"));
     assert!(!String::from_utf8_lossy(&answer.body).contains(MEDIA_TOKEN));

@@ -1,7 +1,5 @@
 //! Who gets in, and with what.
 
-use std::sync::{Arc, Mutex};
-
 use serde_json::json;
 
 use super::*;
@@ -15,7 +13,7 @@ async fn an_invited_person_joins_an_open_call_with_address_token_and_its_end() {
         answer.json(),
         json!({
             "url": "wss://media.test",
-            "token": format!("media-token/{SESSION}/pia/Presenter/2030-01-15T12:00:00Z/2030-01-15T12:01:00Z"),
+            "token": format!("media-token/{SESSION}/pia/Presenter/2030-01-15T12:00:00Z/2030-01-15T12:01:00Z/0"),
             "identity": "pia",
             "expiresAt": "2030-01-15T12:01:00Z",
         })
@@ -25,17 +23,17 @@ async fn an_invited_person_joins_an_open_call_with_address_token_and_its_end() {
 #[tokio::test]
 async fn a_media_token_never_outlives_the_window() {
     let fixture = Fixture::new().await;
-    set_clock("2030-01-15T14:59:30Z");
+    fixture.clock.set("2030-01-15T14:59:30Z");
     let answer = fixture.join("att").await.json();
     assert_eq!(answer["expiresAt"], UNTIL);
-    assert_eq!(answer["token"], format!("media-token/{SESSION}/att/Attendee/2030-01-15T14:59:30Z/2030-01-15T15:00:00Z"));
+    assert_eq!(answer["token"], format!("media-token/{SESSION}/att/Attendee/2030-01-15T14:59:30Z/2030-01-15T15:00:00Z/0"));
 }
 
 #[tokio::test]
 async fn the_door_opens_at_the_first_moment_of_the_window_and_closes_at_its_end() {
     let fixture = Fixture::new().await;
     for (now, expected) in [("2030-01-15T08:59:59.999999999Z", 403), (FROM, 200), ("2030-01-15T14:59:59.999999999Z", 200), (UNTIL, 403)] {
-        set_clock(now);
+        fixture.clock.set(now);
         assert_eq!(fixture.join("att").await.status, expected, "{now}");
     }
 }
@@ -67,7 +65,7 @@ async fn the_scheme_of_the_header_is_read_in_any_case() {
 
 #[tokio::test]
 async fn a_role_that_changes_in_the_room_holds_for_the_next_join() {
-    let mut fixture = Fixture::new().await;
+    let fixture = Fixture::new().await;
     fixture.apply(room_with("/spec/participants", json!([{"name": "att", "role": "Consumer"}])));
     assert!(fixture.join("att").await.json()["token"].as_str().unwrap().contains("/att/Consumer/"));
 }
@@ -75,42 +73,30 @@ async fn a_role_that_changes_in_the_room_holds_for_the_next_join() {
 #[tokio::test]
 async fn a_call_that_ends_while_the_media_server_is_asked_lets_nobody_in() {
     let fixture = Fixture::new().await;
-    set_clock("2030-01-15T14:59:59Z");
-    fixture.stage.set_mood(Mood::Meanwhile(Box::new(|| set_clock(UNTIL))));
+    fixture.clock.set("2030-01-15T14:59:59Z");
+    fixture.set_clock_meanwhile(UNTIL);
     assert_eq!(fixture.join("att").await.problem(), problem(403, "over"));
-    set_clock("2030-01-15T14:59:59Z");
+    fixture.clock.set("2030-01-15T14:59:59Z");
     assert_eq!(fixture.state("att").await, "over");
 }
 
 #[tokio::test]
 async fn a_person_who_is_removed_while_the_media_server_is_asked_does_not_get_in() {
-    let mut fixture = Fixture::new().await;
-    let (reader, rooms) = store::<Room>();
-    drop(reader);
-    let rooms = Arc::new(Mutex::new(std::mem::replace(&mut fixture.rooms, rooms)));
-    fixture.stage.set_mood(Mood::Meanwhile(Box::new(move || {
-        let without = serde_json::from_value(room_with("/spec/participants", json!([]))).unwrap();
-        rooms.lock().unwrap().apply_watcher_event(&Event::Apply(without));
-    })));
+    let fixture = Fixture::new().await;
+    fixture.apply_meanwhile(room_with("/spec/participants", json!([])));
     assert_eq!(fixture.join("att").await.problem(), problem(401, "invalid-invite"));
 }
 
 #[tokio::test]
 async fn a_session_that_is_replaced_while_the_media_server_is_asked_is_tried_again_by_the_client() {
-    let mut fixture = Fixture::new().await;
-    let (reader, rooms) = store::<Room>();
-    drop(reader);
-    let rooms = Arc::new(Mutex::new(std::mem::replace(&mut fixture.rooms, rooms)));
-    fixture.stage.set_mood(Mood::Meanwhile(Box::new(move || {
-        let next = serde_json::from_value(room_with("/status/session", json!({"id": NEXT_SESSION, "epoch": 2}))).unwrap();
-        rooms.lock().unwrap().apply_watcher_event(&Event::Apply(next));
-    })));
+    let fixture = Fixture::new().await;
+    fixture.apply_meanwhile(room_with("/status/session", json!({"id": NEXT_SESSION, "epoch": 2})));
     assert_eq!(fixture.join("att").await.problem(), problem(503, "unavailable"));
 }
 
 #[tokio::test]
 async fn what_was_seen_of_a_call_too_long_ago_lets_nobody_in() {
     let fixture = Fixture::new().await;
-    fixture.stage.set_mood(Mood::Meanwhile(Box::new(|| set_clock("2030-01-15T12:00:10Z"))));
+    fixture.set_clock_meanwhile("2030-01-15T12:00:10Z");
     assert_eq!(fixture.join("att").await.problem(), problem(503, "unavailable"));
 }

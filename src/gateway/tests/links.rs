@@ -29,7 +29,7 @@ async fn whoever_has_the_link_is_nobody_until_they_join_and_then_somebody_of_the
 
 #[tokio::test]
 async fn people_with_the_link_fill_the_room_one_by_one() {
-    let (mut fixture, link) = link_room().await;
+    let (fixture, link) = link_room().await;
     let mut room = room_with("/spec/joinPolicy", json!("AnyoneWithLink"));
     room["spec"]["link"] = json!({"generation": 2});
     room["spec"]["maxParticipants"] = json!(2);

@@ -1,7 +1,7 @@
 //! What is logged, and what never is.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use serde_json::json;
 use tracing::subscriber::NoSubscriber;
@@ -11,8 +11,8 @@ use tracing_subscriber::fmt::format::FmtSpan;
 
 use super::*;
 
-/// While there is only one subscriber, tracing takes the word of whichever thread comes to a log statement first for whether
-/// anybody listens to it, and the threads of other tests have none. A second one makes it ask both.
+/// While there is only one subscriber, tracing remembers whether the thread that comes to a log statement first has one, and the
+/// threads of other tests have none. A second subscriber makes it ask both.
 static SECOND_SUBSCRIBER: OnceLock<Dispatch> = OnceLock::new();
 
 #[derive(Clone, Default)]
@@ -20,7 +20,7 @@ struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        self.0.lock().extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -53,14 +53,14 @@ impl Log {
     }
 
     fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        String::from_utf8(self.0.lock().clone()).unwrap()
     }
 }
 
 #[tokio::test]
 async fn every_join_is_logged_with_who_where_and_how_it_ended() {
     let (log, _guard) = Log::collect(Level::INFO);
-    let mut fixture = Fixture::new().await;
+    let fixture = Fixture::new().await;
     fixture.join("att").await;
     fixture.apply(room_with("/spec/suspend", json!(true)));
     fixture.join("col").await;
@@ -91,7 +91,7 @@ async fn neither_invites_nor_media_tokens_are_ever_logged_however_much_is_logged
     let forged = key_ring(&[generate_key("1")]).sign(&invite("att")).unwrap();
     let secrets = [fixture.sign(&invite("att")), fixture.sign(&invite("col")), fixture.sign(&invite("mallory")), forged];
     for now in [NOON, "2030-01-15T08:00:00Z", UNTIL] {
-        set_clock(now);
+        fixture.clock.set(now);
         for secret in &secrets {
             let authorization = format!("Bearer {secret}");
             for (method, path) in [("GET", "/v1/room"), ("POST", "/v1/join"), ("DELETE", "/v1/join"), ("GET", "/nowhere")] {
@@ -101,21 +101,24 @@ async fn neither_invites_nor_media_tokens_are_ever_logged_however_much_is_logged
             fixture.join_with(&secret[..secret.len() - 5]).await;
         }
     }
-    set_clock(NOON);
+    fixture.clock.set(NOON);
     for path in ["/rtc", "/rtc/v1", "/rtc/validate", "/rtc/v1/validate"] {
         let (address, served) = signalling::quoting_server(401).await;
-        *fixture.stage.upstream.lock().unwrap() = Some(address);
+        fixture.proxy_to(&address);
         for holder in ["mallory", "att"] {
-            let query = format!("access_token={MEDIA_TOKEN}/{SESSION}/{holder}&sdk=js");
+            let query = format!("access_token={}&sdk=js", fixture.media_token(holder));
             assert!(signalling::connect(&fixture, path, &query).await.status.is_client_error());
         }
         assert!(served.await.unwrap().contains(MEDIA_TOKEN), "the server saw the token");
     }
-    *fixture.stage.upstream.lock().unwrap() = None;
-    for mood in [Mood::Failing, Mood::Unable, Mood::Panicking] {
-        fixture.stage.set_mood(mood);
-        assert!(fixture.join("att").await.status.is_server_error());
-    }
+    fixture.media.proxy_to(None);
+    fixture.media.fail(Operation::Observe, unreachable_server());
+    assert!(fixture.join("att").await.status.is_server_error());
+    fixture.media.meanwhile(Operation::Observe, || panic!("{MEDIA_TOKEN} in a panic"));
+    assert!(fixture.join("att").await.status.is_server_error());
+    fixture.media.fail_with(None);
+    fixture.media.fail(Operation::MintToken, unreachable_server());
+    assert!(fixture.join("att").await.status.is_server_error());
 
     let text = log.text();
     for result in ["joined", "full", "too-early", "over", "invalid-invite", "unavailable"] {

@@ -13,9 +13,7 @@ mod refusals;
 mod signalling;
 mod viewing;
 
-use std::cell::Cell;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::Router;
@@ -25,49 +23,61 @@ use axum::http::{HeaderMap, Request, Response, StatusCode};
 use jiff::Timestamp;
 use kube::runtime::reflector::store::{Writer, store};
 use kube::runtime::watcher::Event;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-use super::{AdmissionService, AppState, KubeWriter, Stores, Upstream, router};
+use super::admission::{AdmissionService, InviteKeys, KubeWriter, LiveRooms, ModerationService};
+use super::http::{Api, CacheStaleness, PER_ADDRESS, PublicAddress, RateLimits, TrustedProxies};
+use super::router::{AppState, router};
+use super::signalling::{Connections, SignallingProxy, Upstream};
+use super::wall_clock::WallClock;
+use super::webhooks::Webhooks;
 use crate::api::{Reason, Role, Room, RoomClass, RoomGuest};
-use crate::backend::{Backend, Capabilities, MediaCredentials, Registry, SessionSummary, Signalling, TokenSubject};
+use crate::backend::fake::Operation;
+use crate::backend::{Backend, FakeMediaServer, Registry};
 use crate::domain::{Failure, Installation, Invite, KeyRing, SessionMember, TokenGrant, ValidRoom, generate_key};
-use crate::gateway::http::client_ip::TrustedProxies;
-use crate::gateway::http::rate_limit::{self, RateLimits};
-use crate::gateway::http::staleness::CacheStaleness;
-use crate::gateway::signalling::connections::Connections;
+use crate::observability::metrics::Metrics;
 
 const FROM: &str = "2030-01-15T09:00:00Z";
 const NOON: &str = "2030-01-15T12:00:00Z";
 const UNTIL: &str = "2030-01-15T15:00:00Z";
+/// What every media token begins with, to look for in places where none belongs.
+const MEDIA_TOKEN: &str = FakeMediaServer::TOKEN_PREFIX;
 const SESSION: &str = "rk-test-11111111-2222-3333-4444-555555555555-1";
 /// The session that is made when that one is lost.
 const NEXT_SESSION: &str = "rk-test-11111111-2222-3333-4444-555555555555-2";
-/// What every media token of the test double begins with, to look for in places where none belongs.
-const MEDIA_TOKEN: &str = "media-token";
-
-thread_local! {
-    static NOW: Cell<Timestamp> = Cell::new(moment(NOON));
-}
 
 fn moment(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn set_clock(text: &str) {
-    NOW.set(moment(text));
-}
-
-/// The lobby and everything around it.
+/// The gateway and everything around it.
 struct Fixture {
-    rooms: Writer<Room>,
+    rooms: Arc<Mutex<Writer<Room>>>,
     classes: Writer<RoomClass>,
     keys: watch::Sender<Option<Arc<KeyRing>>>,
-    stage: Arc<Stage>,
+    media: Arc<FakeMediaServer>,
     backends: Arc<Registry>,
-    clerk: Arc<FakeWriter>,
+    writer: Arc<FakeWriter>,
+    clock: TestClock,
     router: Router,
+}
+
+/// A clock that stands still until it is set, the same on all threads.
+#[derive(Clone)]
+struct TestClock(Arc<Mutex<Timestamp>>);
+
+impl TestClock {
+    fn set(&self, now: &str) {
+        *self.0.lock() = moment(now);
+    }
+
+    fn wall_clock(&self) -> WallClock {
+        let now = self.0.clone();
+        WallClock::new(move || *now.lock())
+    }
 }
 
 /// What the gateway answered.
@@ -120,6 +130,10 @@ fn room() -> Value {
     })
 }
 
+fn unreachable_server() -> Failure {
+    Failure::transient(Reason::Unreachable, "the media server cannot be reached")
+}
+
 /// The Room of [`room`], with one value replaced.
 fn room_with(pointer: &str, value: Value) -> Value {
     let mut room = room();
@@ -169,32 +183,69 @@ impl Fixture {
             classes.apply_watcher_event(&event);
         }
         let (keys, keys_reader) = watch::channel(Some(key_ring(&[generate_key("1")])));
-        let stage = Arc::new(Stage::default());
-        stage.member(&[]);
+        let media = Arc::new(FakeMediaServer::default());
+        media.set_members(SESSION, []);
         let backends = Arc::new(Registry::default());
-        backends.set("default", Ok(stage.clone()));
-        let clerk = Arc::new(FakeWriter { told: Mutex::default(), guests: Mutex::new(guests) });
-        let stores = Stores { rooms: rooms_reader, guests: guests_reader, classes: classes_reader };
-        let installation = Installation::from_namespace_uid("test");
-        let lobby = AdmissionService::open(stores, installation, keys_reader, backends.clone(), clerk.clone(), || NOW.get()).await.unwrap();
-        let metrics = crate::observability::metrics::Metrics::default();
-        let door = AppState {
-            lobby: Arc::new(lobby),
-            backends: backends.clone(),
-            connections: Arc::new(Connections::new(|| NOW.get(), metrics.clone())),
-            upstream: Upstream::new().unwrap(),
-            clock: || NOW.get(),
-            metrics,
-            limits: Arc::new(RateLimits::new(rate_limit::PER_ADDRESS)),
-            freshness: CacheStaleness::default(),
-            trust: TrustedProxies::default(),
-            gateway_url: Some("https://meet.test".into()),
-        };
-        Self { rooms, classes, keys, stage, backends, clerk, router: router(&door, &[]) }
+        backends.set("default", Ok(media.clone()));
+        let writer = Arc::new(FakeWriter { events: Mutex::default(), guests: Mutex::new(guests) });
+        let clock = TestClock(Arc::new(Mutex::new(moment(NOON))));
+        let live = LiveRooms::new(rooms_reader, guests_reader, classes_reader, Installation::from_namespace_uid("test"));
+        live.ready().await.unwrap();
+        let state = app_state(&live, InviteKeys::new(keys_reader), &backends, writer.clone(), &clock.wall_clock());
+        let rooms = Arc::new(Mutex::new(rooms));
+        Self { rooms, classes, keys, media, backends, writer, clock, router: router(state, &[]) }
     }
 
-    fn apply(&mut self, room: Value) {
-        self.rooms.apply_watcher_event(&Event::Apply(serde_json::from_value(room).unwrap()));
+    fn apply(&self, room: Value) {
+        self.rooms.lock().apply_watcher_event(&Event::Apply(serde_json::from_value(room).unwrap()));
+    }
+
+    /// The Room becomes this one while the media server is asked.
+    fn apply_meanwhile(&self, room: Value) {
+        let room = Event::Apply(serde_json::from_value(room).unwrap());
+        let rooms = self.rooms.clone();
+        self.media.meanwhile(Operation::Observe, move || rooms.lock().apply_watcher_event(&room));
+    }
+
+    /// The clock comes to show this moment while the media server is asked.
+    fn set_clock_meanwhile(&self, now: &'static str) {
+        let clock = self.clock.clone();
+        self.media.meanwhile(Operation::Observe, move || clock.set(now));
+    }
+
+    /// From now on exactly these people are in the call, all of them as Attendees.
+    fn set_members(&self, identities: &[&str]) {
+        let member = |identity: &&str| SessionMember {
+            identity: (*identity).to_owned(),
+            display_name: (*identity).to_owned(),
+            role: Some(Role::Attendee),
+            generation: Some(0),
+        };
+        self.media.set_members(SESSION, identities.iter().map(member));
+    }
+
+    /// What the media server was told to do to people and sessions.
+    fn told_to_media(&self) -> Vec<String> {
+        let told = |operation| matches!(operation, Operation::Mute | Operation::Remove | Operation::Close);
+        self.media.calls().into_iter().filter(|call| told(call.operation)).map(|call| call.to_string()).collect()
+    }
+
+    /// A media token of the media server for the session of the Room.
+    fn media_token(&self, identity: &str) -> String {
+        let grant = TokenGrant {
+            identity: identity.to_owned(),
+            display_name: identity.to_owned(),
+            role: Role::Attendee,
+            generation: 0,
+            not_before: moment(FROM),
+            expires_at: moment(UNTIL),
+        };
+        self.media.mint_token(SESSION, &grant).unwrap().token
+    }
+
+    /// From now on signalling goes through the gateway, to this address.
+    fn proxy_to(&self, upstream: &str) {
+        self.media.proxy_to(Some(upstream.to_owned()));
     }
 
     fn sign(&self, invite: &Invite) -> String {
@@ -228,6 +279,34 @@ impl Fixture {
     }
 }
 
+/// What requests need, all of it from what is given.
+fn app_state(rooms: &LiveRooms, keys: InviteKeys, backends: &Arc<Registry>, writer: Arc<FakeWriter>, clock: &WallClock) -> AppState {
+    let metrics = Metrics::default();
+    let admission = Arc::new(AdmissionService::new(rooms.clone(), backends.clone(), clock.clone()));
+    let limits = Arc::new(RateLimits::new(PER_ADDRESS));
+    let trusted_proxies = TrustedProxies::default();
+    let api = Api {
+        admission: admission.clone(),
+        moderation: Arc::new(ModerationService::new(rooms.clone(), keys.clone(), backends.clone(), writer, clock.clone())),
+        keys,
+        rooms: rooms.clone(),
+        limits: limits.clone(),
+        address: PublicAddress::new(Some("https://meet.test".into()), trusted_proxies.clone()),
+        metrics: metrics.clone(),
+    };
+    let proxy = SignallingProxy {
+        rooms: rooms.clone(),
+        admission,
+        backends: backends.clone(),
+        connections: Arc::new(Connections::new(rooms.clone(), clock.clone(), metrics.clone())),
+        upstream: Upstream::new().unwrap(),
+        clock: clock.clone(),
+        metrics,
+    };
+    let webhooks = Webhooks { rooms: rooms.clone(), backends: backends.clone(), clock: clock.clone() };
+    AppState { api, proxy, webhooks, rooms: rooms.clone(), limits, staleness: CacheStaleness::default(), trusted_proxies }
+}
+
 async fn send(router: Router, method: &str, path: &str, authorization: Option<&str>) -> Answer {
     let mut request = Request::builder().method(method).uri(path);
     if let Some(authorization) = authorization {
@@ -243,165 +322,25 @@ async fn received(response: Response<Body>) -> Answer {
 
 /// An API server that shows at once what is written to it.
 struct FakeWriter {
-    told: Mutex<Vec<String>>,
+    events: Mutex<Vec<String>>,
     guests: Mutex<Writer<RoomGuest>>,
 }
 
 impl FakeWriter {
     /// Something that happened to a guest.
     fn guest(&self, event: &Event<RoomGuest>) {
-        self.guests.lock().unwrap().apply_watcher_event(event);
+        self.guests.lock().apply_watcher_event(event);
     }
 }
 
 #[async_trait]
 impl KubeWriter for FakeWriter {
-    async fn tell(&self, room: &ValidRoom, reason: Reason, note: String) {
-        self.told.lock().unwrap().push(format!("{}: {reason}: {note}", room.name));
+    async fn publish_event(&self, room: &ValidRoom, reason: Reason, note: String) {
+        self.events.lock().push(format!("{}: {reason}: {note}", room.name));
     }
 
-    async fn add(&self, guest: RoomGuest) -> Result<(), String> {
+    async fn create_guest(&self, guest: RoomGuest) -> Result<(), String> {
         self.guest(&Event::Apply(guest));
         Ok(())
-    }
-}
-
-/// A media server that holds what tests put in it, and behaves as they say while it is asked.
-#[derive(Default)]
-struct Stage {
-    sessions: Mutex<HashMap<String, Vec<SessionMember>>>,
-    mood: Mutex<Mood>,
-    /// What it was told to do to people and sessions.
-    deeds: Mutex<Vec<String>>,
-    /// Where its signalling is passed on to, if it is.
-    upstream: Mutex<Option<String>>,
-}
-
-#[derive(Default)]
-enum Mood {
-    #[default]
-    Well,
-    Failing,
-    Hanging,
-    Panicking,
-    /// Does this while it is asked.
-    Meanwhile(Box<dyn Fn() + Send>),
-    /// Cannot mint tokens.
-    Unable,
-}
-
-impl Stage {
-    fn member(&self, identities: &[&str]) {
-        let member = |identity: &&str| SessionMember {
-            identity: (*identity).to_owned(),
-            display_name: (*identity).to_owned(),
-            role: Some(Role::Attendee),
-            generation: Some(0),
-        };
-        self.sessions.lock().unwrap().insert(SESSION.into(), identities.iter().map(member).collect());
-    }
-
-    fn did(&self, deed: String) -> Result<(), Failure> {
-        if matches!(*self.mood.lock().unwrap(), Mood::Unable) {
-            return Err(failure());
-        }
-        self.deeds.lock().unwrap().push(deed);
-        Ok(())
-    }
-
-    fn deeds(&self) -> Vec<String> {
-        self.deeds.lock().unwrap().clone()
-    }
-
-    fn lose_everything(&self) {
-        self.sessions.lock().unwrap().clear();
-    }
-
-    fn set_mood(&self, mood: Mood) {
-        *self.mood.lock().unwrap() = mood;
-    }
-}
-
-fn failure() -> Failure {
-    Failure::transient(crate::api::Reason::Unreachable, "the media server cannot be reached")
-}
-
-#[async_trait]
-impl Backend for Stage {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { live_roles: true, live_removal: true, typed_sources: true }
-    }
-
-    async fn probe(&self) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    async fn observe(&self, session: &str) -> Result<Option<Vec<SessionMember>>, Failure> {
-        // Lets other requests in between, as a call over the network would.
-        tokio::task::yield_now().await;
-        let hangs = match &*self.mood.lock().unwrap() {
-            Mood::Failing => return Err(failure()),
-            Mood::Panicking => panic!("{MEDIA_TOKEN} in a panic"),
-            Mood::Meanwhile(happens) => {
-                happens();
-                false
-            }
-            Mood::Hanging => true,
-            Mood::Well | Mood::Unable => false,
-        };
-        if hangs {
-            std::future::pending::<()>().await;
-        }
-        Ok(self.sessions.lock().unwrap().get(session).cloned())
-    }
-
-    async fn ensure(&self, session: &str) -> Result<(), Failure> {
-        self.sessions.lock().unwrap().entry(session.to_owned()).or_default();
-        Ok(())
-    }
-
-    fn mint_token(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
-        if matches!(*self.mood.lock().unwrap(), Mood::Unable) {
-            return Err(failure());
-        }
-        let token = format!("{MEDIA_TOKEN}/{session}/{}/{:?}/{}/{}", grant.identity, grant.role, grant.not_before, grant.expires_at);
-        let url = self.upstream.lock().unwrap().is_none().then(|| "wss://media.test".to_owned());
-        Ok(MediaCredentials { url, token })
-    }
-
-    fn signalling(&self) -> Signalling {
-        let upstream = self.upstream.lock().unwrap().clone();
-        upstream.map_or(Signalling::Direct, |upstream| Signalling::Proxied { upstream })
-    }
-
-    /// Takes what it has minted itself.
-    fn token_subject(&self, token: &str, _: Timestamp) -> Option<TokenSubject> {
-        let mut parts = token.strip_prefix(MEDIA_TOKEN)?.strip_prefix('/')?.split('/');
-        let (session, identity) = (parts.next()?.to_owned(), parts.next()?.to_owned());
-        Some(TokenSubject { session, identity, generation: Some(0) })
-    }
-
-    fn webhook_session(&self, _: &str, _: &[u8], _: Timestamp) -> Option<String> {
-        None
-    }
-
-    async fn set_role(&self, _: &str, _: &str, _: Role, _: &str) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    async fn mute(&self, _: &str, identity: &str) -> Result<(), Failure> {
-        self.did(format!("mute {identity}"))
-    }
-
-    async fn remove(&self, _: &str, identity: &str) -> Result<(), Failure> {
-        self.did(format!("remove {identity}"))
-    }
-
-    async fn close(&self, session: &str) -> Result<(), Failure> {
-        self.did(format!("close {session}"))
-    }
-
-    async fn list_sessions(&self, _: &str) -> Result<Vec<SessionSummary>, Failure> {
-        Ok(Vec::new())
     }
 }

@@ -8,7 +8,7 @@ use super::*;
 /// Everybody is in the call.
 async fn call() -> Fixture {
     let fixture = Fixture::new().await;
-    fixture.stage.member(&["pia", "col", "att", "con"]);
+    fixture.set_members(&["pia", "col", "att", "con"]);
     fixture
 }
 
@@ -19,25 +19,25 @@ async fn ask(fixture: &Fixture, who: &str, path: &str, body: &str) -> Answer {
 /// What was told in Events, once there are as many.
 async fn told(fixture: &Fixture, number: usize) -> Vec<String> {
     for _ in 0..1000 {
-        let told = fixture.clerk.told.lock().unwrap().clone();
+        let told = fixture.writer.events.lock().clone();
         if told.len() >= number {
             return told;
         }
         tokio::task::yield_now().await;
     }
-    panic!("only {:?} was told", fixture.clerk.told.lock().unwrap());
+    panic!("only {:?} was told", fixture.writer.events.lock());
 }
 
 #[rstest]
-#[case::mute("/v1/participants/att/mute", "mute att", "standup: ParticipantMuted: pia muted att")]
-#[case::remove("/v1/participants/att/remove", "remove att", "standup: ParticipantRemoved: pia removed att")]
-#[case::end("/v1/end", &format!("close {SESSION}"), "standup: CallEnded: pia ended the call for all")]
+#[case::mute("/v1/participants/att/mute", "Mute att", "standup: ParticipantMuted: pia muted att")]
+#[case::remove("/v1/participants/att/remove", "Remove att", "standup: ParticipantRemoved: pia removed att")]
+#[case::end("/v1/end", &format!("Close {SESSION}"), "standup: CallEnded: pia ended the call for all")]
 #[tokio::test]
 async fn a_presenter_does_it_and_the_room_has_an_event_of_who_did_it_to_whom(#[case] path: &str, #[case] deed: &str, #[case] event: &str) {
     let fixture = call().await;
     let answer = ask(&fixture, "pia", path, "").await;
     assert_eq!((answer.status.as_u16(), answer.body.len()), (204, 0));
-    assert_eq!(fixture.stage.deeds(), [deed]);
+    assert_eq!(fixture.told_to_media(), [deed]);
     assert_eq!(told(&fixture, 1).await, [event]);
 }
 
@@ -51,7 +51,7 @@ async fn every_other_role_is_refused(
     let fixture = call().await;
     let body = if path == "/v1/guests" { r#"{"displayName": "Eve"}"# } else { "" };
     assert_eq!(ask(&fixture, who, path, body).await.problem(), problem(403, "not-allowed"));
-    assert_eq!(fixture.stage.deeds(), [""; 0]);
+    assert_eq!(fixture.told_to_media(), [""; 0]);
 }
 
 #[rstest]
@@ -69,7 +69,7 @@ async fn who_is_not_in_the_call_is_not_found() {
     for path in ["/v1/participants/nobody/mute", "/v1/participants/nobody/remove", "/v1/participants/%2e%2e%2fend/remove"] {
         assert_eq!(ask(&fixture, "pia", path, "").await.problem(), problem(404, "not-found"), "{path}");
     }
-    assert_eq!(fixture.stage.deeds(), [""; 0]);
+    assert_eq!(fixture.told_to_media(), [""; 0]);
 }
 
 #[rstest]
@@ -79,19 +79,19 @@ async fn who_is_not_in_the_call_is_not_found() {
 #[tokio::test]
 async fn outside_of_the_call_there_is_nothing_to_moderate(#[case] pointer: &str, #[case] value: Value, #[case] name: &str) {
     let fixture = Fixture::with(room_with(pointer, value)).await;
-    fixture.stage.member(&["pia", "att"]);
+    fixture.set_members(&["pia", "att"]);
     for path in ["/v1/participants/att/mute", "/v1/end"] {
         assert_eq!(ask(&fixture, "pia", path, "").await.problem(), problem(403, name));
     }
-    assert_eq!(fixture.stage.deeds(), [""; 0]);
+    assert_eq!(fixture.told_to_media(), [""; 0]);
 }
 
 #[tokio::test]
 async fn a_media_server_that_fails_is_unavailable_and_nothing_is_told() {
     let fixture = call().await;
-    fixture.stage.set_mood(Mood::Unable);
+    fixture.media.fail(Operation::Close, unreachable_server());
     assert_eq!(ask(&fixture, "pia", "/v1/end", "").await.problem(), problem(503, "unavailable"));
-    assert!(fixture.clerk.told.lock().unwrap().is_empty());
+    assert!(fixture.writer.events.lock().is_empty());
 }
 
 #[tokio::test]
@@ -136,6 +136,5 @@ async fn people_can_be_added_before_the_call_and_not_after_it() {
 async fn after_the_end_for_all_the_call_can_be_joined_again() {
     let fixture = call().await;
     assert_eq!(ask(&fixture, "pia", "/v1/end", "").await.status, 204);
-    fixture.stage.lose_everything();
     assert_eq!(fixture.join("att").await.status, 200);
 }

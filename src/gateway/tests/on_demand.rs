@@ -4,12 +4,7 @@ use serde_json::json;
 
 use super::*;
 
-/// Sessions on the media server.
-fn sessions(fixture: &Fixture) -> Vec<String> {
-    fixture.stage.sessions.lock().unwrap().keys().cloned().collect()
-}
-
-/// The session in a media token of the test double.
+/// The session that the media token in this answer is for.
 fn session_of(answer: &Answer) -> String {
     answer.json()["token"].as_str().unwrap().split('/').nth(1).unwrap().to_owned()
 }
@@ -17,22 +12,22 @@ fn session_of(answer: &Answer) -> String {
 #[tokio::test]
 async fn who_joins_first_has_the_session_made_under_the_name_that_waits_for_it() {
     let fixture = Fixture::new().await;
-    fixture.stage.lose_everything();
+    fixture.media.lose_sessions();
     assert_eq!(fixture.state("att").await, "open");
-    assert_eq!(sessions(&fixture), [""; 0], "to look makes nothing");
+    assert_eq!(fixture.media.sessions(), [""; 0], "to look makes nothing");
     assert_eq!(session_of(&fixture.join("att").await), SESSION);
     assert_eq!(session_of(&fixture.join("col").await), SESSION);
-    assert_eq!(sessions(&fixture), [SESSION]);
+    assert_eq!(fixture.media.sessions(), [SESSION]);
 }
 
 #[tokio::test]
 async fn a_lost_session_is_made_under_the_next_name_without_waiting_for_the_controller() {
-    let mut fixture = Fixture::with(room_with("/status/session", json!({"id": SESSION, "epoch": 1, "createdAt": FROM}))).await;
-    fixture.stage.lose_everything();
+    let fixture = Fixture::with(room_with("/status/session", json!({"id": SESSION, "epoch": 1, "createdAt": FROM}))).await;
+    fixture.media.lose_sessions();
     let next = NEXT_SESSION;
     assert_eq!(session_of(&fixture.join("att").await), next);
     assert_eq!(session_of(&fixture.join("col").await), next, "and all meet there");
-    assert_eq!(sessions(&fixture), [next]);
+    assert_eq!(fixture.media.sessions(), [next]);
 
     fixture.apply(room_with("/status/session", json!({"id": next, "epoch": 2, "createdAt": NOON})));
     assert_eq!(session_of(&fixture.join("pia").await), next, "as they do when the controller has recorded it");
@@ -42,14 +37,14 @@ async fn a_lost_session_is_made_under_the_next_name_without_waiting_for_the_cont
 async fn a_session_that_an_earlier_installation_recorded_is_made_anew_under_a_name_of_this_one() {
     let before = SESSION.replace("test", "before");
     let fixture = Fixture::with(room_with("/status/session", json!({"id": before, "epoch": 1, "createdAt": FROM}))).await;
-    fixture.stage.lose_everything();
+    fixture.media.lose_sessions();
     assert_eq!(session_of(&fixture.join("att").await), NEXT_SESSION, "where the controller makes it too");
-    assert_eq!(sessions(&fixture), [NEXT_SESSION]);
+    assert_eq!(fixture.media.sessions(), [NEXT_SESSION]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_comes_while_the_session_is_being_made_waits_for_it() {
-    let mut fixture = Fixture::with(room_with("/status/session", Value::Null)).await;
+    let fixture = Fixture::with(room_with("/status/session", Value::Null)).await;
     let (router, token) = (fixture.router.clone(), fixture.sign(&invite("att")));
     let join = tokio::spawn(async move { send(router, "POST", "/v1/join", Some(&format!("Bearer {token}"))).await });
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
@@ -66,8 +61,8 @@ async fn nobody_has_a_session_made_who_is_not_let_in() {
         ("/spec/validUntil", json!("2030-01-15T11:00:00Z")),
     ] {
         let fixture = Fixture::with(room_with(pointer, value)).await;
-        fixture.stage.lose_everything();
+        fixture.media.lose_sessions();
         assert_eq!(fixture.join("att").await.status, 403);
-        assert_eq!(sessions(&fixture), [""; 0]);
+        assert_eq!(fixture.media.sessions(), [""; 0]);
     }
 }

@@ -62,7 +62,7 @@ async fn people_who_are_removed_suspended_or_rotated_get_the_same_answer_as_stra
         ("suspended", json!([{"name": "att", "suspended": true}])),
         ("rotated", json!([{"name": "att", "inviteGeneration": 1}])),
     ] {
-        let mut fixture = Fixture::new().await;
+        let fixture = Fixture::new().await;
         assert_eq!(fixture.join("att").await.status, 200, "{kind}");
         fixture.apply(room_with("/spec/participants", participants));
         let expected = body_of_a_missing_invite(&fixture, "POST", "/v1/join").await;
@@ -75,8 +75,8 @@ async fn people_who_are_removed_suspended_or_rotated_get_the_same_answer_as_stra
 
 #[tokio::test]
 async fn the_invites_of_a_deleted_room_get_the_same_answer_as_strangers() {
-    let mut fixture = Fixture::new().await;
-    fixture.rooms.apply_watcher_event(&Event::Delete(serde_json::from_value(room()).unwrap()));
+    let fixture = Fixture::new().await;
+    fixture.rooms.lock().apply_watcher_event(&Event::Delete(serde_json::from_value(room()).unwrap()));
     let expected = body_of_a_missing_invite(&fixture, "POST", "/v1/join").await;
     let answer = fixture.join("att").await;
     assert_eq!(answer.problem(), problem(401, "invalid-invite"));
@@ -85,7 +85,7 @@ async fn the_invites_of_a_deleted_room_get_the_same_answer_as_strangers() {
 
 #[tokio::test]
 async fn invites_do_not_survive_the_re_creation_of_their_room_unless_the_spec_sets_the_id() {
-    let mut fixture = Fixture::new().await;
+    let fixture = Fixture::new().await;
     fixture.apply(room_with("/metadata/uid", json!("aaaaaaaa-2222-3333-4444-555555555555")));
     assert_eq!(fixture.join("att").await.problem(), problem(401, "invalid-invite"));
 
@@ -118,7 +118,7 @@ async fn an_invite_that_is_not_valid_is_refused_as_such_whatever_state_the_room_
 #[tokio::test]
 async fn who_comes_too_early_is_told_when_the_door_opens() {
     let fixture = Fixture::new().await;
-    set_clock("2030-01-15T08:59:59Z");
+    fixture.clock.set("2030-01-15T08:59:59Z");
     let answer = fixture.join("att").await;
     assert_eq!(answer.problem(), problem(403, "too-early"));
     assert_eq!(answer.json()["opensAt"], FROM);
@@ -127,7 +127,7 @@ async fn who_comes_too_early_is_told_when_the_door_opens() {
 #[tokio::test]
 async fn who_comes_after_the_end_is_told_that_the_call_is_over() {
     let fixture = Fixture::new().await;
-    set_clock(UNTIL);
+    fixture.clock.set(UNTIL);
     let answer = fixture.join("att").await;
     assert_eq!(answer.problem(), problem(403, "over"));
     assert_eq!(answer.json().get("opensAt"), None);
@@ -137,7 +137,7 @@ async fn who_comes_after_the_end_is_told_that_the_call_is_over() {
 async fn a_suspended_room_lets_nobody_in_and_says_so() {
     let fixture = Fixture::with(room_with("/spec/suspend", json!(true))).await;
     assert_eq!(fixture.join("pia").await.problem(), problem(403, "suspended"));
-    set_clock(UNTIL);
+    fixture.clock.set(UNTIL);
     assert_eq!(fixture.join("pia").await.problem(), problem(403, "over"));
 }
 
@@ -185,9 +185,9 @@ async fn a_guest_is_let_in_as_long_as_the_guest_is_there() {
     }))
     .unwrap();
     assert_eq!(fixture.join("guest-eve").await.problem(), problem(401, "invalid-invite"));
-    fixture.clerk.guest(&Event::Apply(guest.clone()));
+    fixture.writer.guest(&Event::Apply(guest.clone()));
     assert_eq!(fixture.join("guest-eve").await.json()["identity"], "guest-eve");
-    fixture.clerk.guest(&Event::Delete(guest));
+    fixture.writer.guest(&Event::Delete(guest));
     assert_eq!(fixture.join("guest-eve").await.problem(), problem(401, "invalid-invite"));
 }
 
@@ -202,17 +202,18 @@ async fn without_a_living_session_the_call_is_unavailable() {
 #[tokio::test]
 async fn a_media_server_that_cannot_be_used_makes_the_call_unavailable_and_takes_nobodys_place() {
     let fixture = Fixture::with(room_with("/spec/maxParticipants", json!(1))).await;
-    for mood in [Mood::Failing, Mood::Unable] {
-        fixture.stage.set_mood(mood);
+    for operation in [Operation::Observe, Operation::MintToken] {
+        fixture.media.fail_with(None);
+        fixture.media.fail(operation, unreachable_server());
         assert_eq!(fixture.join("att").await.problem(), problem(503, "unavailable"));
     }
-    fixture.backends.set("default", Err(failure()));
+    fixture.backends.set("default", Err(unreachable_server()));
     assert_eq!(fixture.join("att").await.problem(), problem(503, "unavailable"));
     fixture.backends.remove("default");
     assert_eq!(fixture.join("att").await.problem(), problem(503, "unavailable"));
 
-    fixture.backends.set("default", Ok(fixture.stage.clone()));
-    fixture.stage.set_mood(Mood::Well);
+    fixture.backends.set("default", Ok(fixture.media.clone()));
+    fixture.media.fail_with(None);
     assert_eq!(fixture.join("col").await.status, 200);
 }
 

@@ -22,10 +22,6 @@ pub async fn quoting_server(status: u16) -> (String, tokio::task::JoinHandle<Str
     (address, served)
 }
 
-fn token(identity: &str) -> String {
-    format!("{MEDIA_TOKEN}/{SESSION}/{identity}")
-}
-
 /// Asks for a WebSocket with this query.
 pub async fn connect(fixture: &Fixture, path: &str, query: &str) -> Answer {
     let request = Request::get(format!("{path}?{query}"))
@@ -42,22 +38,23 @@ async fn what_the_media_server_says_of_a_token_is_not_repeated_and_the_token_goe
         for path in ["/rtc", "/rtc/v1", "/rtc/validate"] {
             let fixture = Fixture::new().await;
             let (address, served) = quoting_server(status).await;
-            *fixture.stage.upstream.lock().unwrap() = Some(address);
-            let answer = connect(&fixture, path, &format!("access_token={}&auto_subscribe=1&sdk=js", token("att"))).await;
+            fixture.proxy_to(&address);
+            let token = fixture.media_token("att");
+            let answer = connect(&fixture, path, &format!("access_token={token}&auto_subscribe=1&sdk=js")).await;
             assert_eq!(answer.problem().1, expected, "{path} {status}");
             assert!(!String::from_utf8_lossy(&answer.body).contains(MEDIA_TOKEN) && answer.header("x-quote").is_none());
             let sent = served.await.unwrap();
             assert!(sent.starts_with(&format!("GET {path}?auto_subscribe=1&sdk=js HTTP/1.1\r\n")), "{sent}");
-            assert!(sent.contains(&format!("authorization: Bearer {}\r\n", token("att"))), "{sent}");
+            assert!(sent.contains(&format!("authorization: Bearer {token}\r\n")), "{sent}");
         }
     }
 }
 
 #[tokio::test]
 async fn the_room_is_asked_on_every_connect() {
-    let mut fixture = Fixture::new().await;
-    *fixture.stage.upstream.lock().unwrap() = Some("http://127.0.0.1:1".into());
-    let query = format!("access_token={}", token("att"));
+    let fixture = Fixture::new().await;
+    fixture.proxy_to("http://127.0.0.1:1");
+    let query = format!("access_token={}", fixture.media_token("att"));
     let unreachable = problem(503, "unavailable");
     assert_eq!(connect(&fixture, "/rtc", &query).await.problem(), unreachable, "let through, to nobody");
     for (change, expected) in [
@@ -81,9 +78,9 @@ async fn the_room_is_asked_on_every_connect() {
 #[tokio::test]
 async fn somebody_who_comes_back_to_a_full_call_is_refused_and_somebody_in_it_is_not() {
     let fixture = Fixture::with(room_with("/spec/maxParticipants", json!(2))).await;
-    *fixture.stage.upstream.lock().unwrap() = Some("http://127.0.0.1:1".into());
-    fixture.stage.member(&["pia", "col"]);
-    let query = |who: &str| format!("access_token={}", token(who));
+    fixture.proxy_to("http://127.0.0.1:1");
+    fixture.set_members(&["pia", "col"]);
+    let query = |who: &str| format!("access_token={}", fixture.media_token(who));
     assert_eq!(connect(&fixture, "/rtc", &query("att")).await.problem(), problem(403, "full"));
     assert_eq!(connect(&fixture, "/rtc", &query("col")).await.problem(), problem(503, "unavailable"), "let through, to nobody");
 }
@@ -91,7 +88,7 @@ async fn somebody_who_comes_back_to_a_full_call_is_refused_and_somebody_in_it_is
 #[tokio::test]
 async fn the_signalling_of_a_server_in_direct_mode_is_not_passed_on() {
     let fixture = Fixture::new().await;
-    let answer = connect(&fixture, "/rtc", &format!("access_token={}", token("att"))).await;
+    let answer = connect(&fixture, "/rtc", &format!("access_token={}", fixture.media_token("att"))).await;
     assert_eq!(answer.problem(), problem(401, "invalid-invite"));
 }
 
@@ -99,6 +96,6 @@ async fn the_signalling_of_a_server_in_direct_mode_is_not_passed_on() {
 async fn clients_are_told_the_gateways_own_address_only_when_the_server_names_none() {
     let fixture = Fixture::new().await;
     assert_eq!(fixture.join("att").await.json()["url"], "wss://media.test");
-    *fixture.stage.upstream.lock().unwrap() = Some("http://127.0.0.1:1".into());
+    fixture.proxy_to("http://127.0.0.1:1");
     assert_eq!(fixture.join("att").await.json()["url"], "wss://meet.test");
 }

@@ -58,7 +58,7 @@ async fn the_state_follows_the_clock() {
     for (now, expected) in
         [("2030-01-15T08:59:59.999999999Z", "early"), (FROM, "open"), ("2030-01-15T14:59:59.999999999Z", "open"), (UNTIL, "over")]
     {
-        set_clock(now);
+        fixture.clock.set(now);
         assert_eq!(fixture.state("att").await, expected, "{now}");
     }
 }
@@ -67,7 +67,7 @@ async fn the_state_follows_the_clock() {
 async fn a_suspended_room_says_so_until_it_is_over() {
     let fixture = Fixture::with(room_with("/spec/suspend", json!(true))).await;
     for (now, expected) in [("2030-01-15T08:00:00Z", "suspended"), (NOON, "suspended"), (UNTIL, "over")] {
-        set_clock(now);
+        fixture.clock.set(now);
         assert_eq!(fixture.state("att").await, expected, "{now}");
     }
 }
@@ -75,18 +75,18 @@ async fn a_suspended_room_says_so_until_it_is_over() {
 #[tokio::test]
 async fn before_and_after_the_call_no_media_server_is_needed_for_a_view() {
     let fixture = Fixture::with(room_with("/status/session", Value::Null)).await;
-    fixture.stage.set_mood(Mood::Failing);
-    set_clock("2030-01-15T08:00:00Z");
+    fixture.media.fail_with(Some(unreachable_server()));
+    fixture.clock.set("2030-01-15T08:00:00Z");
     assert_eq!(fixture.state("att").await, "early");
-    set_clock(UNTIL);
+    fixture.clock.set(UNTIL);
     assert_eq!(fixture.state("att").await, "over");
-    set_clock(NOON);
+    fixture.clock.set(NOON);
     assert_eq!(fixture.view("att").await.problem(), problem(503, "unavailable"));
 }
 
 #[tokio::test]
 async fn the_time_of_the_server_has_no_more_digits_than_javascript_reads() {
     let fixture = Fixture::new().await;
-    set_clock("2030-01-15T12:00:00.123999999Z");
+    fixture.clock.set("2030-01-15T12:00:00.123999999Z");
     assert_eq!(fixture.view("att").await.json()["serverTime"], "2030-01-15T12:00:00.123Z");
 }

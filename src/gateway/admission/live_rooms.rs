@@ -1,0 +1,85 @@
+//! The Rooms, guests and classes as the API server has them: a view to read from, filled by the watches.
+
+use std::sync::Arc;
+
+use kube::runtime::reflector::store::WriterDropped;
+use kube::runtime::reflector::{ObjectRef, Store};
+
+use super::denied::Denied;
+use crate::api::{Room, RoomClass, RoomGuest, RoomStatus};
+use crate::domain::{Installation, NamespaceView, Roster, ValidRoom, accept, guests_of};
+
+/// The live Rooms, their guests and their classes.
+#[derive(Clone)]
+pub struct LiveRooms {
+    rooms: Store<Room>,
+    guests: Store<RoomGuest>,
+    classes: Store<RoomClass>,
+    installation: Installation,
+}
+
+impl LiveRooms {
+    /// A view of these stores; `installation` is the one whose sessions the Rooms have.
+    pub fn new(rooms: Store<Room>, guests: Store<RoomGuest>, classes: Store<RoomClass>, installation: Installation) -> Self {
+        Self { rooms, guests, classes, installation }
+    }
+
+    /// Waits until the stores hold what the API server has: before that, good invites would look like unknown ones.
+    pub async fn ready(&self) -> Result<(), WriterDropped> {
+        self.rooms.wait_until_ready().await?;
+        self.guests.wait_until_ready().await?;
+        self.classes.wait_until_ready().await
+    }
+
+    /// The Room of this name.
+    pub fn get(&self, room: &ObjectRef<Room>) -> Option<Arc<Room>> {
+        self.rooms.get(room)
+    }
+
+    /// The Room whose session this is, or may be.
+    pub fn of_session(&self, session: &str) -> Option<Arc<Room>> {
+        self.rooms.find(|room| self.has_session(room, session))
+    }
+
+    /// Whether a session is, or may be, that of a Room.
+    pub fn has_session(&self, room: &Room, session: &str) -> bool {
+        let recorded = room.status.as_ref().and_then(RoomStatus::live_session);
+        recorded.is_some_and(|recorded| self.installation.is_session(uid(room), recorded, session))
+    }
+
+    /// The names under which a Room's session may live.
+    pub fn sessions(&self, room: &Room) -> Vec<String> {
+        let recorded = room.status.as_ref().and_then(RoomStatus::live_session);
+        recorded.map(|recorded| self.installation.sessions(uid(room), recorded)).unwrap_or_default()
+    }
+
+    /// The guests of a Room.
+    pub fn guests_of(&self, room: &Room) -> Vec<Arc<RoomGuest>> {
+        guests_of(room, self.guests.state())
+    }
+
+    /// Whether this guest is known already.
+    pub fn has_guest(&self, guest: &ObjectRef<RoomGuest>) -> bool {
+        self.guests.get(guest).is_some()
+    }
+
+    /// Everybody whom a Room may let in.
+    pub fn roster(&self, room: &Room) -> Roster {
+        Roster::new(room, &self.guests_of(room))
+    }
+
+    /// The Room with this roster, while the controller and its class accept it.
+    pub fn accept(&self, room: &Room, roster: Roster) -> Result<ValidRoom, Denied> {
+        let classes = self.classes();
+        let accepted = accept(room, roster, classes.iter().map(AsRef::as_ref), NamespaceView::Recorded);
+        accepted.map_err(|rejection| Denied::unavailable(rejection.to_string()))
+    }
+
+    pub fn classes(&self) -> Vec<Arc<RoomClass>> {
+        self.classes.state()
+    }
+}
+
+fn uid(room: &Room) -> &str {
+    room.metadata.uid.as_deref().unwrap_or_default()
+}

@@ -1,0 +1,10 @@
+//! Names that nobody can guess.
+
+use super::denied::Denied;
+
+/// A random name of letters and digits.
+pub fn random_name() -> Result<String, Denied> {
+    let mut bytes = [0; 10];
+    getrandom::fill(&mut bytes).map_err(|_| Denied::unavailable("the system gives no random numbers"))?;
+    Ok(bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")))
+}

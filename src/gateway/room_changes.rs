@@ -1,0 +1,85 @@
+//! What the watches of the API server set off in the gateway: connections are judged anew, and backends follow their classes.
+
+use std::collections::HashMap;
+use std::future::ready;
+use std::sync::Arc;
+
+use futures::{Stream, StreamExt, stream};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::watcher::{self, Event};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+
+use super::signalling::Connections;
+use crate::api::{Room, RoomClass, RoomGuest};
+use crate::backend::Registry;
+use crate::cluster::{OwnSecrets, sync_backends};
+use crate::observability::metrics::Metrics;
+
+/// What may have left somebody in a call without the right to be there.
+pub enum Change {
+    /// A change of one Room.
+    Room(ObjectRef<Room>),
+    /// A change of something that all Rooms depend on.
+    Everything,
+}
+
+/// Changes of Rooms and of their guests.
+pub fn of_rooms_and_guests(
+    rooms: impl Stream<Item = Result<Event<Room>, watcher::Error>> + Send,
+    guests: impl Stream<Item = Result<Event<RoomGuest>, watcher::Error>> + Send,
+) -> impl Stream<Item = Change> + Send {
+    stream::select(
+        rooms.filter_map(|event| ready(event.ok().and_then(|event| Change::of(event, ObjectRef::from_obj)))),
+        guests.filter_map(|event| ready(event.ok().and_then(|event| Change::of(event, room_of)))),
+    )
+}
+
+/// Hands changes on as they come.
+pub async fn forward(changes: impl Stream<Item = Change> + Send, to: UnboundedSender<Change>) {
+    // Fails only when the gateway ends.
+    changes.for_each(|change| ready(drop(to.send(change)))).await;
+}
+
+/// Keeps the backends in line with classes and credentials, and says each time that everything may have changed.
+pub async fn follow_classes(
+    changes: impl Stream<Item = ()> + Send,
+    backends: Arc<Registry>,
+    classes: Store<RoomClass>,
+    secrets: OwnSecrets,
+    metrics: Metrics,
+    to: UnboundedSender<Change>,
+) {
+    let mut known = HashMap::new();
+    let mut changes = std::pin::pin!(changes);
+    while changes.next().await.is_some() {
+        sync_backends(&backends, &classes, &secrets, &metrics, &mut known);
+        // Fails only when the gateway ends.
+        let _ = to.send(Change::Everything);
+    }
+}
+
+/// Puts out whoever a change leaves without the right to be in a call.
+pub async fn recheck_connections(mut changes: UnboundedReceiver<Change>, connections: Arc<Connections>) {
+    while let Some(change) = changes.recv().await {
+        match change {
+            Change::Room(room) => connections.room_changed(&room),
+            Change::Everything => connections.everything_changed(),
+        }
+    }
+}
+
+impl Change {
+    fn of<K>(event: Event<K>, room: fn(&K) -> ObjectRef<Room>) -> Option<Self> {
+        match event {
+            Event::Apply(object) | Event::Delete(object) => Some(Self::Room(room(&object))),
+            Event::InitDone => Some(Self::Everything),
+            // Not in the store yet.
+            Event::Init | Event::InitApply(_) => None,
+        }
+    }
+}
+
+/// The Room of a guest.
+fn room_of(guest: &RoomGuest) -> ObjectRef<Room> {
+    ObjectRef::new(&guest.spec.room_name).within(guest.metadata.namespace.as_deref().unwrap_or_default())
+}
