@@ -24,19 +24,13 @@ const LONGEST_BODY: usize = 4096;
 
 /// Everything that requests need.
 pub struct AppState {
-    /// The resources of the API.
     pub api: Api,
-    /// Signalling.
     pub proxy: SignallingProxy,
-    /// Webhooks of media servers.
     pub webhooks: Webhooks,
-    /// Have the classes, which name the media servers that the page connects to.
+    /// For the page: their classes name the media servers that it connects to.
     pub rooms: LiveRooms,
-    /// The rates of requests.
     pub limits: Arc<RateLimits>,
-    /// Whether anybody may be let in by what is cached.
     pub staleness: CacheStaleness,
-    /// The proxies in front of the gateway.
     pub trusted_proxies: TrustedProxies,
 }
 

@@ -38,7 +38,6 @@ const LINGER: Duration = Duration::from_secs(2);
 /// What the gateway is told at its start.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Address to listen on.
     pub listen: SocketAddr,
     /// Namespace of the operator, where signing keys and credentials are.
     pub operator_namespace: String,
@@ -64,16 +63,13 @@ pub enum ServeError {
     /// The cluster is not there, or does not allow what is needed.
     #[error(transparent)]
     Preflight(#[from] PreflightError),
-    /// A watch ended before it had listed its objects.
     #[error("a watch ended before it had listed its objects")]
     Watch(#[from] reflector::store::WriterDropped),
     /// A watch, or what else keeps the gateway up to date, has ended.
     #[error("a watch has ended; the log says why")]
     Ended,
-    /// The address cannot be listened on.
     #[error("{address} cannot be listened on: {source}")]
     Listen { address: SocketAddr, source: std::io::Error },
-    /// Media servers cannot be reached.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
 }

@@ -14,7 +14,6 @@ impl WallClock {
         Self(Arc::new(now))
     }
 
-    /// The moment it shows.
     pub fn now(&self) -> Timestamp {
         (self.0)()
     }

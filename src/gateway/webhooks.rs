@@ -24,11 +24,8 @@ const LONGEST_BODY: usize = 64 * 1024;
 /// What webhooks are judged by.
 #[derive(Clone)]
 pub struct Webhooks {
-    /// Say who may be in a session.
     pub rooms: LiveRooms,
-    /// Tell genuine webhooks from others.
     pub backends: Arc<Registry>,
-    /// Says which signatures are of now.
     pub clock: WallClock,
 }
 

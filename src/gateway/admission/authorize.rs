@@ -12,7 +12,6 @@ use crate::domain::{Invite, Person, Refusal, Roster, TokenGrant, ValidRoom, admi
 
 /// Somebody who belongs to a Room, at the moment `now`. Whether they come in is said by the grant.
 pub struct Authorization {
-    /// Who they are.
     pub person: Person,
     pub room: ValidRoom,
     /// Names under which the Room's session may live.

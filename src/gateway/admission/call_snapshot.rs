@@ -19,7 +19,6 @@ pub struct CallSnapshot {
     pub session: String,
     /// Whether the session exists. One that does not is not made yet, or the media server has lost it.
     pub exists: bool,
-    /// The people in it.
     pub members: Vec<SessionMember>,
     /// The moment the media server was asked: people who came since then may be missing.
     pub asked_at: Timestamp,
@@ -28,7 +27,6 @@ pub struct CallSnapshot {
 /// A call on its media server.
 pub struct ObservedCall {
     pub backend: Arc<dyn Backend>,
-    /// What it said.
     pub snapshot: CallSnapshot,
 }
 

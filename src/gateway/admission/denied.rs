@@ -16,10 +16,7 @@ pub enum Denied {
     Invalid(#[from] InvalidField),
     /// The Room cannot take one more guest.
     #[error("the Room has {limit} guests, which is the most it may have")]
-    TooManyGuests {
-        /// The most guests that a Room may have.
-        limit: usize,
-    },
+    TooManyGuests { limit: usize },
     /// The person who was named is not in the call.
     #[error("nobody of that identity is in the call")]
     NotInCall,

@@ -23,7 +23,6 @@ impl InviteKeys {
         self.current()?.verify(bearer).map_err(|_| Refusal::InvalidInvite.into())
     }
 
-    /// An invite as token.
     pub fn sign(&self, invite: &Invite) -> Result<String, Denied> {
         self.current()?.sign(invite).map_err(|error| Denied::unavailable(error.to_string()))
     }

@@ -24,20 +24,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// What the holder of an invite is told about the call.
 pub struct RoomView {
-    /// Who they are.
     pub person: Person,
     pub room: ValidRoom,
     /// Whether they can join.
     pub availability: Availability,
-    /// The moment of this view.
     pub now: Timestamp,
 }
 
 /// What somebody joins with.
 pub struct JoinResponse {
-    /// Address and media token.
     pub credentials: MediaCredentials,
-    /// Identity in the call.
     pub identity: String,
     /// When the media token ends.
     pub expires_at: Timestamp,

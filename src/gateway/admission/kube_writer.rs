@@ -29,7 +29,6 @@ pub struct ApiWriter {
 }
 
 impl ApiWriter {
-    /// Writes with this client.
     #[must_use]
     pub fn new(client: Client) -> Self {
         let recorder = Recorder::new(client.clone(), Reporter { controller: COMPONENT.into(), instance: None });

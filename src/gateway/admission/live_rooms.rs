@@ -31,7 +31,6 @@ impl LiveRooms {
         self.classes.wait_until_ready().await
     }
 
-    /// The Room of this name.
     pub fn get(&self, room: &ObjectRef<Room>) -> Option<Arc<Room>> {
         self.rooms.get(room)
     }
@@ -53,7 +52,6 @@ impl LiveRooms {
         recorded.map(|recorded| self.installation.sessions(uid(room), recorded)).unwrap_or_default()
     }
 
-    /// The guests of a Room.
     pub fn guests_of(&self, room: &Room) -> Vec<Arc<RoomGuest>> {
         guests_of(room, self.guests.state())
     }

@@ -10,7 +10,6 @@ use super::connection_count::CountedConnection;
 /// The other end of the connection that a request came over. As long as this lives, the connection counts.
 #[derive(Clone)]
 pub struct PeerInfo {
-    /// Its address.
     pub address: IpAddr,
     _connection: Arc<CountedConnection>,
 }

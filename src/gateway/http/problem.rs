@@ -41,7 +41,6 @@ impl Problem {
     /// It cannot be done at this moment.
     pub const UNAVAILABLE: Self =
         Self::new("unavailable", StatusCode::SERVICE_UNAVAILABLE, "The call cannot be reached", "Try again in a moment.");
-    /// Somebody asks too often.
     pub const TOO_MANY_REQUESTS: Self = Self::new(
         "too-many-requests",
         StatusCode::TOO_MANY_REQUESTS,

@@ -25,19 +25,13 @@ use crate::observability::metrics::Metrics;
 /// What the API is served from.
 #[derive(Clone)]
 pub struct Api {
-    /// Lets people in.
     pub admission: Arc<AdmissionService>,
-    /// Does what Presenters ask for.
     pub moderation: Arc<ModerationService>,
-    /// Tell genuine invites from others.
     pub keys: InviteKeys,
-    /// Have the UIDs of Rooms, for traces.
+    /// For traces, which name the UID of a Room.
     pub rooms: LiveRooms,
-    /// Limit the use of each invite.
     pub limits: Arc<RateLimits>,
-    /// What clients are told of the gateway's own address.
     pub address: PublicAddress,
-    /// Count joins.
     pub metrics: Metrics,
 }
 

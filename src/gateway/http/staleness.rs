@@ -24,7 +24,6 @@ const ASK_EVERY: Duration = Duration::from_secs(5);
 pub struct CacheStaleness(Arc<AtomicBool>);
 
 impl CacheStaleness {
-    /// Whether it has been.
     pub fn is_stale(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

@@ -46,19 +46,12 @@ const RESPONSE_HEADERS: [HeaderName; 3] = [SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_E
 /// What signalling is passed through with.
 #[derive(Clone)]
 pub struct SignallingProxy {
-    /// Judge who connects.
     pub rooms: LiveRooms,
-    /// Reserves a place for whoever connects.
     pub admission: Arc<AdmissionService>,
-    /// Tell whose media token it is.
     pub backends: Arc<Registry>,
-    /// Keep who is connected.
     pub connections: Arc<Connections>,
-    /// Reaches the media servers.
     pub upstream: Upstream,
-    /// Says which media tokens are good.
     pub clock: WallClock,
-    /// Count refusals.
     pub metrics: Metrics,
 }
 

@@ -15,10 +15,8 @@ pub struct Upstream(reqwest::Client);
 /// Why media servers cannot be reached at all.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
-    /// TLS cannot be set up.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
-    /// The client cannot be made.
     #[error("the HTTP client cannot be made: {0}")]
     Client(#[from] reqwest::Error),
 }

@@ -138,3 +138,27 @@ async fn after_the_end_for_all_the_call_can_be_joined_again() {
     assert_eq!(ask(&fixture, "pia", "/v1/end", "").await.status, 204);
     assert_eq!(fixture.join("att").await.status, 200);
 }
+
+#[tokio::test]
+async fn a_room_takes_no_more_guests_than_it_may_have_and_says_how_many_that_are() {
+    let fixture = call().await;
+    for number in 0..350 {
+        let guest = json!({
+            "metadata": {"namespace": "team", "name": format!("g{number}"), "uid": format!("guest-{number}")},
+            "spec": {"roomName": "standup", "displayName": "Guest", "role": "Attendee"},
+        });
+        fixture.writer.guest(&Event::Apply(serde_json::from_value(guest).unwrap()));
+    }
+    let answer = ask(&fixture, "pia", "/v1/guests", r#"{"displayName": "Eve"}"#).await;
+    assert_eq!(answer.problem(), problem(400, "bad-request"));
+    assert_eq!(answer.json()["detail"], "The Room has 350 guests, which is the most it may have.");
+}
+
+#[tokio::test]
+async fn a_name_that_is_too_long_is_refused_with_its_length_and_the_limit() {
+    let fixture = call().await;
+    let body = json!({"displayName": "x".repeat(129)}).to_string();
+    let answer = ask(&fixture, "pia", "/v1/guests", &body).await;
+    assert_eq!(answer.problem(), problem(400, "bad-request"));
+    assert_eq!(answer.json()["detail"], "displayName: has 129 characters; 1 to 128 are needed.");
+}
