@@ -39,7 +39,7 @@ async fn a_grant_holds_a_place_before_its_holder_is_seen_in_the_call() {
 }
 
 #[tokio::test]
-async fn a_grant_and_a_seat_of_the_same_person_take_one_place() {
+async fn a_grant_and_the_presence_of_the_same_person_take_one_place() {
     let fixture = room_for(2).await;
     assert_eq!(fixture.join("p1").await.status, 200);
     fixture.set_members(&["p1"]);

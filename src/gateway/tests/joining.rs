@@ -30,7 +30,7 @@ async fn a_media_token_never_outlives_the_window() {
 }
 
 #[tokio::test]
-async fn the_door_opens_at_the_first_moment_of_the_window_and_closes_at_its_end() {
+async fn a_call_can_be_joined_from_the_first_moment_of_its_window_until_the_end() {
     let fixture = Fixture::new().await;
     for (now, expected) in [("2030-01-15T08:59:59.999999999Z", 403), (FROM, 200), ("2030-01-15T14:59:59.999999999Z", 200), (UNTIL, 403)] {
         fixture.clock.set(now);

@@ -116,7 +116,7 @@ async fn an_invite_that_is_not_valid_is_refused_as_such_whatever_state_the_room_
 }
 
 #[tokio::test]
-async fn who_comes_too_early_is_told_when_the_door_opens() {
+async fn who_comes_too_early_is_told_when_the_call_begins() {
     let fixture = Fixture::new().await;
     fixture.clock.set("2030-01-15T08:59:59Z");
     let answer = fixture.join("att").await;
@@ -226,7 +226,7 @@ async fn without_keys_nobody_is_called_a_stranger() {
 }
 
 #[tokio::test]
-async fn a_class_that_goes_closes_the_door_and_opens_it_when_it_is_back() {
+async fn while_its_class_is_gone_a_room_lets_nobody_in() {
     let mut fixture = Fixture::new().await;
     let class: RoomClass = serde_json::from_value(class()).unwrap();
     fixture.classes.apply_watcher_event(&Event::Delete(class.clone()));
