@@ -103,6 +103,8 @@ impl Leashed {
     }
 
     /// Processor time that the server has used.
+    // By a benchmark alone.
+    #[allow(dead_code)]
     pub fn processor_time(&self) -> Duration {
         let leash = self.leash.id();
         let children = fs::read_to_string(format!("/proc/{leash}/task/{leash}/children")).expect("a leash that runs");
