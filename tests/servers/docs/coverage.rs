@@ -1,7 +1,6 @@
 //! What the pages list is what there is.
 
 use std::fs;
-use std::path::PathBuf;
 
 use clap::CommandFactory;
 use roomkeeper::args::Cli;
@@ -47,11 +46,7 @@ fn every_condition_is_explained() {
 
 #[test]
 fn every_metric_is_in_the_monitoring_page() {
-    let mut files = vec![in_repository("src/metrics.rs")];
-    let folder: PathBuf = in_repository("src/metrics");
-    files.extend(fs::read_dir(folder).into_iter().flatten().map(|entry| entry.expect("an entry").path()));
-    let text: String = files.iter().map(|file| fs::read_to_string(file).unwrap_or_default()).collect();
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ").replace("( ", "(");
+    let text = source("src/observability/metrics.rs").split_whitespace().collect::<Vec<_>>().join(" ").replace("( ", "(");
     let metrics = words(&text, "register(\"", '"');
     assert!(metrics.len() > 8, "{metrics:?}");
     missing("docs/guides/monitoring.md", &metrics, |name| format!("`roomkeeper_{name}"));
