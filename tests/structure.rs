@@ -42,8 +42,19 @@ const MUST_NOT_KNOW: &[(&str, &[&str])] = &[
     ("domain", &["std::time::Instant", "std::time::SystemTime", "std::fs", "std::env", "std::net", "std::process", "livekit_api"]),
     ("backend", &["kube", "k8s_openapi", "axum"]),
     ("cluster", &["axum", "reqwest", "livekit_api", "livekit_protocol"]),
-    ("controller", &["crate::backend::LiveKit", "crate::backend::FakeMediaServer", "axum", "reqwest", "livekit_api", "livekit_protocol"]),
-    ("gateway", &["crate::backend::LiveKit", "crate::backend::FakeMediaServer", "livekit_api", "livekit_protocol"]),
+    (
+        "controller",
+        &[
+            "crate::backend::LiveKit",
+            "crate::backend::FakeMediaServer",
+            "crate::backend::fake",
+            "axum",
+            "reqwest",
+            "livekit_api",
+            "livekit_protocol",
+        ],
+    ),
+    ("gateway", &["crate::backend::LiveKit", "crate::backend::FakeMediaServer", "crate::backend::fake", "livekit_api", "livekit_protocol"]),
     ("selftest", &["axum", "livekit_api", "livekit_protocol"]),
     ("main", &["roomkeeper::domain", "roomkeeper::backend"]),
 ];
