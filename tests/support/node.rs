@@ -1,6 +1,6 @@
-//! A real cluster of one node: pods run in containers of their own, under the real kubelet.
+//! A real cluster of one node, where the real kubelet runs pods in containers.
 //!
-//! What is inside of it is said in `node.sh`. The node is reached at its address, as other machines would reach it.
+//! `node.sh` starts it. Tests reach the node at its address, as other machines would.
 
 use std::env;
 use std::fs;
@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
-use tokio::sync::OnceCell;
 
 use super::cluster::{client, kubectl, make_signing_key};
 use super::process::{Leashed, log_file};
@@ -22,7 +21,7 @@ use super::tools::tool;
 
 /// How long the node may take to start. Generous: it is only used up by failures.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// What of a node, and of what its tests have around it, is not built by `make tools`, and the Debian packages that have it.
+/// Programs that a node and its tests need and that `make tools` does not build, with their Debian packages.
 const PROGRAMS: [(&str, &str); 6] = [
     ("unshare", "util-linux"),
     ("ip", "iproute2"),
@@ -31,10 +30,10 @@ const PROGRAMS: [(&str, &str); 6] = [
     ("buildah", "buildah"),
     ("redis-server", "redis-server"),
 ];
-/// Where the plugins for the network of pods are.
+/// Directory of the CNI plugins.
 const NETWORK_PLUGINS: &str = "/usr/lib/cni";
 
-/// A node with its control plane. Nothing of it is left when it is dropped, or when the test process ends in any way.
+/// A node with its control plane. Nothing of it is left after it is dropped, or after the test process has ended in any way.
 pub struct Node {
     directory: PathBuf,
     address: Ipv4Addr,
@@ -42,7 +41,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// Whether this machine can run a node. Where it cannot, that is said, so that the rest of the tests can be run anywhere; with
+    /// Whether this machine can run a node. Where it cannot, a warning says so and the other tests still run; with
     /// `ROOMKEEPER_REQUIRE_NODE` it is a failure.
     pub fn possible() -> bool {
         static POSSIBLE: OnceLock<bool> = OnceLock::new();
@@ -52,17 +51,11 @@ impl Node {
                 return true;
             }
             assert!(env::var_os("ROOMKEEPER_REQUIRE_NODE").is_none(), "a node of Kubernetes lacks: {lacking}");
-            // Past the capture of what passing tests print.
+            // Not by `eprintln!`, whose output is hidden when the test passes.
             let told = writeln!(std::io::stderr(), "\nWARNING: NOTHING IS TESTED ON A REAL NODE of Kubernetes, which lacks: {lacking}");
             told.expect("stderr");
             false
         })
-    }
-
-    /// The node that tests share; none where there can be none.
-    pub async fn shared() -> Option<&'static Self> {
-        static SHARED: OnceCell<Node> = OnceCell::const_new();
-        if Self::possible() { Some(SHARED.get_or_init(Self::start).await) } else { None }
     }
 
     /// Starts a node, and waits until it is Ready.
@@ -73,7 +66,7 @@ impl Node {
         make_signing_key(&directory);
         let mut command = Command::new("bash");
         command.arg(script()).arg(&directory).arg(tool("kubelet").parent().expect("a directory of tools"));
-        // Ctrl-C ends it by the end of the test process, so that it can still remove what would be left.
+        // Ctrl-C must reach only the test process: the node notices its end, and then cleans up.
         command.process_group(0);
         let mut process = Leashed::hold("node", command);
         let ready = directory.join("ready");
@@ -81,8 +74,7 @@ impl Node {
         answer.await.unwrap_or_else(|failure| panic!("{failure}"));
         let address = fs::read_to_string(directory.join("address")).expect("an address").trim().parse().expect("an address");
         let node = Self { directory, address, process };
-        let pause = scratch_image("localhost/pause:latest", &tool("pause"));
-        node.import(&pause);
+        node.import(pause_image());
         node
     }
 
@@ -91,14 +83,14 @@ impl Node {
         self.address
     }
 
-    /// Where the node finds this machine.
+    /// The address of this machine in the node's network.
     pub fn our_address(&self) -> Ipv4Addr {
         let [a, b, c, _] = self.address.octets();
         Ipv4Addr::new(a, b, c, 1)
     }
 
-    /// By what everything of the node can be told from everything else on this machine: the directory of its files, the name of
-    /// its control groups, and our end of the wire to it.
+    /// What identifies everything of the node on this machine: the directory of its files, the name of its control groups, and the
+    /// interface that leads to it.
     pub fn marks(&self) -> [String; 3] {
         let interface = format!("rk{}", self.address.octets()[2]);
         [self.directory.display().to_string(), format!("roomkeeper-node-{}", self.process.id()), interface]
@@ -119,7 +111,7 @@ impl Node {
         kubectl(&self.admin_kubeconfig(), arguments, input)
     }
 
-    /// Gives the node the images of an archive, as there is no registry.
+    /// Imports the images of an archive, as there is no registry.
     pub fn import(&self, archive: &Path) {
         self.images(&["import", "--local", "--snapshotter", "native", &archive.display().to_string()]);
     }
@@ -129,14 +121,26 @@ impl Node {
         self.images(&["tag", "--force", image, name]);
     }
 
-    fn images(&self, arguments: &[&str]) {
+    /// A program that runs on this machine but in the node's network, whose loopback has the ports of no other node or program.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net={}", self.proc().join("ns/net").display())).arg(program);
+        command
+    }
+
+    /// What this machine knows of the process that holds the node's network and mounts.
+    fn proc(&self) -> PathBuf {
         let pid = fs::read_to_string(self.directory.join("pid")).expect("the pid of the node");
+        Path::new("/proc").join(pid.trim())
+    }
+
+    fn images(&self, arguments: &[&str]) {
         // In the node's own mounts.
-        let socket = Path::new("/proc").join(pid.trim()).join("root").join("run/containerd/containerd.sock");
+        let socket = self.proc().join("root/run/containerd/containerd.sock");
         run(Command::new(tool("ctr")).arg("--address").arg(socket).args(["--namespace", "k8s.io", "images"]).args(arguments));
     }
 
-    /// The processes of a pod's containers, that which holds its namespaces aside, as this machine numbers them.
+    /// The processes of a pod's containers without its sandbox, by their PIDs on this machine.
     pub fn processes(&self, pod: &Pod) -> Vec<u32> {
         let uid = format!("pod{}", pod.metadata.uid.as_deref().expect("a uid"));
         let containers = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
@@ -188,7 +192,7 @@ fn lacking() -> Vec<String> {
     lacking
 }
 
-/// buildah, with its images in a place of their own.
+/// buildah, with its own storage, apart from the user's images.
 pub fn buildah(command: &mut Command) -> &mut Command {
     let storage = Path::new(env!("CARGO_TARGET_TMPDIR")).join("images");
     fs::create_dir_all(&storage).expect("a directory for images");
@@ -199,7 +203,13 @@ pub fn buildah(command: &mut Command) -> &mut Command {
     command.env("CONTAINERS_STORAGE_CONF", configuration).env("BUILDAH_ISOLATION", "chroot")
 }
 
-/// Builds an image of nothing but one static program, and gives its archive.
+/// The archive of the image that holds the namespaces of a pod.
+fn pause_image() -> &'static Path {
+    static IMAGE: OnceLock<PathBuf> = OnceLock::new();
+    IMAGE.get_or_init(|| scratch_image("localhost/pause:latest", &tool("pause")))
+}
+
+/// Builds an image that holds nothing but a static program, and returns its archive.
 pub fn scratch_image(name: &str, program: &Path) -> PathBuf {
     let file = program.file_name().expect("a program").to_str().expect("its name");
     let context = log_file(file).with_extension("d");
@@ -213,7 +223,7 @@ pub fn scratch_image(name: &str, program: &Path) -> PathBuf {
     archive
 }
 
-/// Runs a command to its end, and gives what it says.
+/// Runs a command to its end, and returns its output.
 pub fn run(command: &mut Command) -> String {
     let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let said = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# A cluster of one node, with its control plane, as one tree of processes in namespaces of its own. It lives as long as somebody
-# holds our stdin, which ends with the test process, however that ended. Then nothing of it is left: processes, mounts,
-# interfaces and firewall rules go with the namespaces, control groups and unpacked images are removed.
-# Usage: node.sh DIRECTORY TOOLS   (a new directory for its files; where the pinned servers are)
-#        node.sh - - probe         (says what root may not do here that a node needs, and fails)
-# What it gives is in DIRECTORY when there is a file `ready` there: `kubeconfig-admin` and `address`.
+# A Kubernetes cluster of one node, as one tree of processes in its own network, mount and PID namespaces. It runs until stdin is
+# closed, which happens when the test process ends in any way. Then nothing is left: processes, mounts, interfaces and firewall
+# rules go with the namespaces; control groups and unpacked images are removed. Several can run at the same time.
+# Usage: node.sh DIRECTORY TOOLS   (DIRECTORY is new and for its files, TOOLS has the pinned servers)
+#        node.sh - - probe         (fails, and says why, where root may not do what a node needs)
+# Once the file DIRECTORY/ready exists, DIRECTORY/kubeconfig-admin and DIRECTORY/address say how to reach it.
 set -euo pipefail
 directory=$1 tools=$2 part=${3:-hold} outside=${4:-$$}
 # containerd looks for its shim on PATH.
 export LC_ALL=C PATH=$tools:$PATH:/usr/sbin:/sbin
-# A name for what all nodes of the machine share.
+# Name of its control groups, whose tree all nodes of the machine share.
 name=roomkeeper-node-$outside
-# Where pods and Services live, and nobody outside of the node.
+# Addresses of pods and Services, which are known inside the node only.
 readonly pods=10.244.0.0/24 services=10.96.0.0/24
 
-# What root may do in a container is another matter, and so is what a kernel was built with.
+# In a container root may not do all of this, and not every kernel was built with it.
 probe() {
     local group=/sys/fs/cgroup/roomkeeper-probe-$$
     [[ -e /sys/fs/cgroup/cgroup.procs ]] || group=/sys/fs/cgroup/memory/roomkeeper-probe-$$
@@ -29,7 +29,7 @@ probe() {
         iptables -t nat -A PREROUTING -m statistic --mode random --probability 0.5 -m addrtype --dst-type LOCAL -j RETURN'
 }
 
-# The part that stays outside: starts the node, ends it, and removes what does not go by itself.
+# Runs outside of the node's namespaces: starts the node, ends it, and removes what does not go with the namespaces.
 hold() {
     local node child holder group status=0
     exec 3<&0
@@ -38,7 +38,7 @@ hold() {
     echo "$node" >"$directory/pid"
     {
         while read -r _ <&3; do :; done
-        # The first process of the node: with it the kernel ends all others before it tells us.
+        # The init process of the node. When it is killed, the kernel kills all others before `wait` returns.
         read -r child <"/proc/$node/task/$node/children" || true
         kill -KILL "${child:-$node}"
     } 2>/dev/null &
@@ -54,15 +54,16 @@ hold() {
     exit "$status"
 }
 
-# In the node's network and mounts: the wire to the outside, and the places that servers know by fixed paths.
+# Runs in the node's network and mount namespaces: makes the veth pair to the machine, and private copies of the directories that
+# servers know by fixed paths.
 enter() {
     local n here
     ip link set lo up
     for ((n = 1; ; n++)); do
-        ((n < 255)) || { echo "no wire to the node can be laid: $(ip link add eth0 type veth peer name rk0 netns "$outside" 2>&1)"; exit 1; }
+        ((n < 255)) || { echo "no veth pair can be made: $(ip link add eth0 type veth peer name rk0 netns "$outside" 2>&1)"; exit 1; }
         ip link add eth0 type veth peer name "rk$n" netns "$outside" 2>/dev/null && break
     done
-    # Addresses that no network uses (RFC 2544), the first for the machine, the second for the node.
+    # Addresses for benchmarks, which no network uses (RFC 2544): the machine is .1, the node .2.
     nsenter --target "$outside" --net sh -c "ip address add 198.18.$n.1/24 dev rk$n && ip link set rk$n up"
     here=198.18.$n.2
     ip address add "$here/24" dev eth0
@@ -78,7 +79,7 @@ enter() {
     exec unshare --pid --fork --kill-child=KILL bash "$0" "$directory" "$tools" run "$outside"
 }
 
-# kubeconfig USER GROUP: a file for that user, who is known from now on.
+# kubeconfig USER GROUP: adds a user of the API server, and writes its kubeconfig.
 kubeconfig() {
     local token
     token=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
@@ -91,7 +92,7 @@ kubeconfig() {
 END
 }
 
-# start NAME ARGUMENT...: a server, with its log in a file.
+# start NAME ARGUMENT...: starts a server that logs to DIRECTORY/NAME.log.
 start() {
     local server=$1
     shift
@@ -99,19 +100,19 @@ start() {
     names[$!]=$server
 }
 
-# The first process of the node: starts all others, and ends, and they with it, when one of them does.
+# The init process of the node: starts all others, and ends when one of them ends, which ends the others.
 run() {
     local ended procs setting
     declare -A names=()
     address=$(<"$directory/address")
     mount -t proc proc /proc
-    # The kubelet would set these for the whole machine.
+    # The kubelet sets these, and must not set them for the whole machine.
     for setting in kernel/panic kernel/panic_on_oops vm/overcommit_memory; do
         cat "/proc/sys/$setting" >"/run/${setting#*/}"
         mount --bind "/run/${setting#*/}" "/proc/sys/$setting"
     done
 
-    # Whoever looks for an image elsewhere is to hear at once that there is nothing.
+    # A lookup of an image registry fails at once, because the node's own DNS server knows no names outside.
     echo "nameserver $address" >"$directory/resolv.conf"
     mount --bind "$directory/resolv.conf" /etc/resolv.conf
 
@@ -141,7 +142,7 @@ run() {
         --conntrack-max-per-core=0 --conntrack-tcp-timeout-established=0 --conntrack-tcp-timeout-close-wait=0 \
         --healthz-bind-address= --metrics-bind-address=
 
-    # One in each hierarchy of the first version of control groups; one, with what it may hand on, in the second.
+    # Control groups version 1 have a hierarchy for each controller, version 2 has one.
     for procs in /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/*/cgroup.procs; do
         [[ -e $procs && ! -e /sys/fs/cgroup/$name ]] || continue
         mkdir "${procs%/*}/$name"
@@ -177,7 +178,7 @@ state = "/run/containerd"
   [plugins."io.containerd.cri.v1.images".pinned_images]
     sandbox = "localhost/pause:latest"
 [plugins."io.containerd.cri.v1.runtime"]
-  # Without the right to make anything less likely to be killed for want of memory than this test is.
+  # An unprivileged container may not lower oom_score_adj below that of the test itself.
   restrict_oom_score_adj = true
   [plugins."io.containerd.cri.v1.runtime".cni]
     bin_dirs = ["/usr/lib/cni"]
@@ -189,7 +190,7 @@ state = "/run/containerd"
 END
 }
 
-# A wire of its own for each pod, so that all its packets pass the node's rules, whether or not bridges do here.
+# A veth pair for each pod instead of a bridge: packets on a bridge pass iptables only where br_netfilter is loaded.
 network_configuration() {
     cat <<END
 {"cniVersion": "1.0.0", "name": "node", "plugins": [
@@ -216,6 +217,8 @@ failSwapOn: false
 enforceNodeAllocatable: []
 evictionHard: {}
 imageMinimumGCAge: 24h
+# Tests wait for containers that end to start again; by default that takes 10 s the first time, and longer each time.
+crashLoopBackOff: {maxContainerRestartPeriod: 1s}
 END
 }
 

@@ -33,11 +33,15 @@ pub struct Reader<'a> {
 impl Reader<'_> {
     /// Runs the blocks of a page whose needs are `wanted`, in one shell, or tells where it came to an end.
     pub async fn follow(&self, page: &Page, wanted: impl Fn(&Needs) -> bool) -> Result<(), String> {
+        self.follow_in(Command::new("bash"), page, wanted).await
+    }
+
+    /// The same in a shell of the caller's.
+    pub async fn follow_in(&self, mut shell: Command, page: &Page, wanted: impl Fn(&Needs) -> bool) -> Result<(), String> {
         let place = log_file("page").with_extension("d");
         let script = self.prepare(&page.moved(self.checkout.dates), &place, wanted);
-        let mut command = Command::new("bash");
-        command.arg("script").current_dir(&place).env("KUBECONFIG", place.join(".kubeconfig")).env("PATH", path()).env("HOME", &place);
-        let mut shell = Leashed::spawn("page", &command);
+        shell.arg("script").current_dir(&place).env("KUBECONFIG", place.join(".kubeconfig")).env("PATH", path()).env("HOME", &place);
+        let mut shell = Leashed::spawn("page", &shell);
         let ended = within(PATIENCE, async || shell.exited().ok_or("it runs")).await;
         let answers = script.iter().filter_map(|(at, shown)| disagreement(&place, at, shown));
         match ended {

@@ -1,4 +1,4 @@
-//! What goes wrong in an installation is said by its pods.
+//! An installation with unusable Secrets says so.
 
 use super::site::{PATIENCE, Site};
 use crate::support::cluster::OPERATOR_NAMESPACE;
@@ -12,7 +12,7 @@ fn unusable_signing_keys_are_named_by_the_pods() {
         let secret = "roomkeeper-invite-keys";
         site.kubectl(&["create", "secret", "generic", "-n", OPERATOR_NAMESPACE, secret, "--from-literal=first.pem=not a key"]);
         site.helm(&["install", "roomkeeper", &chart().display().to_string()]);
-        // One controller after the other leads, says why it cannot work, and ends; a gateway stays, and waits for better ones.
+        // Each controller becomes leader, logs why it cannot work, and exits. A gateway keeps running, and waits for usable keys.
         said_by(&site, "controller", "has no usable invite signing key", secret).await;
         said_by(&site, "gateway", "the invite signing keys cannot be used", secret).await;
         let ended = "{.items[*].status.containerStatuses[*].lastState.terminated.exitCode}";
@@ -26,8 +26,8 @@ fn unusable_signing_keys_are_named_by_the_pods() {
         })
         .await;
         assert_eq!(pods("gateway", ended), "", "gateways do not end");
-        assert_eq!(pods("gateway", "{.items[*].status.containerStatuses[*].ready}"), "false false", "and nobody is sent to them");
-        // Without it the controller makes a good one, and all recover by themselves.
+        assert_eq!(pods("gateway", "{.items[*].status.containerStatuses[*].ready}"), "false false", "and get no requests");
+        // Once it is deleted the controller makes a new one, and all pods recover by themselves.
         site.kubectl(&["delete", "secret", "-n", OPERATOR_NAMESPACE, secret]);
         site.consultation().await;
         for component in ["controller", "gateway"] {
@@ -53,7 +53,7 @@ fn unusable_keys_of_livekit_are_named_by_the_class() {
     });
 }
 
-/// Waits until a pod of the component has said this of the Secret in one line, at the end of its life if it did end.
+/// Waits until a pod of the component has logged this about the Secret in one line, in its present or its last container.
 async fn said_by(site: &Site, component: &str, complaint: &str, secret: &str) {
     eventually(PATIENCE, async || {
         let mut said = String::new();

@@ -1,4 +1,4 @@
-//! The node itself.
+//! The node itself: nothing of it may outlive its test.
 
 use std::env;
 use std::fs;
@@ -10,12 +10,12 @@ use crate::support::node::Node;
 use crate::support::process::log_file;
 use crate::support::{eventually, run};
 
-/// How long something that happens by itself may take. Generous: it is only used up by failures.
+/// How long to wait for something. Generous, because only failures use it up.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// Names the file in which a killed test leaves what it knew of its node.
+/// Environment variable with the file in which the killed test leaves the marks of its node.
 const HANDOVER: &str = "ROOMKEEPER_TEST_HANDOVER";
 
-/// A pod such as the chart's: nothing that the profile `restricted` forbids.
+/// A pod that the Pod Security profile `restricted` admits, like the chart's.
 const POD: &str = r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pause"}, "spec": {
   "securityContext": {"runAsNonRoot": true, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
   "containers": [{"name": "pause", "image": "localhost/pause:latest", "imagePullPolicy": "Never", "securityContext": {
@@ -27,13 +27,13 @@ const POD: &str = r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p
 fn a_node_that_is_held_until_its_test_is_killed() {
     let Some(handover) = env::var_os(HANDOVER) else { return };
     run(async {
-        let Some(node) = Node::shared().await else { return };
+        let node = Node::start().await;
         let create = |arguments: &[&str], input| {
             let created = node.kubectl(arguments, input);
             if created.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&created.stderr).into_owned()) }
         };
         create(&["label", "namespace", "default", "pod-security.kubernetes.io/enforce=restricted"], "").expect("a label");
-        // The ServiceAccount comes a moment after the namespace.
+        // The default ServiceAccount is created a moment after the namespace.
         eventually(PATIENCE, async || create(&["create", "-f", "-"], POD)).await;
         create(&["wait", "--for=condition=Ready", "--timeout=60s", "pod/pause"], "").expect("a pod that runs");
         fs::write(handover, node.marks().join("\n")).expect("a file");
@@ -71,7 +71,7 @@ fn nothing_is_left_of_a_node_whose_test_was_killed() {
     });
 }
 
-/// What there is on this machine of a node with these marks.
+/// What of a node with these marks exists on this machine.
 fn traces(marks: &str) -> Vec<String> {
     let marks: Vec<&str> = marks.lines().collect();
     let [directory, name, interface] = marks[..] else { panic!("not the marks of a node: {marks:?}") };

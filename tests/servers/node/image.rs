@@ -15,11 +15,11 @@ use crate::support::run;
 /// The largest image that may be built, in bytes.
 const LARGEST: u64 = 40 << 20;
 
-/// Builds the image as `make image` does, and gives its name and its archive.
+/// Builds the image as `make image` does, and returns its name and its archive.
 fn build() -> (String, PathBuf) {
     let archive = log_file("roomkeeper").with_extension("tar");
     let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/image"));
-    // Of this test's own Cargo, which the other one would take for its own.
+    // Those of the Cargo that runs this test are not meant for the one that `tools/image` runs.
     let kept = ["CARGO_HOME", "CARGO_BUILD_BUILD_DIR"];
     let is_of_this_test = |name: &str| name.starts_with("CARGO_") && !kept.contains(&name);
     for (name, _) in env::vars_os().filter(|(name, _)| is_of_this_test(&name.to_string_lossy())) {
@@ -29,7 +29,7 @@ fn build() -> (String, PathBuf) {
     (said.trim().to_owned(), archive)
 }
 
-/// The image that the tests of this binary share: its name and its archive.
+/// The image that all tests share: its name and its archive.
 pub async fn shared() -> &'static (String, PathBuf) {
     static SHARED: OnceCell<(String, PathBuf)> = OnceCell::const_new();
     SHARED.get_or_init(async || build()).await

@@ -8,13 +8,13 @@ use crate::support::cluster::OPERATOR_NAMESPACE;
 use crate::support::helm::chart;
 use crate::support::{now, run};
 
-/// Types what the notes say to type for a first call, and gives what the last command prints.
+/// Runs the commands for a first call that the chart's notes show, and returns what the last one prints.
 fn first_call(site: &Site, notes: &str) -> String {
     let (_, after) = notes.split_once("Make a first call:").expect("the notes have a first call");
     let commands: Vec<&str> = after.lines().filter_map(|line| line.strip_prefix("  ")).collect();
     let (last, before) = commands.split_last().expect("commands");
     assert!(before.len() >= 3, "{notes}");
-    // The port-forward talks as long as it runs, so that what is printed last is caught by itself. Then somebody follows the link.
+    // The port-forward prints too, so the output of the last command is captured on its own. Then the link is tried.
     let script = format!(
         r#"set -euo pipefail
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT

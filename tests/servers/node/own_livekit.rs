@@ -1,4 +1,4 @@
-//! An installation with media servers of the user's.
+//! An installation that uses LiveKit servers outside of the cluster.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -16,13 +16,13 @@ use crate::support::{eventually, run};
 /// The Secret with the credentials of the media servers.
 const CREDENTIALS: &str = "media";
 
-/// Starts a Redis at this address, and gives its host and port, too.
+/// Starts Redis at this address, and returns its host and port, too.
 async fn redis(address: Ipv4Addr) -> (Leashed, String) {
     let (directory, port) = (log_file("redis").with_extension("d"), free_port());
     fs::create_dir_all(&directory).expect("a directory");
     let mut command = Command::new("redis-server");
     command.args(["--port", &port.to_string(), "--bind", &address.to_string(), "--protected-mode", "no"]);
-    // Nothing is kept of what the servers tell each other.
+    // Without persistence.
     command.args(["--save", "", "--appendonly", "no", "--dir"]).arg(directory);
     let mut server = Leashed::spawn("redis", &command);
     let ready = server.ready(PATIENCE, async || TcpStream::connect((address, port)).await.map(drop)).await;
@@ -51,9 +51,9 @@ fn a_livekit_cluster_outside_of_kubernetes_has_one_call_for_people_at_different_
         assert_eq!(named, first.url(), "the class is as the values have it");
         site.consultation().await;
 
-        // By the gateway, which knows the first server alone.
+        // Through the gateway, which knows the first server only.
         let doctor = site.join(&host, "doctor", &["microphone"]).await;
-        // With what the gateway gave, and past it: the second server knows the call by Redis only.
+        // With media credentials from the gateway, but directly at the second server, which knows the call through Redis only.
         let admitted = eventually(PATIENCE, async || match site.ask_to_join(&host, "patient").await {
             Ok(answer) if answer.status == 200 => Ok(answer.credentials()),
             other => Err(format!("{other:?}")),

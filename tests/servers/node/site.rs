@@ -1,8 +1,9 @@
-//! An installation on the node, as its users see it: helm, kubectl, and calls from outside of the cluster.
+//! Nodes, and an installation on one of them as its users see it: helm, kubectl, and calls from outside of the cluster.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,7 +12,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 use tokio::net::TcpStream;
-use tokio::sync::{Mutex, MutexGuard, OnceCell};
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
 use super::image;
 use crate::support::cluster::OPERATOR_NAMESPACE;
@@ -23,67 +24,85 @@ use crate::support::stage::{Answer, ask_at};
 use crate::support::tools::tool;
 use crate::support::{eventually, now};
 
-/// How long something that happens by itself may take. Generous: it is only used up by failures.
+/// How long to wait for something. Generous, because only failures use it up.
 pub const PATIENCE: Duration = Duration::from_mins(2);
-/// Namespace of the Rooms.
+/// Namespace of the Room.
 pub const CLINIC: &str = "clinic";
 /// The Room of `examples/consultation.yaml`.
 pub const ROOM: &str = "consultation";
 /// Port of the node that leads to the gateway, where a test wants one.
 const NODE_PORT: u16 = 30080;
 
-/// The node, for one test at a time, since an installation is for the whole cluster.
+/// Number of nodes at most. Tests on a node mostly wait, so several share two cores; each node takes about 1 GiB of memory.
+const NODES: usize = 3;
+
+/// Permits to use a node, one for each.
+static PERMITS: Semaphore = Semaphore::const_new(NODES);
+/// Nodes that run and that no test uses.
+static IDLE: Mutex<Vec<&Node>> = Mutex::new(Vec::new());
+
+/// A node that one test has to itself, since an installation is for the whole cluster.
 pub struct Site {
     /// The node.
     pub node: &'static Node,
     /// A client with all rights.
     pub admin: Client,
-    _turn: MutexGuard<'static, ()>,
+    _permit: SemaphorePermit<'static>,
 }
 
 impl Site {
-    /// The node with the images of the chart and without any installation; nothing where there is no node.
+    /// A node with the images of the chart and without any installation; nothing where there can be no node.
     pub async fn take() -> Option<Self> {
-        static TURN: Mutex<()> = Mutex::const_new(());
-        static IMAGES: OnceCell<()> = OnceCell::const_new();
         if !Node::possible() {
             return None;
         }
-        // First, because it can take minutes, in which a node would only be in the way.
-        let (_, archive) = image::shared().await;
-        let node = Node::shared().await?;
-        let images = async || {
-            node.import(archive);
-            let manifests = said(&template(&[]));
-            let livekit = manifests.lines().find_map(|line| line.trim().strip_prefix("image: livekit/")).expect("the image of LiveKit");
-            node.import(&scratch_image(&format!("docker.io/livekit/{livekit}"), &tool("livekit-server")));
-        };
-        IMAGES.get_or_init(images).await;
-        let site = Self { node, admin: node.admin().await, _turn: TURN.lock().await };
-        site.clear();
-        Some(site)
-    }
-
-    /// Removes what a test before has left.
-    fn clear(&self) {
-        if self.try_helm(&["status", "roomkeeper"]).status.success() {
-            for namespace in self.kubectl(&["get", "rooms", "-A", "-o", "jsonpath={.items[*].metadata.namespace}"]).split_whitespace() {
-                self.kubectl(&["delete", "rooms", "-n", namespace, "--all", "--timeout=60s"]);
+        // Before the nodes, which would only take processor time from the compiler.
+        let images = images().await;
+        let permit = PERMITS.acquire().await.expect("never closed");
+        let idle = IDLE.lock().expect("nobody panics while holding it").pop();
+        let site = match idle {
+            Some(node) => {
+                let site = Self { node, admin: node.admin().await, _permit: permit };
+                site.clear();
+                site
             }
-            self.helm(&["uninstall", "roomkeeper", "--wait"]);
-        }
-        self.kubectl(&["delete", "namespace", "--ignore-not-found", "--timeout=120s", OPERATOR_NAMESPACE, CLINIC]);
-        let kinds = ["rooms", "roomguests", "roomclasses"].map(|kind| format!("{kind}.roomkeeper.io"));
-        self.kubectl(&[&["delete", "crd", "--ignore-not-found", "--timeout=60s"], &kinds.each_ref().map(String::as_str)[..]].concat());
+            None => {
+                let node: &Node = Box::leak(Box::new(Node::start().await));
+                images.iter().for_each(|archive| node.import(archive));
+                Self { node, admin: node.admin().await, _permit: permit }
+            }
+        };
         let namespaces = [(OPERATOR_NAMESPACE, r#","labels":{"pod-security.kubernetes.io/enforce":"restricted"}"#), (CLINIC, "")];
         for (name, labels) in namespaces {
             let namespace = format!(r#"{{"apiVersion":"v1","kind":"Namespace","metadata":{{"name":"{name}"{labels}}}}}"#);
-            let made = self.node.kubectl(&["create", "-f", "-"], &namespace);
+            let made = site.node.kubectl(&["create", "-f", "-"], &namespace);
             assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         }
+        Some(site)
     }
 
-    /// Runs helm in the operator's namespace, and gives what it says.
+    /// Removes what the test before has left. Not by `helm uninstall`, which ends calls and pods gently; other tests are about that.
+    fn clear(&self) {
+        let delete = |arguments: &[&str]| self.kubectl(&[&["delete", "--ignore-not-found", "--timeout=120s"], arguments].concat());
+        delete(&["deployments,replicasets,jobs,pods", "--all", "-n", OPERATOR_NAMESPACE, "--now"]);
+        // Nobody is left to take the finalizer off.
+        if self.kubectl(&["get", "crd", "-o", "name"]).contains("rooms.roomkeeper.io") {
+            let name = r#"jsonpath={range .items[*]}{.metadata.namespace}/{.metadata.name}{"\n"}{end}"#;
+            for room in self.kubectl(&["get", "rooms", "-A", "-o", name]).lines() {
+                let (namespace, name) = room.split_once('/').expect("a namespace");
+                self.kubectl(&["patch", "room", "-n", namespace, name, "--type=merge", r#"-p={"metadata":{"finalizers":null}}"#]);
+            }
+        }
+        let cluster_wide = "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings";
+        delete(&[cluster_wide, "-l", "app.kubernetes.io/part-of=roomkeeper"]);
+        delete(&["crd", "rooms.roomkeeper.io", "roomguests.roomkeeper.io", "roomclasses.roomkeeper.io"]);
+        let namespaces = self.kubectl(&["get", "namespaces", "-o", "jsonpath={.items[*].metadata.name}"]);
+        let is_ours = |name: &&str| *name != "default" && !name.starts_with("kube-");
+        let ours: Vec<&str> = namespaces.split_whitespace().filter(is_ours).collect();
+        delete(&[&["namespace"], &ours[..]].concat());
+    }
+
+    /// Runs helm in the operator's namespace, and returns its output.
     pub fn helm(&self, arguments: &[&str]) -> String {
         said(&self.try_helm(arguments))
     }
@@ -99,7 +118,7 @@ impl Site {
         self.helm(&[&install[..], values].concat());
     }
 
-    /// The values with which people reach the gateway at a port of the node, and its address then.
+    /// Values that open the gateway at a port of the node, and its address there.
     pub fn at_a_node_port(&self) -> ([String; 3], String) {
         let host = format!("{}:{NODE_PORT}", self.node.address());
         let values = ["type=NodePort".to_owned(), format!("nodePort={NODE_PORT}")].map(|value| format!("--set=gateway.service.{value}"));
@@ -107,7 +126,7 @@ impl Site {
         ([kind, port, format!("--set=gateway.url=http://{host}")], host)
     }
 
-    /// Runs kubectl, and gives what it says.
+    /// Runs kubectl, and returns its output.
     pub fn kubectl(&self, arguments: &[&str]) -> String {
         self.try_kubectl(arguments).unwrap_or_else(|said| panic!("kubectl {arguments:?}: {said}"))
     }
@@ -122,7 +141,7 @@ impl Site {
     /// Applies `examples/consultation.yaml`, and waits until the Room is Ready.
     pub async fn consultation(&self) {
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/consultation.yaml").display().to_string();
-        // Right after the installation the kind is not known for a moment.
+        // A CRD is served a moment after it is created.
         eventually(PATIENCE, async || self.try_kubectl(&["apply", "-n", CLINIC, "-f", &example])).await;
         self.kubectl(&["wait", "-n", CLINIC, "--for=condition=Ready", "--timeout=120s", "room/consultation"]);
     }
@@ -132,14 +151,14 @@ impl Site {
         self.kubectl(&["get", "room", "-n", CLINIC, ROOM, "-o", &format!("jsonpath={{{path}}}")])
     }
 
-    /// What the gateway at `host` says to somebody of the Room who wants to join.
+    /// The answer of the gateway at `host` when a participant of the Room joins.
     pub async fn ask_to_join(&self, host: &str, person: &str) -> std::io::Result<Answer> {
         let secret = format!("{ROOM}-invite-{person}");
         let invite = self.kubectl(&["get", "secret", "-n", CLINIC, &secret, "-o", "go-template={{.data.invite | base64decode}}"]);
         ask_at(host, "POST", "/v1/join", &invite, None).await
     }
 
-    /// Somebody in the Room's call, who came by the gateway at `host`.
+    /// Joins the Room's call through the gateway at `host`.
     pub async fn join(&self, host: &str, person: &str, publish: &[&str]) -> Caller {
         let answer = eventually(PATIENCE, async || match self.ask_to_join(host, person).await {
             Ok(answer) if answer.status == 200 => Ok(answer),
@@ -147,15 +166,16 @@ impl Site {
             Err(error) => Err(error.to_string()),
         });
         let mut credentials = answer.await.credentials();
-        // A port-forward on another port than the documentation's.
+        // The chart's default URL has another port than our port-forward.
         credentials.url = credentials.url.map(|url| url.replace("localhost:8080", host));
         Caller::join(&credentials, publish).await.unwrap_or_else(|status| panic!("{person} is refused with {status}"))
     }
 
-    /// A port-forward to the gateway, as the notes of the chart say, and where it is.
+    /// A port-forward to the gateway, and its address.
     pub async fn forward(&self) -> (Leashed, String) {
         self.kubectl(&["rollout", "status", "-n", OPERATOR_NAMESPACE, "--timeout=120s", "deployment/roomkeeper-gateway"]);
-        let port = if std::net::TcpListener::bind(("127.0.0.1", 8080)).is_ok() { 8080 } else { free_port() };
+        // Not the documentation's, which something else on this machine may have.
+        let port = free_port();
         let mut command = Command::new(tool("kubectl"));
         command.env("KUBECONFIG", self.node.admin_kubeconfig());
         command.args(["port-forward", "-n", OPERATOR_NAMESPACE, "svc/roomkeeper-gateway", &format!("{port}:80")]);
@@ -165,7 +185,7 @@ impl Site {
         (forward, format!("localhost:{port}"))
     }
 
-    /// The pods of a component, `controller`, `gateway` or `livekit`, that are not on their way out.
+    /// The pods of a component (`controller`, `gateway` or `livekit`) that are not being deleted.
     pub async fn pods(&self, component: &str) -> Vec<Pod> {
         let pods = Api::<Pod>::namespaced(self.admin.clone(), OPERATOR_NAMESPACE);
         let selector = ListParams::default().labels(&format!("app.kubernetes.io/component={component}"));
@@ -183,7 +203,7 @@ impl Site {
         self.node.processes(pod).into_iter().filter_map(of_one).sum::<u64>() * 1024
     }
 
-    /// Who leads: the holder of the Lease, and the name of its pod.
+    /// The leader: the holder of the Lease, and the name of its pod.
     pub async fn leader(&self) -> Option<(String, String)> {
         let leases = Api::<Lease>::namespaced(self.admin.clone(), OPERATOR_NAMESPACE);
         let lease = leases.get_opt("roomkeeper-controller").await.expect("an answer")?;
@@ -198,7 +218,26 @@ impl Site {
     }
 }
 
-/// A kill of one process, at once.
+impl Drop for Site {
+    fn drop(&mut self) {
+        // Before the permit is given back.
+        IDLE.lock().expect("nobody panics while holding it").push(self.node);
+    }
+}
+
+/// The archives of the images of the chart, which are made once.
+async fn images() -> &'static [PathBuf] {
+    static IMAGES: OnceCell<[PathBuf; 2]> = OnceCell::const_new();
+    let images = async || {
+        let (_, roomkeeper) = image::shared().await;
+        let manifests = said(&template(&[]));
+        let livekit = manifests.lines().find_map(|line| line.trim().strip_prefix("image: livekit/")).expect("the image of LiveKit");
+        [roomkeeper.clone(), scratch_image(&format!("docker.io/livekit/{livekit}"), &tool("livekit-server"))]
+    };
+    IMAGES.get_or_init(images).await
+}
+
+/// Kills a process at once.
 pub fn kill(pid: u32) {
     let killed = Command::new("kill").args(["-KILL", &pid.to_string()]).stdin(Stdio::null()).status().expect("kill");
     assert!(killed.success(), "{pid} cannot be killed");
@@ -209,7 +248,7 @@ pub fn seconds_since(began: Timestamp) -> f64 {
     now().duration_since(began).as_secs_f64()
 }
 
-/// A copy of the chart as an older version, whose image has the tag of that version.
+/// A copy of the chart with an older version, which is also the tag of its image.
 pub fn older_chart(version: &str) -> String {
     let copy = log_file("chart").with_extension("d");
     let copied = Command::new("cp").arg("-a").arg(chart()).arg(&copy).status().expect("cp");
@@ -225,7 +264,7 @@ pub fn older_chart(version: &str) -> String {
     copy.display().to_string()
 }
 
-/// The names of pods, and how often their containers were started again.
+/// The names of pods, and how often their containers were restarted.
 pub fn restarts(pods: &[Pod]) -> Vec<(String, i32)> {
     let count = |pod: &Pod| pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten()).map(|c| c.restart_count).sum();
     pods.iter().map(|pod| (pod.name_any(), count(pod))).collect()

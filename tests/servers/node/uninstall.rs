@@ -1,20 +1,20 @@
-//! The end of an installation, and its return.
+//! Uninstalling, with the definitions kept or not, and installing again.
 
 use super::site::{CLINIC, PATIENCE, ROOM, Site};
 use crate::support::cluster::OPERATOR_NAMESPACE;
 use crate::support::{eventually, run};
 
-/// Kinds of which nothing may be left on its way out.
+/// Kinds of which no object may stay in deletion.
 const KINDS: [&str; 6] = ["namespaces", "pods", "secrets", "rooms", "roomclasses", "customresourcedefinitions"];
 
-/// Objects of these kinds that are being deleted, and are still there.
-fn on_their_way_out(site: &Site, kinds: &[&str]) -> Vec<String> {
+/// Objects of these kinds that are being deleted.
+fn being_deleted(site: &Site, kinds: &[&str]) -> Vec<String> {
     let template = r#"{{range .items}}{{if .metadata.deletionTimestamp}}{{.kind}}/{{.metadata.name}}{{"\n"}}{{end}}{{end}}"#;
     let list = |kind: &&str| site.kubectl(&["get", kind, "-A", "-o", &format!("go-template={template}")]);
     kinds.iter().flat_map(|kind| list(kind).lines().map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
-/// Says something when the test fails before this is dropped.
+/// Runs a function when it is dropped by a failing test.
 struct IfItFails<F: Fn()>(F);
 
 impl<F: Fn()> Drop for IfItFails<F> {
@@ -25,7 +25,7 @@ impl<F: Fn()> Drop for IfItFails<F> {
     }
 }
 
-/// Prints what there is of the installation.
+/// Prints the state of the installation.
 fn tell(site: &Site) {
     let objects: [&[&str]; 4] = [
         &["get", "rooms,roomclasses", "-A", "-o", "yaml"],
@@ -33,7 +33,7 @@ fn tell(site: &Site) {
         &["get", "leases,secrets", "-n", OPERATOR_NAMESPACE],
         &["get", "events", "-A", "--sort-by=.metadata.creationTimestamp"],
     ];
-    // Not by what panics when kubectl fails: that would hide the failure that this is about.
+    // `Site::kubectl` would panic when kubectl fails, and hide the failure of the test.
     let show = |arguments: &[&str]| {
         let said = site.try_kubectl(arguments).unwrap_or_else(|failure| failure);
         println!("kubectl {}\n{said}", arguments.join(" "));
@@ -63,13 +63,13 @@ fn uninstalling_with_rooms_leaves_nothing_stuck_and_a_new_installation_takes_the
 
         site.helm(&["uninstall", "roomkeeper", "--wait", "--timeout=2m"]);
         let settled = async || {
-            let left = on_their_way_out(&site, &KINDS);
+            let left = being_deleted(&site, &KINDS);
             if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
         };
         eventually(PATIENCE, settled).await;
         assert_eq!(site.room(".metadata.name"), ROOM, "Rooms stay");
         assert_eq!(site.kubectl(&["get", "crd", "-o", "name"]).lines().filter(|name| name.ends_with("roomkeeper.io")).count(), 3);
-        // Nobody looks after Rooms now, and still they can be deleted.
+        // Without a controller, Rooms can still be deleted.
         site.kubectl(&["delete", "namespace", "--timeout=120s", "ward", OPERATOR_NAMESPACE]);
         eventually(PATIENCE, settled).await;
 
@@ -84,7 +84,7 @@ fn uninstalling_with_rooms_leaves_nothing_stuck_and_a_new_installation_takes_the
         patient.event("media-received").await;
         drop(meeting);
         doctor.close().await;
-        // With a controller there a namespace with Rooms goes, too.
+        // With a controller, a namespace with Rooms can be deleted, too.
         site.kubectl(&["delete", "namespace", "--timeout=120s", CLINIC]);
         patient.event("disconnected").await;
     });
@@ -103,7 +103,7 @@ fn an_uninstallation_that_keeps_no_definitions_takes_all_rooms_along_and_ends_th
         assert!(!site.kubectl(&["get", "crd", "-o", "name"]).contains("roomkeeper.io"), "the definitions are gone");
         assert_eq!(site.kubectl(&["get", "secrets", "-n", CLINIC, "-o", "name"]), "");
         let settled = async || {
-            let left = on_their_way_out(&site, &["namespaces", "pods", "secrets", "customresourcedefinitions"]);
+            let left = being_deleted(&site, &["namespaces", "pods", "secrets", "customresourcedefinitions"]);
             if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
         };
         eventually(PATIENCE, settled).await;

@@ -11,20 +11,20 @@ use crate::support::{eventually, run};
 /// A version before this one.
 const OLDER: &str = "0.0.9";
 
-/// How often a client has found back into the call.
+/// How often a client has reconnected.
 fn returns(client: &Caller) -> usize {
     client.events().iter().filter(|event| event["event"] == "reconnected").count()
 }
 
-/// Whether a client is not just looking for the way back.
+/// Whether a client is not reconnecting at the moment.
 fn is_back(client: &Caller) -> bool {
     let events = client.events();
     let last = events.iter().rev().find(|event| event["event"] == "reconnecting" || event["event"] == "reconnected");
     last.is_none_or(|event| event["event"] == "reconnected")
 }
 
-/// What an upgrade must leave as it is: the content of the invite Secrets, and the Secrets with the keys of invites and of LiveKit, of
-/// which others would make all invites and media tokens worthless.
+/// What an upgrade must not change: the content of the invite Secrets, and the Secrets with the keys of invites and of LiveKit, because
+/// new keys would make all invites and media tokens worthless.
 fn kept(site: &Site) -> [String; 3] {
     let content = r#"jsonpath={range .items[*]}{.metadata.name} {.data}{"\n"}{end}"#;
     let invites = site.kubectl(&["get", "secrets", "-n", CLINIC, "-o", content]);
@@ -84,18 +84,18 @@ fn an_upgrade_and_a_restart_of_the_gateway_lose_nothing_of_a_call() {
         wait_until_gone(&site, &before);
         still_in(&site, [&doctor, &patient], left).await;
 
-        // Through the new gateways: what one begins to send reaches the other.
+        // Through the new gateways: a new track of one reaches the other.
         doctor.command("publish camera").await;
         patient.wait_for("the doctor's camera", |event| event["event"] == "media-received" && event["source"] == "camera").await;
         for client in [&doctor, &patient] {
             assert!(!client.events().iter().any(|event| event["event"] == "disconnected"), "{:?}", client.events());
         }
-        // Later, when the new controller has long been at work.
+        // Once more, after the new controller has reconciled.
         assert_eq!(kept(&site), secrets, "invites and keys stay");
     });
 }
 
-/// Waits until both have found back once more than `before`, and are in the call.
+/// Waits until both have reconnected at least once more than `before`, and are in the call.
 async fn still_in(site: &Site, clients: [&Caller; 2], before: [usize; 2]) {
     eventually(PATIENCE, async || {
         let seen = clients.map(returns);
