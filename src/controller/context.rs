@@ -1,4 +1,4 @@
-//! What every pass of the controller needs: the caches, the backends, and what must be remembered between passes.
+//! What every reconciliation of the controller needs: the caches, the backends, and what must be remembered between reconciliations.
 
 use std::sync::Arc;
 
@@ -8,17 +8,17 @@ use kube::runtime::events::Recorder;
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::{mpsc, watch};
 
-use super::attendance::Attendance;
-use super::newest::Newest;
-use super::pace::Paces;
-use super::vigil::Vigils;
+use super::class::occupancy::Occupancy;
+use super::room::backoff::RetrySchedule;
+use super::room::recheck::RecheckWindows;
+use super::room::write_cache::WriteCache;
 use crate::api::{Room, RoomClass, RoomGuest};
 use crate::backend::Registry;
 use crate::cluster::OtherClasses;
 use crate::domain::{Installation, KeyRing};
 use crate::observability::metrics::Metrics;
 
-/// Shared by all passes and loops of the controller.
+/// Shared by all reconciliations and loops of the controller.
 pub struct Context {
     /// Writes go through it; it never repeats a request by itself.
     pub client: Client,
@@ -37,31 +37,31 @@ pub struct Context {
     /// The backends by class.
     pub backends: Registry,
     /// Who was seen in the sessions.
-    pub attendance: Attendance,
+    pub occupancy: Occupancy,
     /// Calls that are looked into at every sweep.
-    pub vigils: Vigils,
+    pub rechecks: RecheckWindows,
     /// The names of sessions.
     pub installation: Installation,
     /// Base of join links, without a slash at the end.
     pub gateway_url: String,
     /// What was written and may not have come back through the watch yet.
-    pub newest: Newest,
+    pub writes: WriteCache,
     /// Retries and rechecks.
-    pub paces: Paces,
+    pub retries: RetrySchedule,
     /// Publishes Events.
     pub recorder: Recorder,
     /// Metrics.
     pub metrics: Metrics,
     /// Rooms that should be looked at now.
-    pub nudges: mpsc::UnboundedSender<ObjectRef<Room>>,
+    pub queue: mpsc::UnboundedSender<ObjectRef<Room>>,
 }
 
 impl Context {
     /// Has the Rooms looked at now for which `wanted` holds.
-    pub fn nudge(&self, wanted: impl Fn(&Room) -> bool) {
+    pub fn enqueue(&self, wanted: impl Fn(&Room) -> bool) {
         for room in self.rooms.state().iter().filter(|room| wanted(room)) {
             // The receiver lives as long as the controller; when it is gone there is nothing left to look at.
-            let _ = self.nudges.send(ObjectRef::from_obj(room.as_ref()));
+            let _ = self.queue.send(ObjectRef::from_obj(room.as_ref()));
         }
     }
 

@@ -9,16 +9,16 @@ use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 
 use super::context::Context;
-use super::observe::Sight;
 use super::request::{failure_of, timed};
+use super::room::observe::Snapshot;
 use crate::api::{MANAGER, Reason, Room, RoomGuest, RoomGuestStatus, RoomStatus};
 use crate::clock;
 use crate::domain::{Failure, Rejection, guest_status, judge_guests};
 
-/// Brings the guests of a Room up to date, after a pass that left the Room with this status.
-pub async fn tend(sight: &Sight, status: &RoomStatus, context: &Context, now: Timestamp) -> Result<(), Failure> {
-    for (guest, verdict) in judge_guests(sight.room(), &sight.observed.guests) {
-        adopt(guest, sight.room(), context).await?;
+/// Brings the guests of a Room up to date, after a reconciliation that left the Room with this status.
+pub async fn reconcile_guests(snapshot: &Snapshot, status: &RoomStatus, context: &Context, now: Timestamp) -> Result<(), Failure> {
+    for (guest, verdict) in judge_guests(snapshot.room(), &snapshot.observed.guests) {
+        adopt(guest, snapshot.room(), context).await?;
         let after = guest_status(guest, verdict.as_ref().map(|person| (person, status)), now);
         report(guest, after, context).await?;
     }
@@ -29,7 +29,7 @@ pub async fn tend(sight: &Sight, status: &RoomStatus, context: &Context, now: Ti
 pub async fn changed(guest: Arc<RoomGuest>, context: &Context) {
     let room = ObjectRef::<Room>::new(&guest.spec.room_name).within(&guest.namespace().unwrap_or_default());
     if context.rooms.get(&room).is_some() || guest.metadata.deletion_timestamp.is_some() {
-        let _ = context.nudges.send(room);
+        let _ = context.queue.send(room);
         return;
     }
     let message = format!("spec.roomName: there is no Room \"{}\" in this namespace", guest.spec.room_name);

@@ -24,15 +24,15 @@ fn uids() -> impl Iterator<Item = String> {
 #[case::of_credentials(Failure::unauthorized("the media server refuses the credentials"))]
 #[case::of_settings(Failure::misconfigured(Reason::Misconfigured, "the class has no backend"))]
 fn pauses_double_with_every_failure_up_to_a_minute(#[case] failure: Failure) {
-    let paces = Paces::new(HOUR);
-    let pauses: Vec<u128> = (0..10).map(|_| paces.failed("a", &failure).as_millis()).collect();
+    let retries = RetrySchedule::new(HOUR);
+    let pauses: Vec<u128> = (0..10).map(|_| retries.failed("a", &failure).as_millis()).collect();
     assert_eq!(pauses, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000]);
 }
 
 #[test]
 fn pauses_stay_at_a_minute_however_long_it_lasts() {
-    let paces = Paces::new(HOUR);
-    assert_eq!((0..100).map(|_| paces.failed("a", &transient(None))).last(), Some(LONGEST_RETRY));
+    let retries = RetrySchedule::new(HOUR);
+    assert_eq!((0..100).map(|_| retries.failed("a", &transient(None))).last(), Some(LONGEST_RETRY));
 }
 
 #[rstest]
@@ -40,47 +40,47 @@ fn pauses_stay_at_a_minute_however_long_it_lasts() {
 #[case::too_short(Duration::from_millis(1), FIRST_RETRY)]
 #[case::too_long(HOUR, LONGEST_RETRY)]
 fn a_wait_that_the_other_side_asked_for_is_honoured_within_bounds(#[case] asked: Duration, #[case] pause: Duration) {
-    let paces = Paces::new(HOUR);
+    let retries = RetrySchedule::new(HOUR);
     for _ in 0..10 {
-        assert_eq!(paces.failed("a", &transient(Some(asked))), pause);
+        assert_eq!(retries.failed("a", &transient(Some(asked))), pause);
     }
 }
 
 #[test]
 fn a_success_starts_over_and_each_room_has_its_own_pauses() {
-    let paces = Paces::new(HOUR);
+    let retries = RetrySchedule::new(HOUR);
     for _ in 0..5 {
-        paces.failed("a", &transient(None));
+        retries.failed("a", &transient(None));
     }
-    assert_eq!(paces.failed("b", &transient(None)), FIRST_RETRY);
-    paces.succeeded("a");
-    paces.succeeded("unknown");
-    assert_eq!(paces.failed("a", &transient(None)), FIRST_RETRY);
+    assert_eq!(retries.failed("b", &transient(None)), FIRST_RETRY);
+    retries.succeeded("a");
+    retries.succeeded("unknown");
+    assert_eq!(retries.failed("a", &transient(None)), FIRST_RETRY);
 }
 
 #[test]
 fn invites_are_never_due_at_first_sight_then_in_the_second_half_of_the_interval_then_every_interval() {
     for uid in uids() {
-        let paces = Paces::new(HOUR);
-        assert!(!paces.recheck_due(&uid, now()));
-        let first = paces.until_recheck(&uid, now());
+        let retries = RetrySchedule::new(HOUR);
+        assert!(!retries.recheck_due(&uid, now()));
+        let first = retries.until_recheck(&uid, now());
         assert!(HOUR / 2 <= first && first <= HOUR, "{uid}: {first:?}");
         let due = now() + first;
-        assert!(!paces.recheck_due(&uid, due - SignedDuration::from_nanos(1)));
-        assert!(paces.recheck_due(&uid, due));
-        assert!(!paces.recheck_due(&uid, due));
-        assert_eq!(paces.until_recheck(&uid, due), HOUR);
-        assert!(paces.recheck_due(&uid, due + HOUR));
+        assert!(!retries.recheck_due(&uid, due - SignedDuration::from_nanos(1)));
+        assert!(retries.recheck_due(&uid, due));
+        assert!(!retries.recheck_due(&uid, due));
+        assert_eq!(retries.until_recheck(&uid, due), HOUR);
+        assert!(retries.recheck_due(&uid, due + HOUR));
     }
 }
 
 #[test]
 fn first_looks_at_the_invites_of_many_rooms_are_spread_evenly() {
-    let paces = Paces::new(HOUR);
+    let retries = RetrySchedule::new(HOUR);
     let mut tenths = [0; 10];
     for uid in uids() {
-        paces.recheck_due(&uid, now());
-        let part = paces.until_recheck(&uid, now()).saturating_sub(HOUR / 2).as_secs() * 10 / (HOUR / 2).as_secs();
+        retries.recheck_due(&uid, now());
+        let part = retries.until_recheck(&uid, now()).saturating_sub(HOUR / 2).as_secs() * 10 / (HOUR / 2).as_secs();
         tenths[usize::try_from(part).unwrap().min(9)] += 1;
     }
     assert!(tenths.iter().all(|rooms| (50..=200).contains(rooms)), "{tenths:?}");
@@ -89,44 +89,44 @@ fn first_looks_at_the_invites_of_many_rooms_are_spread_evenly() {
 #[test]
 fn the_same_room_is_looked_at_after_the_same_part_of_the_interval_again() {
     let wait = || {
-        let paces = Paces::new(HOUR);
-        paces.recheck_due("a", now());
-        paces.until_recheck("a", now())
+        let retries = RetrySchedule::new(HOUR);
+        retries.recheck_due("a", now());
+        retries.until_recheck("a", now())
     };
     assert_eq!(wait(), wait());
 }
 
 #[test]
 fn a_clock_that_is_set_back_puts_no_look_off_for_longer_than_the_interval() {
-    let paces = Paces::new(HOUR);
-    paces.recheck_due("a", now());
+    let retries = RetrySchedule::new(HOUR);
+    retries.recheck_due("a", now());
     let corrected = now() - SignedDuration::from_hours(10_000);
-    assert!(!paces.recheck_due("a", corrected));
-    assert!(paces.until_recheck("a", corrected) <= HOUR);
-    assert!(paces.recheck_due("a", corrected + HOUR));
+    assert!(!retries.recheck_due("a", corrected));
+    assert!(retries.until_recheck("a", corrected) <= HOUR);
+    assert!(retries.recheck_due("a", corrected + HOUR));
 }
 
 #[test]
 fn a_room_that_nothing_is_known_of_is_looked_at_after_the_interval() {
-    assert_eq!(Paces::new(HOUR).until_recheck("a", now()), HOUR);
+    assert_eq!(RetrySchedule::new(HOUR).until_recheck("a", now()), HOUR);
 }
 
 #[test]
 fn a_look_that_is_overdue_is_due_at_once() {
-    let paces = Paces::new(HOUR);
-    paces.recheck_due("a", now());
-    assert_eq!(paces.until_recheck("a", now() + HOUR * 2), Duration::ZERO);
+    let retries = RetrySchedule::new(HOUR);
+    retries.recheck_due("a", now());
+    assert_eq!(retries.until_recheck("a", now() + HOUR * 2), Duration::ZERO);
 }
 
 #[test]
 fn a_room_that_is_gone_is_forgotten() {
-    let paces = Paces::new(HOUR);
-    paces.recheck_due("a", now());
+    let retries = RetrySchedule::new(HOUR);
+    retries.recheck_due("a", now());
     for _ in 0..5 {
-        paces.failed("a", &transient(None));
+        retries.failed("a", &transient(None));
     }
-    paces.forget("a");
-    assert!(paces.rooms().is_empty());
-    assert_eq!(paces.failed("a", &transient(None)), FIRST_RETRY);
-    assert!(!paces.recheck_due("a", now() + HOUR * 9));
+    retries.forget("a");
+    assert!(retries.rooms().is_empty());
+    assert_eq!(retries.failed("a", &transient(None)), FIRST_RETRY);
+    assert!(!retries.recheck_due("a", now() + HOUR * 9));
 }

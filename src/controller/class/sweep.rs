@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::context::Context;
 use crate::api::{Room, RoomStatus};
 use crate::backend::{Backend, Signalling};
 use crate::clock;
+use crate::controller::context::Context;
 use crate::domain::{Failure, SESSION_PREFIX, orphans, recorded_session};
 
 /// Sweeps the sessions of a class; `count` says whether people are counted anew.
@@ -29,25 +29,25 @@ pub async fn sweep(
     let found: BTreeSet<String> =
         orphans(joined.keys().map(String::as_str), &rooms, &context.installation, clock::now()).into_iter().map(str::to_owned).collect();
     context.metrics.orphans(class, found.len());
-    // Twice seen: what a pass has just closed, or just made, is gone or known by then.
+    // Twice seen: what a reconciliation has just closed, or just made, is gone or known by then.
     for session in found.intersection(&suspects) {
         tracing::info!(class, session, "closing a session that belongs to no Room");
         backend.close(session).await?;
     }
     let now = clock::now();
-    context.attendance.saw(class, &joined, now);
-    context.nudge(|room| lives_here(room, class) && is_news(room, class, &joined, context, now));
+    context.occupancy.saw(class, &joined, now);
+    context.enqueue(|room| lives_here(room, class) && is_news(room, class, &joined, context, now));
     if backend.signalling() == Signalling::Direct {
-        let is_watched = |room: &Room| context.vigils.holds(room.metadata.uid.as_deref().unwrap_or_default(), now);
+        let is_watched = |room: &Room| context.rechecks.holds(room.metadata.uid.as_deref().unwrap_or_default(), now);
         let is_used = |room: &Room| recorded_session(room).is_some_and(|session| joined.get(session).is_some_and(|joined| *joined > 0));
-        context.nudge(|room| lives_here(room, class) && is_used(room) && is_watched(room));
+        context.enqueue(|room| lives_here(room, class) && is_used(room) && is_watched(room));
     }
     context.metrics.swept(class, now);
     if count {
-        context.attendance.count(class, joined);
-        context.nudge(|room| {
+        context.occupancy.count(class, joined);
+        context.enqueue(|room| {
             let counted = room.status.as_ref().and_then(|status| status.counts).map_or(0, |counts| counts.joined);
-            lives_here(room, class) && recorded_session(room).is_some_and(|session| context.attendance.joined(class, session) != counted)
+            lives_here(room, class) && recorded_session(room).is_some_and(|session| context.occupancy.joined(class, session) != counted)
         });
     }
     Ok(found)
@@ -58,7 +58,7 @@ fn is_news(room: &Room, class: &str, sessions: &HashMap<String, i32>, context: &
     let Some(session) = room.status.as_ref().and_then(RoomStatus::live_session) else { return false };
     let is_idle = || {
         let after = Duration::from(room.spec.session.as_ref()?.close_when_empty_after?);
-        let since = context.attendance.empty_since(class, &session.id)?;
+        let since = context.occupancy.empty_since(class, &session.id)?;
         Some(now.duration_since(since).unsigned_abs() >= after)
     };
     session.created_at.is_some() != sessions.contains_key(&session.id) || is_idle() == Some(true)

@@ -13,13 +13,13 @@ use jiff::Timestamp;
 const LENGTH: Duration = Duration::from_mins(12);
 
 /// The calls that are looked into, by UID of the Room.
-pub struct Vigils {
+pub struct RecheckWindows {
     /// When the controller started: what happened before is not known, so all calls are looked into for as long.
     started: Timestamp,
     until: Mutex<HashMap<String, Timestamp>>,
 }
 
-impl Vigils {
+impl RecheckWindows {
     /// None yet, of a controller that starts at `now`.
     pub fn new(now: Timestamp) -> Self {
         Self { started: now, until: Mutex::default() }
@@ -57,18 +57,18 @@ mod tests {
 
     #[test]
     fn a_call_is_looked_into_for_twelve_minutes_after_the_last_change() {
-        let vigils = Vigils::new(at(0));
-        vigils.begin("a", at(20));
-        assert_eq!([20, 31, 32].map(|minute| vigils.holds("a", at(minute))), [true, true, false]);
-        vigils.begin("a", at(31));
-        assert!(vigils.holds("a", at(42)) && !vigils.holds("b", at(42)));
-        vigils.forget("a");
-        assert!(!vigils.holds("a", at(32)));
+        let rechecks = RecheckWindows::new(at(0));
+        rechecks.begin("a", at(20));
+        assert_eq!([20, 31, 32].map(|minute| rechecks.holds("a", at(minute))), [true, true, false]);
+        rechecks.begin("a", at(31));
+        assert!(rechecks.holds("a", at(42)) && !rechecks.holds("b", at(42)));
+        rechecks.forget("a");
+        assert!(!rechecks.holds("a", at(32)));
     }
 
     #[test]
     fn every_call_is_looked_into_for_as_long_after_the_start() {
-        let vigils = Vigils::new(at(100));
-        assert_eq!([100, 111, 112].map(|minute| vigils.holds("a", at(minute))), [true, true, false]);
+        let rechecks = RecheckWindows::new(at(100));
+        assert_eq!([100, 111, 112].map(|minute| rechecks.holds("a", at(minute))), [true, true, false]);
     }
 }

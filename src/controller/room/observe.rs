@@ -6,16 +6,16 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
-use super::context::Context;
 use super::invites::revision;
 use crate::api::{Room, RoomGuest};
 use crate::backend::Backend;
+use crate::controller::context::Context;
 use crate::domain::{
     Failure, KeyRing, NamespaceView, Observed, Rejection, Roster, SessionView, ValidRoom, accept, guests_of, session_to_observe,
 };
 
 /// What a reconciliation knows, and what it works with.
-pub struct Sight {
+pub struct Snapshot {
     /// What the decisions are made from.
     pub observed: Observed,
     /// The backend that holds the Room's session, or why there is none.
@@ -24,7 +24,7 @@ pub struct Sight {
     pub keys: Arc<KeyRing>,
 }
 
-impl Sight {
+impl Snapshot {
     /// The newest known state of the Room.
     pub fn room(&self) -> &Room {
         &self.observed.room
@@ -41,9 +41,9 @@ impl Sight {
     }
 }
 
-/// Looks at a Room. `keys` are those of this pass.
-pub async fn observe(room: Arc<Room>, keys: Arc<KeyRing>, context: &Context, now: Timestamp) -> Sight {
-    let room = context.newest.of(room);
+/// Looks at a Room. `keys` are those of this reconciliation.
+pub async fn observe(room: Arc<Room>, keys: Arc<KeyRing>, context: &Context, now: Timestamp) -> Snapshot {
+    let room = context.writes.of(room);
     let guests = guests_of(&room, context.guests.state());
     let valid = judge(&room, &guests, context);
     let class = class_of(&room, &valid);
@@ -53,17 +53,17 @@ pub async fn observe(room: Arc<Room>, keys: Arc<KeyRing>, context: &Context, now
         Some(session) => look(&backend, session).await,
     };
     let invites_revision = valid.as_ref().map_or_else(|_| String::new(), |room| revision(room, &keys, &context.gateway_url));
-    let recheck_invites = context.paces.recheck_due(room.metadata.uid.as_deref().unwrap_or_default(), now);
+    let recheck_invites = context.retries.recheck_due(room.metadata.uid.as_deref().unwrap_or_default(), now);
     let live = room.status.as_ref().and_then(|status| status.session.as_ref());
-    let joined = live.map_or(0, |session| context.attendance.joined(&class, &session.id));
+    let joined = live.map_or(0, |session| context.occupancy.joined(&class, &session.id));
     if let (Some(live), SessionView::Present(members)) = (live, &session)
         && !members.is_empty()
     {
-        context.attendance.is_used(&class, &live.id);
+        context.occupancy.is_used(&class, &live.id);
     }
-    let empty_since = live.and_then(|session| context.attendance.empty_since(&class, &session.id));
+    let empty_since = live.and_then(|session| context.occupancy.empty_since(&class, &session.id));
     let observed = Observed { room, guests, valid, session, empty_since, joined, invites_revision, recheck_invites };
-    Sight { observed, backend, keys }
+    Snapshot { observed, backend, keys }
 }
 
 fn judge(room: &Room, guests: &[Arc<RoomGuest>], context: &Context) -> Result<ValidRoom, Rejection> {

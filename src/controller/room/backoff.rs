@@ -15,18 +15,18 @@ const LONGEST_RETRY: Duration = Duration::from_mins(1);
 
 /// Per Room, by UID: failures in a row, and when its invites are looked at next.
 #[derive(Default)]
-pub struct Paces {
+pub struct RetrySchedule {
     recheck_every: Duration,
-    rooms: Mutex<HashMap<String, Pace>>,
+    rooms: Mutex<HashMap<String, RoomRetry>>,
 }
 
 #[derive(Default)]
-struct Pace {
+struct RoomRetry {
     failures: u32,
     recheck_at: Option<Timestamp>,
 }
 
-impl Paces {
+impl RetrySchedule {
     /// Invites are looked at about every `recheck_every`.
     #[must_use]
     pub fn new(recheck_every: Duration) -> Self {
@@ -37,16 +37,16 @@ impl Paces {
     /// from Room to Room, so that they never all come at once, least of all at a restart.
     pub fn recheck_due(&self, uid: &str, now: Timestamp) -> bool {
         let mut rooms = self.rooms();
-        let pace = rooms.entry(uid.to_owned()).or_default();
-        match pace.recheck_at {
+        let retry = rooms.entry(uid.to_owned()).or_default();
+        match retry.recheck_at {
             Some(at) if now >= at => {
-                pace.recheck_at = now.checked_add(self.recheck_every).ok();
+                retry.recheck_at = now.checked_add(self.recheck_every).ok();
                 true
             }
             Some(at) if at.duration_since(now).unsigned_abs() <= self.recheck_every => false,
             // Not seen before, or the clock was set back.
             _ => {
-                pace.recheck_at = now.checked_add(self.recheck_every.mul_f64(0.5 + 0.5 * spread(uid))).ok();
+                retry.recheck_at = now.checked_add(self.recheck_every.mul_f64(0.5 + 0.5 * spread(uid))).ok();
                 false
             }
         }
@@ -54,23 +54,23 @@ impl Paces {
 
     /// Time until a Room's invites are looked at next.
     pub fn until_recheck(&self, uid: &str, now: Timestamp) -> Duration {
-        let at = self.rooms().get(uid).and_then(|pace| pace.recheck_at);
+        let at = self.rooms().get(uid).and_then(|retry| retry.recheck_at);
         at.map_or(self.recheck_every, |at| Duration::try_from(at.duration_since(now)).unwrap_or_default())
     }
 
-    /// A pass went well.
+    /// A reconciliation went well.
     pub fn succeeded(&self, uid: &str) {
-        if let Some(pace) = self.rooms().get_mut(uid) {
-            pace.failures = 0;
+        if let Some(retry) = self.rooms().get_mut(uid) {
+            retry.failures = 0;
         }
     }
 
-    /// A pass failed: the pause before the next one.
+    /// A reconciliation failed: the pause before the next one.
     pub fn failed(&self, uid: &str, failure: &Failure) -> Duration {
         let mut rooms = self.rooms();
-        let pace = rooms.entry(uid.to_owned()).or_default();
-        let pause = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(pace.failures)).min(LONGEST_RETRY);
-        pace.failures = pace.failures.saturating_add(1);
+        let retry = rooms.entry(uid.to_owned()).or_default();
+        let pause = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(retry.failures)).min(LONGEST_RETRY);
+        retry.failures = retry.failures.saturating_add(1);
         match failure.class {
             FailureClass::Transient { after: Some(after) } => after.min(LONGEST_RETRY).max(FIRST_RETRY),
             _ => pause,
@@ -82,7 +82,7 @@ impl Paces {
         self.rooms().remove(uid);
     }
 
-    fn rooms(&self) -> MutexGuard<'_, HashMap<String, Pace>> {
+    fn rooms(&self) -> MutexGuard<'_, HashMap<String, RoomRetry>> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,14 +13,14 @@ use kube::{Api, ResourceExt};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::context::Context;
-use super::request::timed;
 use super::sweep::sweep;
-use super::triggers::{ClassFacts, class_facts};
 use crate::api::{ConditionType, MANAGER, Reason, Room, RoomClass, RoomClassStatus};
 use crate::backend::{Backend, Capabilities};
 use crate::clock;
 use crate::cluster::{BackendConfig, OwnSecrets};
+use crate::controller::context::Context;
+use crate::controller::request::timed;
+use crate::controller::watches::{ClassFacts, class_facts};
 use crate::domain::{Failure, condition};
 
 /// Pause between two looks at a media server that works.
@@ -48,9 +48,9 @@ impl ClassWatch {
     pub async fn look(&mut self, name: &str, secrets: &OwnSecrets, context: &Context) -> Option<Duration> {
         let Some(class) = context.classes.get(&ObjectRef::new(name)) else {
             context.backends.remove(name);
-            context.attendance.remove(name);
+            context.occupancy.remove(name);
             context.metrics.forget_class(name);
-            context.nudge(|room| uses(room, name));
+            context.enqueue(|room| uses(room, name));
             return None;
         };
         let now = clock::now();
@@ -60,7 +60,7 @@ impl ClassWatch {
         context.backends.set(name, health.clone().and_then(|()| self.backend()));
         let facts = Some(class_facts(&class));
         if healed || self.facts != facts {
-            context.nudge(|room| uses(room, name));
+            context.enqueue(|room| uses(room, name));
             self.facts = facts;
         }
         self.report(&class, &health, context, count, now).await;

@@ -121,7 +121,7 @@ impl Election {
                         return Ok(won);
                     }
                 }
-                Err(error) => self.bear(error)?,
+                Err(error) => self.tolerate(error)?,
             }
             sleep(LOOK_EVERY).await;
         }
@@ -168,7 +168,7 @@ impl Election {
                 Some(holder) if holder == self.identity => self.hold(Some(lease)).await,
                 holder => Err(LeaseError::Stolen(holder.unwrap_or_default().to_owned())),
             },
-            Err(error) => self.bear(error).map(|()| None),
+            Err(error) => self.tolerate(error).map(|()| None),
         }
     }
 
@@ -180,12 +180,12 @@ impl Election {
             if exists { timed(self.api.replace(LEASE, &params(), &lease)).await } else { timed(self.api.create(&params(), &lease)).await };
         match written {
             Ok(lease) => Ok(Some(lease)),
-            Err(error) => self.bear(error).map(|()| None),
+            Err(error) => self.tolerate(error).map(|()| None),
         }
     }
 
     /// An error that may be over the next time is borne, others are not.
-    fn bear(&self, error: kube::Error) -> Result<(), LeaseError> {
+    fn tolerate(&self, error: kube::Error) -> Result<(), LeaseError> {
         match error {
             kube::Error::Api(ref status) if matches!(status.code, 400 | 401 | 403 | 405 | 422) => {
                 Err(LeaseError::Refused { namespace: self.namespace.clone(), source: Box::new(error) })

@@ -1,5 +1,5 @@
-//! What makes a pass due: changed specs, classes, namespaces, signing keys, and steps of the clock. The clock's own
-//! progress is the wake-up that each pass asks for.
+//! What makes a reconciliation due: changed specs, classes, namespaces, signing keys, and steps of the clock. The clock's own
+//! progress is the wake-up that each reconciliation asks for.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use kube::{Client, ResourceExt};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::Settings;
 use super::context::Context;
 use super::guests;
+use super::settings::Settings;
 use crate::api::{DEFAULT_CLASS_ANNOTATION, Room, RoomClass, RoomGuest};
 use crate::clock;
 use crate::cluster::{OtherClasses, OwnSecrets, WatchStream, watch_classes, watch_namespaces, watch_own_secrets, watch_scope};
@@ -43,8 +43,8 @@ pub struct Watches {
     tasks: JoinSet<()>,
 }
 
-/// Starts the watches. Each Room whose spec changed is sent to `nudges`.
-pub fn start(client: &Client, settings: &Settings, nudges: &mpsc::UnboundedSender<ObjectRef<Room>>) -> Watches {
+/// Starts the watches. Each Room whose spec changed is sent to `queue`.
+pub fn start(client: &Client, settings: &Settings, queue: &mpsc::UnboundedSender<ObjectRef<Room>>) -> Watches {
     let Settings { operator_namespace, scope, controller_name, .. } = settings;
     let (rooms, room_writer) = reflector::store();
     let (guests, guest_writer) = reflector::store();
@@ -59,7 +59,7 @@ pub fn start(client: &Client, settings: &Settings, nudges: &mpsc::UnboundedSende
     let (tell_guest, guests_changed) = mpsc::unbounded_channel();
     let mut tasks = JoinSet::new();
     tasks.spawn(follow_guests(watch_scope(client, scope, guests.clone(), guest_writer), tell_guest));
-    tasks.spawn(follow_rooms(watch_scope(client, scope, rooms.clone(), room_writer), nudges.clone(), tell_gone));
+    tasks.spawn(follow_rooms(watch_scope(client, scope, rooms.clone(), room_writer), queue.clone(), tell_gone));
     tasks.spawn(follow_classes(watch_classes(client, controller_name, others.clone(), class_writer), class_change.clone()));
     let namespace_events = watch_namespaces(client, scope, namespaces.clone(), namespace_writer);
     tasks.spawn(follow_namespaces(namespace_events, tell_relabelled));
@@ -91,7 +91,7 @@ pub fn follow(watches: Watches, context: Arc<Context>) -> tokio::task::JoinHandl
         let mut keys = context.keys.clone();
         let steps = clock::watch_for_steps(|| {
             tracing::info!("the clock was set, or the process was suspended: all Rooms are looked at");
-            context.nudge(|_| true);
+            context.enqueue(|_| true);
         });
         tokio::pin!(steps);
         loop {
@@ -100,15 +100,15 @@ pub fn follow(watches: Watches, context: Arc<Context>) -> tokio::task::JoinHandl
                 // None of them ends but by a fault.
                 Some(_) = tasks.join_next() => return,
                 Some(uid) = gone.recv() => {
-                    context.newest.forget(&uid);
-                    context.paces.forget(&uid);
-                    context.vigils.forget(&uid);
+                    context.writes.forget(&uid);
+                    context.retries.forget(&uid);
+                    context.rechecks.forget(&uid);
                 }
                 Some(guest) = guests_changed.recv() => guests::changed(guest, &context).await,
-                Some(namespace) = relabelled.recv() => context.nudge(|room| room.metadata.namespace.as_deref() == Some(&namespace)),
+                Some(namespace) = relabelled.recv() => context.enqueue(|room| room.metadata.namespace.as_deref() == Some(&namespace)),
                 Ok(()) = keys.changed() => {
                     tracing::info!("the invite signing keys changed: all invites are looked at");
-                    context.nudge(|_| true);
+                    context.enqueue(|_| true);
                 }
             }
         }
@@ -117,14 +117,14 @@ pub fn follow(watches: Watches, context: Arc<Context>) -> tokio::task::JoinHandl
 
 /// A Room is due when its spec changed or it is being deleted: both raise the generation. Status writes, our own above all,
 /// do not.
-async fn follow_rooms(mut events: WatchStream<Room>, nudges: mpsc::UnboundedSender<ObjectRef<Room>>, gone: mpsc::UnboundedSender<String>) {
+async fn follow_rooms(mut events: WatchStream<Room>, queue: mpsc::UnboundedSender<ObjectRef<Room>>, gone: mpsc::UnboundedSender<String>) {
     let mut generations: HashMap<String, Option<i64>> = HashMap::new();
     while let Some(event) = events.next().await {
         match event {
             Ok(Event::Apply(room) | Event::InitApply(room)) => {
                 let generation = room.metadata.generation;
                 if generations.insert(room.uid().unwrap_or_default(), generation) != Some(generation) {
-                    let _ = nudges.send(ObjectRef::from_obj(&room));
+                    let _ = queue.send(ObjectRef::from_obj(&room));
                 }
             }
             Ok(Event::Delete(room)) => {

@@ -8,9 +8,9 @@ use crate::api::Room;
 
 /// Own writes, until the watch has shown them.
 #[derive(Default)]
-pub struct Newest(Mutex<HashMap<String, Arc<Room>>>);
+pub struct WriteCache(Mutex<HashMap<String, Arc<Room>>>);
 
-impl Newest {
+impl WriteCache {
     /// The newer one of what the watch shows and what was written.
     pub fn of(&self, watched: Arc<Room>) -> Arc<Room> {
         let Some(uid) = watched.metadata.uid.as_deref() else { return watched };
@@ -64,9 +64,9 @@ mod tests {
         room
     }
 
-    /// The version that counts, after an own write and a sight of the watch.
+    /// The version that counts, after an own write and a snapshot of the watch.
     fn newest(own: Option<&str>, watched: Option<&str>) -> Option<String> {
-        let newest = Newest::default();
+        let newest = WriteCache::default();
         newest.wrote(room("a", own));
         newest.of(room("a", watched).into()).metadata.resource_version.clone()
     }
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn an_own_write_is_forgotten_once_the_watch_has_shown_it() {
-        let newest = Newest::default();
+        let newest = WriteCache::default();
         newest.wrote(room("a", Some("10")));
         newest.of(room("a", Some("10")).into());
         assert!(newest.written().is_empty());
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_latest_own_write_counts() {
-        let newest = Newest::default();
+        let newest = WriteCache::default();
         newest.wrote(room("a", Some("10")));
         newest.wrote(room("a", Some("12")));
         assert_eq!(newest.of(room("a", Some("11")).into()).metadata.resource_version.as_deref(), Some("12"));
@@ -106,14 +106,14 @@ mod tests {
 
     #[test]
     fn a_room_that_was_made_again_under_the_same_name_is_another_one() {
-        let newest = Newest::default();
+        let newest = WriteCache::default();
         newest.wrote(room("a", Some("10")));
         assert_eq!(newest.of(room("b", Some("9")).into()).metadata.uid.as_deref(), Some("b"));
     }
 
     #[test]
     fn a_room_that_is_gone_is_forgotten() {
-        let newest = Newest::default();
+        let newest = WriteCache::default();
         newest.wrote(room("a", Some("10")));
         newest.forget("a");
         assert_eq!(newest.of(room("a", Some("9")).into()).metadata.resource_version.as_deref(), Some("9"));

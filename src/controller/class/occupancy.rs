@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 /// The sessions of all classes, as of the last sweep of each.
 #[derive(Default)]
-pub struct Attendance(Mutex<HashMap<String, Sessions>>);
+pub struct Occupancy(Mutex<HashMap<String, Sessions>>);
 
 #[derive(Default)]
 struct Sessions {
@@ -15,7 +15,7 @@ struct Sessions {
     empty_since: HashMap<String, Timestamp>,
 }
 
-impl Attendance {
+impl Occupancy {
     /// People in a session, as of the last count.
     pub fn joined(&self, class: &str, session: &str) -> i32 {
         self.all().get(class).and_then(|sessions| sessions.counts.get(session)).copied().unwrap_or_default()
@@ -68,19 +68,19 @@ mod tests {
 
     #[test]
     fn a_session_is_empty_from_the_first_sweep_that_saw_nobody_until_somebody_is_seen() {
-        let attendance = Attendance::default();
+        let occupancy = Occupancy::default();
         let saw = |joined: &[(&str, i32)], second| {
             let sessions = joined.iter().map(|(session, joined)| ((*session).to_owned(), *joined)).collect();
-            attendance.saw("class", &sessions, at(second));
+            occupancy.saw("class", &sessions, at(second));
         };
         saw(&[("a", 0), ("b", 1)], 1);
         saw(&[("a", 0), ("b", 0)], 2);
-        assert_eq!((attendance.empty_since("class", "a"), attendance.empty_since("class", "b")), (Some(at(1)), Some(at(2))));
-        assert_eq!(attendance.empty_since("other", "a"), None);
+        assert_eq!((occupancy.empty_since("class", "a"), occupancy.empty_since("class", "b")), (Some(at(1)), Some(at(2))));
+        assert_eq!(occupancy.empty_since("other", "a"), None);
         saw(&[("a", 3), ("b", 0)], 3);
         saw(&[("a", 0)], 4);
-        assert_eq!((attendance.empty_since("class", "a"), attendance.empty_since("class", "b")), (Some(at(4)), None));
-        attendance.is_used("class", "a");
-        assert_eq!(attendance.empty_since("class", "a"), None);
+        assert_eq!((occupancy.empty_since("class", "a"), occupancy.empty_since("class", "b")), (Some(at(4)), None));
+        occupancy.is_used("class", "a");
+        assert_eq!(occupancy.empty_since("class", "a"), None);
     }
 }

@@ -7,8 +7,8 @@ use kube::runtime::reflector;
 use kube::{Api, Client};
 use tokio::sync::watch;
 
-use super::Settings;
-use super::lease::LeaseError;
+use super::leader::LeaseError;
+use super::settings::Settings;
 use crate::clock;
 use crate::cluster::{self, ClassFileError, KeysError, OwnSecrets, PreflightError, Scope, may_list, may_read};
 use crate::domain::{Installation, KeyRing};
@@ -28,7 +28,7 @@ pub enum StartError {
     /// A watch ended before it had listed its objects.
     #[error("a watch ended before it had listed its objects")]
     Watch(#[from] reflector::store::WriterDropped),
-    /// Something that goes on beside the passes has ended: without it nothing would be noticed any more.
+    /// Something that goes on beside the reconciliations has ended: without it nothing would be noticed any more.
     #[error("a watch or the loop of a class has ended; the log says why")]
     Ended,
     /// Keys could not be made.
