@@ -1,4 +1,4 @@
-//! What every reconciliation of the controller needs: the caches, the backends, and what must be remembered between reconciliations.
+//! What all reconciliations and loops of the controller share.
 
 use std::sync::Arc;
 
@@ -9,28 +9,24 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::{mpsc, watch};
 
 use super::class::occupancy::Occupancy;
-use super::room::backoff::RetrySchedule;
-use super::room::recheck::RecheckWindows;
-use super::room::write_cache::WriteCache;
+use super::room::state::RoomStates;
 use crate::api::{Room, RoomClass, RoomGuest};
 use crate::backend::Registry;
 use crate::cluster::OtherClasses;
 use crate::domain::{Installation, KeyRing};
 use crate::observability::metrics::Metrics;
 
-/// Shared by all reconciliations and loops of the controller.
+/// Caches, backends, and what is remembered between reconciliations.
 pub struct Context {
     /// Writes go through it; it never repeats a request by itself.
     pub client: Client,
-    /// All Rooms.
     pub rooms: Store<Room>,
-    /// All guests.
     pub guests: Store<RoomGuest>,
-    /// All RoomClasses of this installation.
+    /// The RoomClasses of this installation.
     pub classes: Store<RoomClass>,
-    /// Those of others.
+    /// The RoomClasses of other installations.
     pub others: OtherClasses,
-    /// All Namespaces, for their labels.
+    /// The Namespaces, for their labels.
     pub namespaces: Store<Namespace>,
     /// The invite signing keys.
     pub keys: watch::Receiver<Option<Arc<KeyRing>>>,
@@ -38,31 +34,30 @@ pub struct Context {
     pub backends: Registry,
     /// Who was seen in the sessions.
     pub occupancy: Occupancy,
-    /// Calls that are looked into at every sweep.
-    pub rechecks: RecheckWindows,
-    /// The names of sessions.
+    /// What is remembered of each Room.
+    pub states: RoomStates,
     pub installation: Installation,
     /// Base of join links, without a slash at the end.
     pub gateway_url: String,
-    /// What was written and may not have come back through the watch yet.
-    pub writes: WriteCache,
-    /// Retries and rechecks.
-    pub retries: RetrySchedule,
     /// Publishes Events.
     pub recorder: Recorder,
-    /// Metrics.
     pub metrics: Metrics,
-    /// Rooms that should be looked at now.
+    /// Rooms that are due now.
     pub queue: mpsc::UnboundedSender<ObjectRef<Room>>,
 }
 
 impl Context {
-    /// Has the Rooms looked at now for which `wanted` holds.
+    /// Has the Rooms reconciled now for which `wanted` holds.
     pub fn enqueue(&self, wanted: impl Fn(&Room) -> bool) {
         for room in self.rooms.state().iter().filter(|room| wanted(room)) {
-            // The receiver lives as long as the controller; when it is gone there is nothing left to look at.
+            // The receiver lives as long as the controller; when it is gone there is nothing left to do.
             let _ = self.queue.send(ObjectRef::from_obj(room.as_ref()));
         }
+    }
+
+    /// Has the Rooms reconciled now that live on a class, or may be waiting for it.
+    pub fn enqueue_users(&self, class: &str) {
+        self.enqueue(|room| uses(room, class));
     }
 
     /// Whether a Room is another installation's, by its class. One that names none, and was not accepted yet, is so where that one has a
@@ -73,4 +68,9 @@ impl Context {
             None => self.others.have_default() && !self.classes.state().iter().any(|class| class.is_default()),
         }
     }
+}
+
+/// Whether a Room lives on a class, or may be waiting for it.
+pub fn uses(room: &Room, class: &str) -> bool {
+    room.class_name().is_none_or(|name| name == class)
 }

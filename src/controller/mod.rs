@@ -1,10 +1,11 @@
 //! The controller: keeps sessions and invites equal to what the Rooms say.
 //!
-//! `run` leads from the start to the end. `watches` keeps the caches and says what makes a Room due, `room` reconciles one Room,
-//! `class` looks after one media server. The wire formats of backends are not known here.
+//! `run` leads from the start to the end. `watches` keeps the caches, `triggers` says what makes a Room due, `room` reconciles
+//! one Room, `class` looks after one media server. The wire formats of backends are not known here.
 
 mod class;
 mod context;
+mod facts;
 mod guests;
 mod leader;
 mod request;
@@ -12,6 +13,7 @@ mod room;
 mod run;
 mod settings;
 mod startup;
+mod triggers;
 mod watches;
 
 pub use leader::LEASE;

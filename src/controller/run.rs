@@ -1,46 +1,42 @@
 //! A controller from its start to its end.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
-use futures::{FutureExt, StreamExt, stream};
-use kube::runtime::controller::{Config, Controller};
+use futures::{FutureExt, StreamExt};
+use kube::Client;
+use kube::runtime::controller::Config;
 use kube::runtime::events::{Recorder, Reporter};
-use kube::runtime::reflector::ObjectRef;
-use kube::{Client, ResourceExt};
-use tokio::sync::{mpsc, watch};
-use tokio::time::{sleep, timeout};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use super::class::occupancy::Occupancy;
-use super::class::runner::{ClassLoops, ClassWatch};
+use super::class::runner::ClassRunner;
 use super::context::Context;
+use super::guests;
 use super::leader::{Election, while_leading};
-use super::room::backoff::RetrySchedule;
-use super::room::recheck::RecheckWindows;
-use super::room::reconcile::{reconcile, retry};
-use super::room::write_cache::WriteCache;
+use super::room::reconcile::{error_policy, reconcile};
+use super::room::state::RoomStates;
 use super::settings::Settings;
 use super::startup::{self, StartError};
-use super::watches;
-use crate::api::{COMPONENT, Phase, Room};
+use super::triggers::{Triggers, controller};
+use super::watches::{self, Watches};
+use crate::api::{COMPONENT, Phase};
 use crate::backend::Registry;
 use crate::clock;
-use crate::cluster::OwnSecrets;
 use crate::domain::Installation;
 use crate::observability::metrics::Metrics;
 
 /// Rooms that are worked on at the same time.
 const ROOMS_AT_ONCE: u16 = 32;
-/// How long reconciliations under way may take after the controller was told to end: the next leader waits for the Lease meanwhile, and does
-/// what they leave undone.
+/// How long reconciliations under way may take after the controller was told to end: the next leader waits for the Lease meanwhile,
+/// and does what they leave undone.
 const LEAVE_WITHIN: Duration = Duration::from_secs(1);
-/// How long the first look at a class may take: the Rooms of all others wait for it.
-const FIRST_LOOK: Duration = Duration::from_secs(2);
 
-/// Runs the controller until `shutdown`, then lets the reconciliations under way finish. With `leader_elect` it stands by until it is
-/// the leader.
+/// Runs the controller until `shutdown`, then lets the reconciliations under way finish. With `leader_elect` it stands by until it
+/// is the leader.
 ///
 /// # Errors
 /// When it cannot start, or is the leader no more; other errors are tried again.
@@ -76,9 +72,10 @@ async fn lead(
     shutdown: impl Future<Output = ()> + Clone + Send + Sync + 'static,
 ) -> Result<(), StartError> {
     metrics.leads();
-    let (queue, due) = mpsc::unbounded_channel();
-    let (context, background) = tokio::select! {
-        begun = begin(client, installation, settings, metrics, queue) => begun?,
+    // What goes on beside the reconciliations. It ends with this function.
+    let mut background = JoinSet::new();
+    let (context, triggers) = tokio::select! {
+        begun = begin(client, installation, settings, metrics, &mut background) => begun?,
         () = shutdown.clone() => return Ok(()),
     };
     context.metrics.ready();
@@ -88,32 +85,13 @@ async fn lead(
         sleep(LEAVE_WITHIN).await;
     };
     tokio::select! {
-        () = work(context, due, shutdown.clone()) => Ok(()),
+        () = work(context, triggers, shutdown.clone()) => Ok(()),
         () = leave => {
             tracing::info!("reconciliations that take long are left to the next leader");
             Ok(())
         }
-        () = background.ended() => Err(StartError::Ended),
-    }
-}
-
-/// What goes on beside the reconciliations, until it is dropped.
-struct Background([tokio::task::JoinHandle<()>; 2]);
-
-impl Background {
-    /// Waits until something of it has ended, which is a fault.
-    async fn ended(mut self) {
-        let [one, other] = &mut self.0;
-        tokio::select! {
-            ended = one => drop(ended),
-            ended = other => drop(ended),
-        }
-    }
-}
-
-impl Drop for Background {
-    fn drop(&mut self) {
-        self.0.iter().for_each(tokio::task::JoinHandle::abort);
+        // None of it ends but by a fault.
+        _ = background.join_next() => Err(StartError::Ended),
     }
 }
 
@@ -123,76 +101,59 @@ async fn begin(
     installation: Installation,
     settings: Settings,
     metrics: Metrics,
-    queue: mpsc::UnboundedSender<ObjectRef<Room>>,
-) -> Result<(Arc<Context>, Background), StartError> {
+    background: &mut JoinSet<()>,
+) -> Result<(Arc<Context>, Triggers), StartError> {
     startup::install(&client, &settings).await?;
-    let watches = watches::start(&client, &settings, &queue);
-    let (namespaces, secrets) = (watches.namespaces.clone(), watches.secrets.clone());
+    let now = clock::now();
+    let (watches, mut changes) = watches::start(&client, &settings, background);
     watches.ready().await?;
-    let keys = startup::signing_keys(&client, &secrets, &settings.operator_namespace).await?;
+    let keys = startup::signing_keys(&client, &watches.secrets, &settings.operator_namespace, now).await?;
+    let Watches { rooms, guests, classes, others, namespaces, secrets } = watches;
+    let (queue, enqueued) = mpsc::unbounded_channel();
     let context = Arc::new(Context {
-        rooms: watches.rooms.clone(),
-        guests: watches.guests.clone(),
-        classes: watches.classes.clone(),
-        others: watches.others.clone(),
+        rooms,
+        guests,
+        classes,
+        others,
         namespaces,
         keys,
         backends: Registry::default(),
         occupancy: Occupancy::default(),
-        rechecks: RecheckWindows::new(clock::now()),
+        states: RoomStates::new(settings.resync, now),
         installation,
         gateway_url: settings.gateway_url.trim_end_matches('/').to_owned(),
-        writes: WriteCache::default(),
-        retries: RetrySchedule::new(settings.resync),
         recorder: Recorder::new(client.clone(), Reporter { controller: COMPONENT.into(), instance: None }),
         metrics,
         queue,
         client,
     });
-    let loops = watch_classes(&context, &secrets, watches.classes_changed.clone()).await;
-    let background = Background([loops, watches::follow(watches, context.clone())]);
+    let classes = ClassRunner::start(secrets, context.clone(), changes.classes).await;
+    background.spawn(classes.run());
+    background.spawn(guests::follow(changes.guests_without_room, context.clone()));
+    let (stepped, steps) = mpsc::unbounded_channel();
+    background.spawn(clock::watch_for_steps(move || {
+        // Whoever takes it has ended when the receiver is gone.
+        let _ = stepped.send(());
+    }));
+    // What the namespaces were at first wakes nobody: all Rooms are due at the start.
+    while changes.namespaces.try_recv().is_ok() {}
+    count_rooms(&context);
+    Ok((context, Triggers { rooms: changes.rooms, guests: changes.guests, namespaces: changes.namespaces, enqueued, steps }))
+}
+
+fn count_rooms(context: &Context) {
     let rooms = context.rooms.clone();
     context.metrics.count_rooms(move || {
         rooms.state().iter().map(|room| room.status.as_ref().map_or(Phase::default(), |status| status.phase)).collect()
     });
-    Ok((context, background))
 }
 
-/// Works on the Rooms that are due, until `shutdown`.
-async fn work(
-    context: Arc<Context>,
-    mut due: mpsc::UnboundedReceiver<ObjectRef<Room>>,
-    shutdown: impl Future<Output = ()> + Send + Sync + 'static,
-) {
-    Controller::for_stream(stream::pending(), context.rooms.clone())
+/// Reconciles the Rooms that are due, until `shutdown`.
+async fn work(context: Arc<Context>, triggers: Triggers, shutdown: impl Future<Output = ()> + Send + Sync + 'static) {
+    controller(triggers, &context)
         .with_config(Config::default().concurrency(ROOMS_AT_ONCE))
-        .reconcile_on(stream::poll_fn(move |wakeup| due.poll_recv(wakeup)))
         .graceful_shutdown_on(shutdown)
-        .run(reconcile, retry, context)
-        .for_each(|_| std::future::ready(()))
+        .run(reconcile, error_policy, context)
+        .for_each(|_| ready(()))
         .await;
-}
-
-/// Looks at every class once, so that the first reconciliations know their media servers, and then keeps looking, until a loop ends by a
-/// fault.
-async fn watch_classes(context: &Arc<Context>, secrets: &OwnSecrets, mut changed: watch::Receiver<()>) -> tokio::task::JoinHandle<()> {
-    let first_looks = context.classes.state().into_iter().map(|class| async move {
-        let mut watch = ClassWatch::default();
-        // Its own loop goes on with one that takes longer.
-        let _ = timeout(FIRST_LOOK, watch.look(&class.name_any(), secrets, context)).await;
-        (class.name_any(), watch)
-    });
-    let mut loops = ClassLoops::default();
-    loops.start(join_all(first_looks).await, secrets, context, &changed);
-    let (context, secrets) = (context.clone(), secrets.clone());
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                news = changed.changed() => if news.is_err() { return },
-                () = loops.ended() => return,
-            }
-            let names = context.classes.state().into_iter().map(|class| (class.name_any(), ClassWatch::default()));
-            loops.start(names, &secrets, &context, &changed);
-        }
-    })
 }

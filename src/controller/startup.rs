@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::runtime::reflector;
 use kube::{Api, Client};
@@ -9,7 +10,6 @@ use tokio::sync::watch;
 
 use super::leader::LeaseError;
 use super::settings::Settings;
-use crate::clock;
 use crate::cluster::{self, ClassFileError, KeysError, OwnSecrets, PreflightError, Scope, may_list, may_read};
 use crate::domain::{Installation, KeyRing};
 
@@ -80,9 +80,10 @@ pub async fn signing_keys(
     client: &Client,
     secrets: &OwnSecrets,
     namespace: &str,
+    now: Timestamp,
 ) -> Result<watch::Receiver<Option<Arc<KeyRing>>>, StartError> {
     if !secrets.exists(cluster::INVITE_KEYS_SECRET) {
-        cluster::ensure_invite_keys(client.clone(), namespace, clock::now()).await?;
+        cluster::ensure_invite_keys(client.clone(), namespace, now).await?;
     }
     let mut keys = secrets.keys.clone();
     let usable = tokio::time::timeout(cluster::REQUEST_TIMEOUT, keys.wait_for(Option::is_some)).await.is_ok_and(|seen| seen.is_ok());

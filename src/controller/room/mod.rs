@@ -1,10 +1,13 @@
-//! One Room: what a reconciliation does in its stages, and what is remembered between two of them.
+//! One Room: what a reconciliation does, stage by stage, and what is remembered between two of them.
 
-pub mod backoff;
+mod backoff;
 mod execute;
 mod invites;
-pub mod observe;
-pub mod recheck;
+mod observe;
+mod recheck;
 pub mod reconcile;
 mod report;
-pub mod write_cache;
+mod resync;
+pub mod state;
+mod validate;
+mod write_cache;

@@ -1,50 +1,36 @@
-//! Calls that are looked into at every sweep, because somebody may come back who was put out.
+//! How long the call of a Room is looked into at every sweep, because somebody may come back who was put out.
 //!
 //! Where clients connect to the media server themselves, a removed one may hold a token that the media server has renewed:
 //! they last for ten minutes, and a minute of leeway. Behind the gateway's proxy no such token works.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// How long after a change a call is looked into.
+/// How long after a change.
 const LENGTH: Duration = Duration::from_mins(12);
 
-/// The calls that are looked into, by UID of the Room.
-pub struct RecheckWindows {
-    /// When the controller started: what happened before is not known, so all calls are looked into for as long.
-    started: Timestamp,
-    until: Mutex<HashMap<String, Timestamp>>,
+/// The window of one Room.
+#[derive(Debug, Default)]
+pub struct RecheckWindow {
+    until: Option<Timestamp>,
 }
 
-impl RecheckWindows {
-    /// None yet, of a controller that starts at `now`.
-    pub fn new(now: Timestamp) -> Self {
-        Self { started: now, until: Mutex::default() }
-    }
-
+impl RecheckWindow {
     /// A spec has changed, or somebody was put out.
-    pub fn begin(&self, uid: &str, now: Timestamp) {
-        let until = now.checked_add(LENGTH).unwrap_or(now);
-        self.lock().insert(uid.to_owned(), until);
+    pub fn begin(&mut self, now: Timestamp) {
+        self.until = Some(now.checked_add(LENGTH).unwrap_or(now));
     }
 
-    /// Whether a Room's call is looked into at `now`.
-    pub fn holds(&self, uid: &str, now: Timestamp) -> bool {
-        let passed = now.duration_since(self.started);
-        passed < LENGTH.try_into().unwrap_or(jiff::SignedDuration::MAX) || self.lock().get(uid).is_some_and(|until| now < *until)
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| now < until)
     }
+}
 
-    /// Forgets a Room.
-    pub fn forget(&self, uid: &str) {
-        self.lock().remove(uid);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
-        self.until.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Whether a controller that `started` then knows too little yet: what happened before is not known, so all calls are looked into
+/// for as long.
+pub fn holds_for_all(started: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(started) < LENGTH.try_into().unwrap_or(jiff::SignedDuration::MAX)
 }
 
 #[cfg(test)]
@@ -57,18 +43,16 @@ mod tests {
 
     #[test]
     fn a_call_is_looked_into_for_twelve_minutes_after_the_last_change() {
-        let rechecks = RecheckWindows::new(at(0));
-        rechecks.begin("a", at(20));
-        assert_eq!([20, 31, 32].map(|minute| rechecks.holds("a", at(minute))), [true, true, false]);
-        rechecks.begin("a", at(31));
-        assert!(rechecks.holds("a", at(42)) && !rechecks.holds("b", at(42)));
-        rechecks.forget("a");
-        assert!(!rechecks.holds("a", at(32)));
+        let mut window = RecheckWindow::default();
+        assert!(!window.holds(at(20)));
+        window.begin(at(20));
+        assert_eq!([20, 31, 32].map(|minute| window.holds(at(minute))), [true, true, false]);
+        window.begin(at(31));
+        assert!(window.holds(at(42)));
     }
 
     #[test]
     fn every_call_is_looked_into_for_as_long_after_the_start() {
-        let rechecks = RecheckWindows::new(at(100));
-        assert_eq!([100, 111, 112].map(|minute| rechecks.holds("a", at(minute))), [true, true, false]);
+        assert_eq!([100, 111, 112].map(|minute| holds_for_all(at(100), at(minute))), [true, true, false]);
     }
 }

@@ -1,46 +1,26 @@
-//! The newest known state of each Room: the watch lags behind what the controller itself has just written, and planning
+//! The newest known state of a Room: the watch lags behind what the controller itself has just written, and planning
 //! from the older state would do the work twice.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use crate::api::Room;
 
-/// Own writes, until the watch has shown them.
-#[derive(Default)]
-pub struct WriteCache(Mutex<HashMap<String, Arc<Room>>>);
+/// The last own write to one Room, until the watch has shown it.
+#[derive(Debug, Default)]
+pub struct WriteCache {
+    written: Option<Arc<Room>>,
+}
 
 impl WriteCache {
     /// The newer one of what the watch shows and what was written.
-    pub fn of(&self, watched: Arc<Room>) -> Arc<Room> {
-        let Some(uid) = watched.metadata.uid.as_deref() else { return watched };
-        let mut written = self.written();
-        match written.get(uid) {
-            Some(own) if is_newer(own, &watched) => own.clone(),
-            Some(_) => {
-                written.remove(uid);
-                watched
-            }
-            None => watched,
-        }
+    pub fn newest(&mut self, watched: Arc<Room>) -> Arc<Room> {
+        self.written = self.written.take().filter(|own| is_newer(own, &watched));
+        self.written.clone().unwrap_or(watched)
     }
 
     /// Remembers the answer to an own write.
-    pub fn wrote(&self, room: Room) -> Arc<Room> {
-        let room = Arc::new(room);
-        if let Some(uid) = room.metadata.uid.clone() {
-            self.written().insert(uid, room.clone());
-        }
-        room
-    }
-
-    /// Forgets a Room that is gone.
-    pub fn forget(&self, uid: &str) {
-        self.written().remove(uid);
-    }
-
-    fn written(&self) -> MutexGuard<'_, HashMap<String, Arc<Room>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn wrote(&mut self, room: Arc<Room>) {
+        self.written = Some(room);
     }
 }
 
@@ -57,18 +37,10 @@ mod tests {
 
     use super::*;
 
-    fn room(uid: &str, version: Option<&str>) -> Room {
+    fn room(version: Option<&str>) -> Arc<Room> {
         let mut room = Room::default();
-        room.metadata.uid = Some(uid.into());
         room.metadata.resource_version = version.map(Into::into);
-        room
-    }
-
-    /// The version that counts, after an own write and a snapshot of the watch.
-    fn newest(own: Option<&str>, watched: Option<&str>) -> Option<String> {
-        let newest = WriteCache::default();
-        newest.wrote(room("a", own));
-        newest.of(room("a", watched).into()).metadata.resource_version.clone()
+        room.into()
     }
 
     #[rstest]
@@ -85,37 +57,24 @@ mod tests {
         #[case] watched: Option<&str>,
         #[case] expected: Option<&str>,
     ) {
-        assert_eq!(newest(own, watched).as_deref(), expected);
+        let mut cache = WriteCache::default();
+        cache.wrote(room(own));
+        assert_eq!(cache.newest(room(watched)).metadata.resource_version.as_deref(), expected);
     }
 
     #[test]
     fn an_own_write_is_forgotten_once_the_watch_has_shown_it() {
-        let newest = WriteCache::default();
-        newest.wrote(room("a", Some("10")));
-        newest.of(room("a", Some("10")).into());
-        assert!(newest.written().is_empty());
+        let mut cache = WriteCache::default();
+        cache.wrote(room(Some("10")));
+        cache.newest(room(Some("10")));
+        assert!(cache.written.is_none());
     }
 
     #[test]
     fn the_latest_own_write_counts() {
-        let newest = WriteCache::default();
-        newest.wrote(room("a", Some("10")));
-        newest.wrote(room("a", Some("12")));
-        assert_eq!(newest.of(room("a", Some("11")).into()).metadata.resource_version.as_deref(), Some("12"));
-    }
-
-    #[test]
-    fn a_room_that_was_made_again_under_the_same_name_is_another_one() {
-        let newest = WriteCache::default();
-        newest.wrote(room("a", Some("10")));
-        assert_eq!(newest.of(room("b", Some("9")).into()).metadata.uid.as_deref(), Some("b"));
-    }
-
-    #[test]
-    fn a_room_that_is_gone_is_forgotten() {
-        let newest = WriteCache::default();
-        newest.wrote(room("a", Some("10")));
-        newest.forget("a");
-        assert_eq!(newest.of(room("a", Some("9")).into()).metadata.resource_version.as_deref(), Some("9"));
+        let mut cache = WriteCache::default();
+        cache.wrote(room(Some("10")));
+        cache.wrote(room(Some("12")));
+        assert_eq!(cache.newest(room(Some("11"))).metadata.resource_version.as_deref(), Some("12"));
     }
 }
