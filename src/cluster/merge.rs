@@ -4,16 +4,18 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
+use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, stream};
 use kube::Resource;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
 
-use super::watch::WatchStream;
-
 /// Merges watches of different namespaces. `store` is where the result is kept: what a watch finds missing when it lists anew
 /// is told as deleted, with the last state that the store has of it.
-pub fn merge<K>(watches: Vec<WatchStream<K>>, store: Store<K>) -> impl Stream<Item = Result<Event<K>, watcher::Error>> + Send
+pub fn merge<K>(
+    watches: Vec<BoxStream<'static, Result<Event<K>, watcher::Error>>>,
+    store: Store<K>,
+) -> impl Stream<Item = Result<Event<K>, watcher::Error>> + Send
 where
     K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
 {

@@ -1,16 +1,21 @@
 //! What is known of the RoomClasses that other installations look after.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use kube::ResourceExt;
 use kube::runtime::watcher::Event;
+use parking_lot::RwLock;
+use tokio::sync::watch;
 
 use crate::api::RoomClass;
 
 /// Names of the RoomClasses of other installations: their Rooms are left alone, and not judged for want of a class.
 #[derive(Clone, Default)]
-pub struct OtherClasses(Arc<RwLock<Names>>);
+pub struct OtherClasses {
+    names: Arc<RwLock<Names>>,
+    changed: Arc<watch::Sender<()>>,
+}
 
 /// Names, each with whether the class is a default one.
 #[derive(Default)]
@@ -24,41 +29,57 @@ impl OtherClasses {
     /// Whether a class of this name is another installation's.
     #[must_use]
     pub fn have(&self, name: &str) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).known.contains_key(name)
+        self.names.read().known.contains_key(name)
     }
 
     /// Whether another installation has a default class.
     #[must_use]
     pub fn have_default(&self) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).known.values().any(|is_default| *is_default)
+        self.names.read().known.values().any(|is_default| *is_default)
+    }
+
+    /// Changes when a class of another installation comes or goes, or becomes or ceases to be a default one.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     /// Takes note of what an event says of others; whether it concerns this installation.
     pub(super) fn take(&self, event: &Event<RoomClass>, is_ours: impl Fn(&RoomClass) -> bool) -> bool {
-        let mut names = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let Names { known, listed } = &mut *names;
+        if let Event::InitApply(class) | Event::Apply(class) | Event::Delete(class) = event
+            && is_ours(class)
+        {
+            // It may have been deleted, and made anew for us.
+            self.names.write().known.remove(&class.name_any());
+            return true;
+        }
+        if self.names.write().take(event) {
+            self.changed.send_replace(());
+        }
+        matches!(event, Event::Init | Event::InitDone)
+    }
+}
+
+impl Names {
+    /// Whether an event of a class of others changed what is known.
+    fn take(&mut self, event: &Event<RoomClass>) -> bool {
+        let Self { known, listed } = self;
         match event {
-            Event::Init => listed.clear(),
-            Event::InitDone => *known = std::mem::take(listed),
-            Event::InitApply(class) | Event::Apply(class) | Event::Delete(class) if is_ours(class) => {
-                // It may have been deleted, and made anew for us.
-                known.remove(&class.name_any());
+            Event::Init => {
+                listed.clear();
+                false
+            }
+            Event::InitDone => {
+                let before = std::mem::replace(known, std::mem::take(listed));
+                before != *known
             }
             Event::InitApply(class) => {
                 listed.insert(class.name_any(), class.is_default());
-                known.insert(class.name_any(), class.is_default());
-                return false;
+                known.insert(class.name_any(), class.is_default()) != Some(class.is_default())
             }
-            Event::Apply(class) => {
-                known.insert(class.name_any(), class.is_default());
-                return false;
-            }
-            Event::Delete(class) => {
-                known.remove(&class.name_any());
-                return false;
-            }
+            Event::Apply(class) => known.insert(class.name_any(), class.is_default()) != Some(class.is_default()),
+            Event::Delete(class) => known.remove(&class.name_any()).is_some(),
         }
-        true
     }
 }
 
@@ -104,5 +125,27 @@ mod tests {
         take(&others, &Event::InitApply(class("kept", false)));
         take(&others, &Event::InitDone);
         assert!(others.have("kept") && !others.have("gone"));
+    }
+
+    #[test]
+    fn each_change_of_what_others_have_is_told() {
+        let others = OtherClasses::default();
+        let mut changes = others.changes();
+        let mut told = |event| {
+            take(&others, &event);
+            let changed = changes.has_changed().unwrap();
+            changes.mark_unchanged();
+            changed
+        };
+        assert!(!told(Event::Init));
+        assert!(told(Event::InitApply(class("theirs", true))));
+        assert!(!told(Event::InitDone), "nothing is new");
+        assert!(!told(Event::Apply(class("theirs", true))), "its status, say");
+        assert!(told(Event::Apply(class("theirs", false))));
+        assert!(!told(Event::Apply(class("ours", true))));
+        assert!(told(Event::Delete(class("theirs", false))));
+        told(Event::Apply(class("theirs", true)));
+        assert!(!told(Event::Init));
+        assert!(told(Event::InitDone), "it went while the watch was cut");
     }
 }

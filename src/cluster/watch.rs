@@ -1,11 +1,10 @@
 //! Watches that go on when a single object cannot be read, of the whole cluster or of some namespaces.
 
-use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::future;
-use std::pin::Pin;
 use std::time::Duration;
 
+use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::{DeserializeGuard, NamespaceResourceScope};
@@ -16,8 +15,10 @@ use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
+use super::changes::{ChangeStream, changes};
 use super::merge::merge;
 use super::other_classes::OtherClasses;
+use super::scope::Scope;
 use crate::api::RoomClass;
 
 /// Longest pause before a watch that broke is tried again: whoever lives from it must soon know again what is true.
@@ -41,36 +42,7 @@ impl kube::runtime::utils::Backoff for Backoff {
 }
 
 /// A watch as stream.
-pub type WatchStream<K> = Pin<Box<dyn Stream<Item = Result<Event<K>, watcher::Error>> + Send>>;
-
-/// Where a role looks for Rooms.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// In the whole cluster.
-    Everywhere,
-    /// In these namespaces.
-    Namespaces(BTreeSet<String>),
-}
-
-impl Scope {
-    /// These namespaces, or the whole cluster if none is named.
-    #[must_use]
-    pub fn new(namespaces: Vec<String>) -> Self {
-        if namespaces.is_empty() { Self::Everywhere } else { Self::Namespaces(namespaces.into_iter().collect()) }
-    }
-
-    /// The APIs that together give the objects of a namespaced kind.
-    #[must_use]
-    pub fn apis<K>(&self, client: &Client) -> Vec<Api<K>>
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
-    {
-        match self {
-            Self::Everywhere => vec![Api::all(client.clone())],
-            Self::Namespaces(names) => names.iter().map(|name| Api::namespaced(client.clone(), name)).collect(),
-        }
-    }
-}
+pub type WatchStream<K> = BoxStream<'static, Result<Event<K>, watcher::Error>>;
 
 /// Watches the objects of a namespaced kind and keeps them in a store.
 #[must_use]
@@ -78,36 +50,54 @@ pub fn watch_scope<K>(client: &Client, scope: &Scope, store: Store<K>, writer: W
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
 {
-    let mut watches: Vec<_> = scope.apis(client).into_iter().map(|api| events(api, watcher::Config::default())).collect();
-    match watches.pop() {
-        Some(only) if watches.is_empty() => kept(only, writer),
-        last => {
-            watches.extend(last);
-            kept(merge(watches, store), writer)
-        }
-    }
+    kept(scope_events(client, scope, store), writer)
+}
+
+/// The same; tells what changed in the store, see [`changes`].
+#[must_use]
+pub fn watch_scope_changes<K, F>(client: &Client, scope: &Scope, writer: Writer<K>, facts: fn(&K) -> F) -> ChangeStream<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
+    F: PartialEq + 'static,
+{
+    changes(scope_events(client, scope, writer.as_reader()), writer, facts)
 }
 
 /// Watches the Namespaces that matter for `scope`, one by one where they are named: an account that may see those needs no
 /// right to see the others.
 #[must_use]
-pub fn watch_namespaces(client: &Client, scope: &Scope, store: Store<Namespace>, writer: Writer<Namespace>) -> WatchStream<Namespace> {
-    let Scope::Namespaces(names) = scope else {
-        return watch(Api::all(client.clone()), writer);
+pub fn watch_namespace_changes<F: PartialEq + 'static>(
+    client: &Client,
+    scope: &Scope,
+    writer: Writer<Namespace>,
+    facts: fn(&Namespace) -> F,
+) -> ChangeStream<Namespace> {
+    let events = match scope {
+        Scope::Everywhere => events(Api::all(client.clone()), watcher::Config::default()),
+        Scope::Namespaces(names) => {
+            let one = |name| events(Api::all(client.clone()), watcher::Config::default().fields(&format!("metadata.name={name}")));
+            merge(names.iter().map(one).collect(), writer.as_reader()).boxed()
+        }
     };
-    let one = |name| events(Api::all(client.clone()), watcher::Config::default().fields(&format!("metadata.name={name}")));
-    kept(merge(names.iter().map(one).collect(), store), writer)
+    changes(events, writer, facts)
 }
 
 /// Watches the RoomClasses that `controller` is to look after. Of those of others only the names are kept, in `others`.
 #[must_use]
 pub fn watch_classes(client: &Client, controller: &str, others: OtherClasses, writer: Writer<RoomClass>) -> WatchStream<RoomClass> {
-    let controller = controller.to_owned();
-    let ours = events::<RoomClass>(Api::all(client.clone()), watcher::Config::default()).filter(move |event| {
-        let is_ours = event.as_ref().map_or(true, |event| others.take(event, |class| class.controller() == controller));
-        future::ready(is_ours)
-    });
-    kept(ours, writer)
+    kept(class_events(client, controller, others), writer)
+}
+
+/// The same; tells what changed in the store, see [`changes`].
+#[must_use]
+pub fn watch_class_changes<F: PartialEq + 'static>(
+    client: &Client,
+    controller: &str,
+    others: OtherClasses,
+    writer: Writer<RoomClass>,
+    facts: fn(&RoomClass) -> F,
+) -> ChangeStream<RoomClass> {
+    changes(class_events(client, controller, others), writer, facts)
 }
 
 /// Watches objects and keeps them in the store of `writer`.
@@ -117,6 +107,30 @@ where
     K: Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
 {
     kept(events(api, watcher::Config::default()), writer)
+}
+
+fn scope_events<K>(client: &Client, scope: &Scope, store: Store<K>) -> WatchStream<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
+{
+    let mut watches: Vec<_> = scope.apis(client).into_iter().map(|api| events(api, watcher::Config::default())).collect();
+    match watches.pop() {
+        Some(only) if watches.is_empty() => only,
+        last => {
+            watches.extend(last);
+            merge(watches, store).boxed()
+        }
+    }
+}
+
+fn class_events(client: &Client, controller: &str, others: OtherClasses) -> WatchStream<RoomClass> {
+    let controller = controller.to_owned();
+    let all = events::<RoomClass>(Api::all(client.clone()), watcher::Config::default());
+    let ours = all.filter(move |event| {
+        let is_ours = event.as_ref().map_or(true, |event| others.take(event, |class| class.controller() == controller));
+        future::ready(is_ours)
+    });
+    ours.boxed()
 }
 
 /// Connections that break are made again, with growing pauses. An object that cannot be read is left out with a warning, so
@@ -130,6 +144,11 @@ where
         .filter_map(|event| future::ready(event.map(readable).transpose()))
         // Nobody here reads managed fields, and they are the larger half of a Room in memory.
         .modify(|object: &mut K| object.managed_fields_mut().clear())
+        .inspect(|event| {
+            if let Err(error) = event {
+                tracing::warn!(kind = %K::kind(&()), %error, "the watch is interrupted");
+            }
+        })
         .boxed()
 }
 
@@ -137,14 +156,7 @@ fn kept<K>(events: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send +
 where
     K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
 {
-    events
-        .reflect(writer)
-        .inspect(|event| {
-            if let Err(error) = event {
-                tracing::warn!(kind = %K::kind(&()), %error, "the watch is interrupted");
-            }
-        })
-        .boxed()
+    events.reflect(writer).boxed()
 }
 
 fn readable<K>(event: Event<DeserializeGuard<K>>) -> Option<Event<K>>

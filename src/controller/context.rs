@@ -1,4 +1,4 @@
-//! What every pass of the controller needs: the caches, the backends, and what must be remembered between passes.
+//! What all reconciliations and loops of the controller share.
 
 use std::sync::Arc;
 
@@ -8,61 +8,56 @@ use kube::runtime::events::Recorder;
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::{mpsc, watch};
 
-use super::attendance::Attendance;
-use super::newest::Newest;
-use super::pace::Paces;
-use super::vigil::Vigils;
+use super::class::occupancy::Occupancy;
+use super::room::state::RoomStates;
 use crate::api::{Room, RoomClass, RoomGuest};
 use crate::backend::Registry;
 use crate::cluster::OtherClasses;
 use crate::domain::{Installation, KeyRing};
 use crate::observability::metrics::Metrics;
 
-/// Shared by all passes and loops of the controller.
+/// Caches, backends, and what is remembered between reconciliations.
 pub struct Context {
     /// Writes go through it; it never repeats a request by itself.
     pub client: Client,
-    /// All Rooms.
     pub rooms: Store<Room>,
-    /// All guests.
     pub guests: Store<RoomGuest>,
-    /// All RoomClasses of this installation.
+    /// The RoomClasses of this installation.
     pub classes: Store<RoomClass>,
-    /// Those of others.
+    /// The RoomClasses of other installations.
     pub others: OtherClasses,
-    /// All Namespaces, for their labels.
+    /// The Namespaces, for their labels.
     pub namespaces: Store<Namespace>,
     /// The invite signing keys.
     pub keys: watch::Receiver<Option<Arc<KeyRing>>>,
     /// The backends by class.
     pub backends: Registry,
     /// Who was seen in the sessions.
-    pub attendance: Attendance,
-    /// Calls that are looked into at every sweep.
-    pub vigils: Vigils,
-    /// The names of sessions.
+    pub occupancy: Occupancy,
+    /// What is remembered of each Room.
+    pub states: RoomStates,
     pub installation: Installation,
     /// Base of join links, without a slash at the end.
     pub gateway_url: String,
-    /// What was written and may not have come back through the watch yet.
-    pub newest: Newest,
-    /// Retries and rechecks.
-    pub paces: Paces,
     /// Publishes Events.
     pub recorder: Recorder,
-    /// Metrics.
     pub metrics: Metrics,
-    /// Rooms that should be looked at now.
-    pub nudges: mpsc::UnboundedSender<ObjectRef<Room>>,
+    /// Rooms that are due now.
+    pub queue: mpsc::UnboundedSender<ObjectRef<Room>>,
 }
 
 impl Context {
-    /// Has the Rooms looked at now for which `wanted` holds.
-    pub fn nudge(&self, wanted: impl Fn(&Room) -> bool) {
+    /// Has the Rooms reconciled now for which `wanted` holds.
+    pub fn enqueue(&self, wanted: impl Fn(&Room) -> bool) {
         for room in self.rooms.state().iter().filter(|room| wanted(room)) {
-            // The receiver lives as long as the controller; when it is gone there is nothing left to look at.
-            let _ = self.nudges.send(ObjectRef::from_obj(room.as_ref()));
+            // The receiver lives as long as the controller; when it is gone there is nothing left to do.
+            let _ = self.queue.send(ObjectRef::from_obj(room.as_ref()));
         }
+    }
+
+    /// Has the Rooms reconciled now that live on a class, or may be waiting for it.
+    pub fn enqueue_users(&self, class: &str) {
+        self.enqueue(|room| uses(room, class));
     }
 
     /// Whether a Room is another installation's, by its class. One that names none, and was not accepted yet, is so where that one has a
@@ -73,4 +68,9 @@ impl Context {
             None => self.others.have_default() && !self.classes.state().iter().any(|class| class.is_default()),
         }
     }
+}
+
+/// Whether a Room lives on a class, or may be waiting for it.
+pub fn uses(room: &Room, class: &str) -> bool {
+    room.class_name().is_none_or(|name| name == class)
 }

@@ -202,7 +202,7 @@ fn json_logs_say_which_room_a_line_is_about_and_in_which_trace_it_belongs() {
             lines.iter().find(|line| line["event"] == "removed" && line["room"] == "call").cloned().ok_or(format!("{lines:?}"))
         })
         .await;
-        assert_eq!(line["span"], json!({"name": "pass", "namespace": place.namespace, "room": "call", "trace_id": trace}), "{line}");
+        assert_eq!(line["span"], json!({"name": "reconcile", "namespace": place.namespace, "room": "call", "trace_id": trace}), "{line}");
         let invite = place.invite("call", "ada").await;
         let answer = crate::support::stage::ask(gateway.port, "POST", "/v1/join", &invite, None).await.expect("an answer");
         assert_eq!(answer.status, 200);

@@ -76,7 +76,7 @@ fn the_life_of_a_room_is_one_trace_that_its_uid_names_and_joins_link_to_it() {
         let room = place.until_phase("call", Phase::Open).await;
         let trace = room.metadata.uid.expect("a UID").replace('-', "");
         let in_room = |span: &Span| hex(&span.trace_id) == trace;
-        let pass = span(&spans, "controller", "pass", in_room).await;
+        let pass = span(&spans, "controller", "reconcile", in_room).await;
         let ensure = span(&spans, "controller", "ensure", in_room).await;
         assert_eq!(ensure.parent_span_id, pass.span_id, "the session was made in the pass");
         let invite = place.invite("call", "ada").await;

@@ -1,13 +1,13 @@
 //! How many people were last seen in each session, and since when in some of them nobody was.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use parking_lot::{Mutex, MutexGuard};
 
 /// The sessions of all classes, as of the last sweep of each.
 #[derive(Default)]
-pub struct Attendance(Mutex<HashMap<String, Sessions>>);
+pub struct Occupancy(Mutex<HashMap<String, Sessions>>);
 
 #[derive(Default)]
 struct Sessions {
@@ -15,7 +15,7 @@ struct Sessions {
     empty_since: HashMap<String, Timestamp>,
 }
 
-impl Attendance {
+impl Occupancy {
     /// People in a session, as of the last count.
     pub fn joined(&self, class: &str, session: &str) -> i32 {
         self.all().get(class).and_then(|sessions| sessions.counts.get(session)).copied().unwrap_or_default()
@@ -27,7 +27,7 @@ impl Attendance {
     }
 
     /// A sweep saw these sessions of a class, with as many people in them.
-    pub fn saw(&self, class: &str, sessions: &HashMap<String, i32>, now: Timestamp) {
+    pub fn swept(&self, class: &str, sessions: &HashMap<String, i32>, now: Timestamp) {
         let mut all = self.all();
         let known = &mut all.entry(class.to_owned()).or_default().empty_since;
         known.retain(|session, _| sessions.get(session) == Some(&0));
@@ -37,7 +37,7 @@ impl Attendance {
     }
 
     /// Somebody is in a session, or is coming.
-    pub fn is_used(&self, class: &str, session: &str) {
+    pub fn mark_used(&self, class: &str, session: &str) {
         if let Some(sessions) = self.all().get_mut(class) {
             sessions.empty_since.remove(session);
         }
@@ -49,12 +49,12 @@ impl Attendance {
     }
 
     /// Forgets a class.
-    pub fn remove(&self, class: &str) {
+    pub fn forget(&self, class: &str) {
         self.all().remove(class);
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<String, Sessions>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 
@@ -68,19 +68,19 @@ mod tests {
 
     #[test]
     fn a_session_is_empty_from_the_first_sweep_that_saw_nobody_until_somebody_is_seen() {
-        let attendance = Attendance::default();
+        let occupancy = Occupancy::default();
         let saw = |joined: &[(&str, i32)], second| {
             let sessions = joined.iter().map(|(session, joined)| ((*session).to_owned(), *joined)).collect();
-            attendance.saw("class", &sessions, at(second));
+            occupancy.swept("class", &sessions, at(second));
         };
         saw(&[("a", 0), ("b", 1)], 1);
         saw(&[("a", 0), ("b", 0)], 2);
-        assert_eq!((attendance.empty_since("class", "a"), attendance.empty_since("class", "b")), (Some(at(1)), Some(at(2))));
-        assert_eq!(attendance.empty_since("other", "a"), None);
+        assert_eq!((occupancy.empty_since("class", "a"), occupancy.empty_since("class", "b")), (Some(at(1)), Some(at(2))));
+        assert_eq!(occupancy.empty_since("other", "a"), None);
         saw(&[("a", 3), ("b", 0)], 3);
         saw(&[("a", 0)], 4);
-        assert_eq!((attendance.empty_since("class", "a"), attendance.empty_since("class", "b")), (Some(at(4)), None));
-        attendance.is_used("class", "a");
-        assert_eq!(attendance.empty_since("class", "a"), None);
+        assert_eq!((occupancy.empty_since("class", "a"), occupancy.empty_since("class", "b")), (Some(at(4)), None));
+        occupancy.mark_used("class", "a");
+        assert_eq!(occupancy.empty_since("class", "a"), None);
     }
 }

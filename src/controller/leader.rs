@@ -60,21 +60,21 @@ pub struct Election {
 
 /// What a candidate does next.
 #[derive(Debug, PartialEq, Eq)]
-enum Step {
+enum Decision {
     Create,
     Take,
     Wait,
 }
 
 /// Judges a Lease that has been seen unchanged for some time.
-fn step(lease: Option<&LeaseSpec>, unchanged: Duration, identity: &str) -> Step {
-    let Some(lease) = lease else { return Step::Create };
+fn decide(lease: Option<&LeaseSpec>, unchanged: Duration, identity: &str) -> Decision {
+    let Some(lease) = lease else { return Decision::Create };
     let lasts = lease.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok()).map_or(LASTS, Duration::from_secs);
     match lease.holder_identity.as_deref() {
-        None | Some("") => Step::Take,
-        Some(holder) if holder == identity => Step::Take,
-        Some(_) if unchanged >= lasts.min(LONGEST) => Step::Take,
-        Some(_) => Step::Wait,
+        None | Some("") => Decision::Take,
+        Some(holder) if holder == identity => Decision::Take,
+        Some(_) if unchanged >= lasts.min(LONGEST) => Decision::Take,
+        Some(_) => Decision::Wait,
     }
 }
 
@@ -96,7 +96,7 @@ fn held(before: Option<Lease>, identity: &str, now: Timestamp) -> Lease {
 }
 
 impl Election {
-    /// A candidate for the Lease in `namespace`. Of two candidates no two may have the same identity.
+    /// A candidate for the Lease in `namespace`. Identities must be unique.
     pub fn new(client: Client, namespace: &str, identity: String) -> Self {
         Self { api: Api::namespaced(client, namespace), namespace: namespace.to_owned(), identity }
     }
@@ -115,13 +115,13 @@ impl Election {
                         seen = (version, clock::uptime());
                     }
                     let spec = lease.as_ref().map(|lease| lease.spec.clone().unwrap_or_default());
-                    if step(spec.as_ref(), clock::uptime().saturating_sub(seen.1), &self.identity) == Step::Wait {
+                    if decide(spec.as_ref(), clock::uptime().saturating_sub(seen.1), &self.identity) == Decision::Wait {
                         standby();
                     } else if let Some(won) = self.hold(lease).await? {
                         return Ok(won);
                     }
                 }
-                Err(error) => self.bear(error)?,
+                Err(error) => self.tolerate(error)?,
             }
             sleep(LOOK_EVERY).await;
         }
@@ -149,7 +149,7 @@ impl Election {
         if lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref()) != Some(&self.identity) {
             return;
         }
-        let mut free = held(Some(lease), &self.identity, clock::now());
+        let mut free = self.mine(Some(lease));
         free.spec = free.spec.map(|spec| LeaseSpec { holder_identity: Some(String::new()), lease_duration_seconds: Some(1), ..spec });
         if let Err(error) = timed(self.api.replace(LEASE, &params(), &free)).await {
             tracing::info!(%error, "the Lease could not be given up; the next leader waits until it ends");
@@ -168,24 +168,29 @@ impl Election {
                 Some(holder) if holder == self.identity => self.hold(Some(lease)).await,
                 holder => Err(LeaseError::Stolen(holder.unwrap_or_default().to_owned())),
             },
-            Err(error) => self.bear(error).map(|()| None),
+            Err(error) => self.tolerate(error).map(|()| None),
         }
+    }
+
+    /// What was seen, as this one holds it from now.
+    fn mine(&self, seen: Option<Lease>) -> Lease {
+        held(seen, &self.identity, clock::now())
     }
 
     /// Writes this one down as the holder of what was seen, unless it has changed since.
     async fn hold(&self, seen: Option<Lease>) -> Result<Option<Lease>, LeaseError> {
         let exists = seen.is_some();
-        let lease = held(seen, &self.identity, clock::now());
+        let lease = self.mine(seen);
         let written =
             if exists { timed(self.api.replace(LEASE, &params(), &lease)).await } else { timed(self.api.create(&params(), &lease)).await };
         match written {
             Ok(lease) => Ok(Some(lease)),
-            Err(error) => self.bear(error).map(|()| None),
+            Err(error) => self.tolerate(error).map(|()| None),
         }
     }
 
-    /// An error that may be over the next time is borne, others are not.
-    fn bear(&self, error: kube::Error) -> Result<(), LeaseError> {
+    /// Retryable errors are logged, others end the election.
+    fn tolerate(&self, error: kube::Error) -> Result<(), LeaseError> {
         match error {
             kube::Error::Api(ref status) if matches!(status.code, 400 | 401 | 403 | 405 | 422) => {
                 Err(LeaseError::Refused { namespace: self.namespace.clone(), source: Box::new(error) })
@@ -233,21 +238,21 @@ mod tests {
     }
 
     #[rstest]
-    #[case::nobody_made_it_yet(None, 0, Step::Create)]
-    #[case::it_was_given_up(Some(lease(Some(""), Some(1))), 0, Step::Take)]
-    #[case::it_never_had_a_holder(Some(lease(None, None)), 0, Step::Take)]
-    #[case::it_is_mine(Some(lease(Some("me"), Some(10))), 0, Step::Take)]
-    #[case::another_has_it(Some(lease(Some("other"), Some(10))), 9, Step::Wait)]
-    #[case::another_has_left_it(Some(lease(Some("other"), Some(10))), 10, Step::Take)]
-    #[case::another_lets_it_last_longer(Some(lease(Some("other"), Some(30))), 29, Step::Wait)]
-    #[case::nonsense_does_not_hold_up_for_ever(Some(lease(Some("other"), Some(i32::MAX))), 60, Step::Take)]
-    #[case::a_negative_duration_is_the_usual_one(Some(lease(Some("other"), Some(-5))), 9, Step::Wait)]
+    #[case::nobody_made_it_yet(None, 0, Decision::Create)]
+    #[case::it_was_given_up(Some(lease(Some(""), Some(1))), 0, Decision::Take)]
+    #[case::it_never_had_a_holder(Some(lease(None, None)), 0, Decision::Take)]
+    #[case::it_is_mine(Some(lease(Some("me"), Some(10))), 0, Decision::Take)]
+    #[case::another_has_it(Some(lease(Some("other"), Some(10))), 9, Decision::Wait)]
+    #[case::another_has_left_it(Some(lease(Some("other"), Some(10))), 10, Decision::Take)]
+    #[case::another_lets_it_last_longer(Some(lease(Some("other"), Some(30))), 29, Decision::Wait)]
+    #[case::nonsense_does_not_hold_up_for_ever(Some(lease(Some("other"), Some(i32::MAX))), 60, Decision::Take)]
+    #[case::a_negative_duration_is_the_usual_one(Some(lease(Some("other"), Some(-5))), 9, Decision::Wait)]
     fn a_candidate_goes_by_how_long_it_has_seen_the_lease_unchanged(
         #[case] lease: Option<LeaseSpec>,
         #[case] unchanged: u64,
-        #[case] expected: Step,
+        #[case] expected: Decision,
     ) {
-        assert_eq!(step(lease.as_ref(), Duration::from_secs(unchanged), "me"), expected);
+        assert_eq!(decide(lease.as_ref(), Duration::from_secs(unchanged), "me"), expected);
     }
 
     #[test]
@@ -256,8 +261,8 @@ mod tests {
         for hours in [-5, 5] {
             let renew_time = Some(MicroTime(now + hours.hours()));
             let lease = LeaseSpec { renew_time, ..lease(Some("other"), Some(10)) };
-            assert_eq!(step(Some(&lease), Duration::from_secs(9), "me"), Step::Wait);
-            assert_eq!(step(Some(&lease), Duration::from_secs(10), "me"), Step::Take);
+            assert_eq!(decide(Some(&lease), Duration::from_secs(9), "me"), Decision::Wait);
+            assert_eq!(decide(Some(&lease), Duration::from_secs(10), "me"), Decision::Take);
         }
     }
 

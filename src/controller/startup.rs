@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::runtime::reflector;
 use kube::{Api, Client};
 use tokio::sync::watch;
 
-use super::Settings;
-use super::lease::LeaseError;
-use crate::clock;
+use super::leader::LeaseError;
+use super::settings::Settings;
 use crate::cluster::{self, ClassFileError, KeysError, OwnSecrets, PreflightError, Scope, may_list, may_read};
 use crate::domain::{Installation, KeyRing};
 
@@ -28,7 +28,7 @@ pub enum StartError {
     /// A watch ended before it had listed its objects.
     #[error("a watch ended before it had listed its objects")]
     Watch(#[from] reflector::store::WriterDropped),
-    /// Something that goes on beside the passes has ended: without it nothing would be noticed any more.
+    /// Something that goes on beside the reconciliations has ended: without it nothing would be noticed any more.
     #[error("a watch or the loop of a class has ended; the log says why")]
     Ended,
     /// Keys could not be made.
@@ -80,9 +80,10 @@ pub async fn signing_keys(
     client: &Client,
     secrets: &OwnSecrets,
     namespace: &str,
+    now: Timestamp,
 ) -> Result<watch::Receiver<Option<Arc<KeyRing>>>, StartError> {
     if !secrets.exists(cluster::INVITE_KEYS_SECRET) {
-        cluster::ensure_invite_keys(client.clone(), namespace, clock::now()).await?;
+        cluster::ensure_invite_keys(client.clone(), namespace, now).await?;
     }
     let mut keys = secrets.keys.clone();
     let usable = tokio::time::timeout(cluster::REQUEST_TIMEOUT, keys.wait_for(Option::is_some)).await.is_ok_and(|seen| seen.is_ok());

@@ -15,10 +15,10 @@ use kube::{Api, Client, Resource};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::request::{failure_of, timed};
 use crate::api::{
     INVITE_SECRET_TYPE, LABEL_PARTICIPANT, LABEL_ROOM, LABEL_ROOM_UID, LedgerEntry, MANAGER, Reason, Room, invite_secret_name,
 };
+use crate::controller::request::{failure_of, timed};
 use crate::domain::{Failure, FailureClass, Invite, InviteWrite, KeyRing, Person, ValidRoom};
 
 /// Digest of what all invite Secrets of a Room share: when it changes, all of them are written again.
@@ -131,7 +131,7 @@ impl Invites<'_> {
 }
 
 /// Deletes an invite Secret, if it is the one of that UID; without a UID, or when the Secret has another one because a
-/// pass that made it anew did not end, if it carries the label of this Room.
+/// reconciliation that made it anew did not end, if it carries the label of this Room.
 pub async fn withdraw(client: &Client, room: &Room, secret_name: &str, secret_uid: Option<&str>) -> Result<(), Failure> {
     let namespace = room.metadata.namespace.as_deref().unwrap_or_default();
     let api = Api::<Secret>::namespaced(client.clone(), namespace);
@@ -199,7 +199,7 @@ fn conflict(name: &str) -> Failure {
     Failure::rejected(Reason::NameConflict, format!("the Secret \"{name}\" exists and is not this Room's; it is left untouched"))
 }
 
-/// The Secret came and went between two requests; the next pass will see clearer.
+/// The Secret came and went between two requests; the next reconciliation will see clearer.
 fn moved(name: &str) -> Failure {
     let class = FailureClass::Transient { after: Some(Duration::from_millis(500)) };
     Failure { class, reason: Reason::ApiServerUnavailable, message: format!("the Secret \"{name}\" changed while it was written") }

@@ -1,69 +1,67 @@
-//! Last stage, I/O: at most one status write, then Events and the status of guests, and when to reconcile again.
-
-use std::time::Duration;
+//! Last stage, I/O: at most one status write, then Events and the status of guests.
 
 use jiff::Timestamp;
 use kube::api::{ObjectMeta, PostParams};
 use kube::runtime::events::{Event, EventType};
 use kube::{Api, Resource};
 
-use super::context::Context;
 use super::execute::Executed;
-use super::guests;
-use super::observe::Sight;
-use super::request::{failure_of, timed};
+use super::observe::Snapshot;
 use crate::api::{MANAGER, Reason, Room, RoomStatus};
-use crate::clock;
+use crate::controller::context::Context;
+use crate::controller::guests::reconcile_guests;
+use crate::controller::request::{failure_of, timed};
 use crate::domain::{EventDraft, Failure, Outcome, event_drafts, status};
 
-/// Shortest time until the next look: the clock that wakes and the clock that decides may differ by less.
-const SHORTEST_WAIT: Duration = Duration::from_millis(5);
-
-/// Reports what came of a reconciliation, and says when the next one is due.
-pub async fn report(sight: &Sight, executed: Executed, context: &Context, now: Timestamp) -> Result<Duration, Failure> {
+/// Writes the status if it changed, publishes Events, and brings the guests up to date. Gives what of the plan failed.
+///
+/// # Errors
+/// When the status, or that of a guest, could not be written.
+pub async fn report(
+    snapshot: &Snapshot,
+    executed: Executed,
+    context: &Context,
+    planned: Timestamp,
+    now: Timestamp,
+) -> Result<Option<Failure>, Failure> {
     let Executed { outcome, written } = executed;
-    let uid = sight.room().metadata.uid.as_deref().unwrap_or_default();
     if let Some(failure) = outcome.left_behind() {
-        leave_behind(sight, failure, context).await;
+        leave_behind(snapshot, failure, context).await;
     }
     if let Some(until) = outcome.ended_window() {
-        context.metrics.ended(clock::now().duration_since(until));
+        context.metrics.ended(now.duration_since(until));
     }
     if outcome.is_gone() {
-        return Ok(context.paces.until_recheck(uid, now));
+        return Ok(None);
     }
-    let room = written.map_or_else(|| sight.observed.room.clone(), |room| context.newest.wrote(room));
+    let room = written.map_or_else(|| snapshot.observed.room.clone(), |room| context.states.wrote(room));
     if room.metadata.deletion_timestamp.is_none() {
-        report_status(&room, sight, &outcome, context, now).await?;
+        report_status(&room, snapshot, &outcome, context, planned).await?;
     }
-    let wait = if let Some(failure) = outcome.failure() {
-        tracing::info!(namespace = sight.namespace(), room = sight.name(), %failure, "the Room is not as it should be");
+    let failure = outcome.failure().cloned();
+    if let Some(failure) = &failure {
+        tracing::info!(namespace = snapshot.namespace(), room = snapshot.name(), %failure, "the Room is not as it should be");
         context.metrics.failed(failure.reason);
-        context.paces.failed(uid, failure)
-    } else {
-        context.paces.succeeded(uid);
-        context.paces.until_recheck(uid, now)
-    };
-    let transition = outcome.next_transition().map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
-    Ok(transition.map_or(wait, |transition| transition.min(wait)).max(SHORTEST_WAIT))
+    }
+    Ok(failure)
 }
 
 /// Tells of the outcome in the status of `room`, which is the object as the execution left it, in Events and in the status of its
 /// guests.
-async fn report_status(room: &Room, sight: &Sight, outcome: &Outcome, context: &Context, now: Timestamp) -> Result<(), Failure> {
-    let before = sight.room().status.as_ref();
-    let after = status(&sight.observed, outcome, now);
+async fn report_status(room: &Room, snapshot: &Snapshot, outcome: &Outcome, context: &Context, now: Timestamp) -> Result<(), Failure> {
+    let before = snapshot.room().status.as_ref();
+    let after = status(&snapshot.observed, outcome, now);
     if before.and_then(|status| status.observed_generation) != room.metadata.generation || outcome.has_removed_people() {
-        context.vigils.begin(room.metadata.uid.as_deref().unwrap_or_default(), now);
+        context.states.begin_recheck(snapshot.uid(), now);
     }
     if before != Some(&after) {
         let answer = write(room, after.clone(), context).await.map_err(|error| failure_of(&error))?;
-        context.newest.wrote(answer);
+        context.states.wrote(answer);
     }
     for draft in event_drafts(before, &after, outcome) {
         publish(room, draft, context).await;
     }
-    guests::tend(sight, &after, context, now).await
+    reconcile_guests(snapshot.room(), &snapshot.observed.guests, &after, context, now).await
 }
 
 /// Replaces the status, unless somebody changed the object in between.
@@ -78,11 +76,11 @@ async fn write(room: &Room, status: RoomStatus, context: &Context) -> Result<Roo
     timed(api.replace_status(&path, &params, &update)).await
 }
 
-async fn leave_behind(sight: &Sight, failure: &Failure, context: &Context) {
+async fn leave_behind(snapshot: &Snapshot, failure: &Failure, context: &Context) {
     context.metrics.left_behind();
     let note = format!("The Room is deleted although its cleanup did not finish: {}", failure.message);
-    tracing::warn!(namespace = sight.namespace(), room = sight.name(), %failure, "a Room is deleted although its cleanup did not finish");
-    publish(sight.room(), EventDraft { warning: true, reason: Reason::SessionLeftBehind, note }, context).await;
+    tracing::warn!(namespace = snapshot.namespace(), room = snapshot.name(), %failure, "a Room is deleted although its cleanup did not finish");
+    publish(snapshot.room(), EventDraft { warning: true, reason: Reason::SessionLeftBehind, note }, context).await;
 }
 
 /// Publishes an Event. One that is lost is no reason to fail: the status tells the same.

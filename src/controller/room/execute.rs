@@ -6,11 +6,11 @@ use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::Status;
 use serde_json::json;
 
-use super::context::Context;
 use super::invites::{Invites, withdraw};
-use super::observe::Sight;
-use super::request::{failure_of, timed};
+use super::observe::Snapshot;
 use crate::api::{FINALIZER, MANAGER, Room};
+use crate::controller::context::Context;
+use crate::controller::request::{failure_of, timed};
 use crate::domain::{Batch, Execution, Failure, InviteChange, InviteStep, Outcome, Plan, RoomStep, SessionStep};
 use crate::observability::logs::AUDIT;
 
@@ -29,24 +29,24 @@ pub struct Executed {
 ///
 /// # Errors
 /// Only if the finalizer could not be set; every other failure is part of the outcome.
-pub async fn execute(plan: Plan, sight: &Sight, context: &Context) -> Result<Executed, Failure> {
-    let mut execution = Execution::begin(plan, &sight.observed);
+pub async fn execute(plan: Plan, snapshot: &Snapshot, context: &Context) -> Result<Executed, Failure> {
+    let mut execution = Execution::begin(plan, &snapshot.observed);
     let mut written = None;
     while let Some(batch) = execution.next_batch() {
         match batch {
             Batch::Room(step) => {
-                let result = room_step(&step, sight, context).await.map(|room| written = room.or_else(|| written.take()));
+                let result = room_step(&step, snapshot, context).await.map(|room| written = room.or_else(|| written.take()));
                 execution.record_room(&step, result);
             }
             Batch::Session(step) => {
-                let result = session_step(&step, sight).await;
+                let result = session_step(&step, snapshot).await;
                 if result.is_ok() {
-                    audit(&step, sight);
+                    audit(&step, snapshot);
                 }
                 execution.record_session(step, result);
             }
             Batch::Invites(steps) => {
-                let requests: Vec<_> = steps.into_iter().map(|step| invite_step(step, sight, context).boxed()).collect();
+                let requests: Vec<_> = steps.into_iter().map(|step| invite_step(step, snapshot, context).boxed()).collect();
                 let mut results = stream::iter(requests).buffered(INVITES_AT_ONCE);
                 while let Some(result) = results.next().await {
                     execution.record_invite(result);
@@ -58,13 +58,13 @@ pub async fn execute(plan: Plan, sight: &Sight, context: &Context) -> Result<Exe
 }
 
 /// Writes the object, and gives it as it is afterwards if it stays.
-async fn room_step(step: &RoomStep, sight: &Sight, context: &Context) -> Result<Option<Room>, Failure> {
+async fn room_step(step: &RoomStep, snapshot: &Snapshot, context: &Context) -> Result<Option<Room>, Failure> {
     match step {
-        RoomStep::AddFinalizer => set_finalizers(sight, context, true).await.map(Some),
-        RoomStep::ReleaseFinalizer { give_up: _ } => fine_if(Status::is_not_found, set_finalizers(sight, context, false).await),
+        RoomStep::AddFinalizer => set_finalizers(snapshot, context, true).await.map(Some),
+        RoomStep::ReleaseFinalizer { give_up: _ } => fine_if(Status::is_not_found, set_finalizers(snapshot, context, false).await),
         RoomStep::Delete => {
-            let (api, name) = rooms(sight, context);
-            let preconditions = Preconditions { uid: sight.room().metadata.uid.clone(), resource_version: None };
+            let (api, name) = rooms(snapshot, context);
+            let preconditions = Preconditions { uid: snapshot.room().metadata.uid.clone(), resource_version: None };
             let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
             fine_if(|status| status.is_not_found() || status.is_conflict(), timed(api.delete(&name, &params)).await)
         }
@@ -80,8 +80,8 @@ fn fine_if<T>(done: impl FnOnce(&Status) -> bool, answer: Result<T, kube::Error>
     }
 }
 
-async fn session_step(step: &SessionStep, sight: &Sight) -> Result<(), Failure> {
-    let backend = || sight.backend.as_ref().map_err(Clone::clone);
+async fn session_step(step: &SessionStep, snapshot: &Snapshot) -> Result<(), Failure> {
+    let backend = || snapshot.backend.as_ref().map_err(Clone::clone);
     match step {
         SessionStep::Ensure { session, epoch: _ } => backend()?.ensure(session).await,
         // The gateway creates it.
@@ -93,43 +93,43 @@ async fn session_step(step: &SessionStep, sight: &Sight) -> Result<(), Failure> 
 }
 
 /// Writes down what was done to a call or to somebody in it.
-fn audit(step: &SessionStep, sight: &Sight) {
+fn audit(step: &SessionStep, snapshot: &Snapshot) {
     let (event, participant, role) = match step {
         SessionStep::RemoveMember { session: _, identity } => ("removed", Some(identity), None),
         SessionStep::SetRole { session: _, person } => ("role changed", Some(&person.name), Some(person.role)),
-        SessionStep::Close { session } if sight.observed.is_recorded(session) => ("ended", None, None),
+        SessionStep::Close { session } if snapshot.observed.is_recorded(session) => ("ended", None, None),
         SessionStep::Close { .. } | SessionStep::Ensure { .. } | SessionStep::Reserve { .. } => return,
     };
     let role = role.map(tracing::field::debug);
-    tracing::info!(target: AUDIT, event, namespace = sight.namespace(), room = sight.name(), participant, role);
+    tracing::info!(target: AUDIT, event, namespace = snapshot.namespace(), room = snapshot.name(), participant, role);
 }
 
-async fn invite_step(step: InviteStep, sight: &Sight, context: &Context) -> Result<InviteChange, Failure> {
+async fn invite_step(step: InviteStep, snapshot: &Snapshot, context: &Context) -> Result<InviteChange, Failure> {
     let Context { client, gateway_url, .. } = context;
     match step {
         InviteStep::Issue { person, write } => {
             // Plans issue invites of accepted Rooms only.
-            let room = sight.observed.valid.as_ref().map_err(|rejection| Failure::rejected(rejection.reason, &rejection.message))?;
-            let invites = Invites { owner: sight.room(), room, keys: &sight.keys, gateway_url, client };
+            let room = snapshot.observed.valid.as_ref().map_err(|rejection| Failure::rejected(rejection.reason, &rejection.message))?;
+            let invites = Invites { owner: snapshot.room(), room, keys: &snapshot.keys, gateway_url, client };
             invites.issue(&person, write).await.map(InviteChange::Issued)
         }
         InviteStep::Withdraw { secret_name, secret_uid } => {
-            withdraw(client, sight.room(), &secret_name, secret_uid.as_deref()).await?;
+            withdraw(client, snapshot.room(), &secret_name, secret_uid.as_deref()).await?;
             Ok(InviteChange::Withdrawn { secret_name })
         }
     }
 }
 
-fn rooms(sight: &Sight, context: &Context) -> (Api<Room>, String) {
-    let meta = &sight.room().metadata;
+fn rooms(snapshot: &Snapshot, context: &Context) -> (Api<Room>, String) {
+    let meta = &snapshot.room().metadata;
     let api = Api::namespaced(context.client.clone(), meta.namespace.as_deref().unwrap_or_default());
     (api, meta.name.clone().unwrap_or_default())
 }
 
 /// Writes the finalizers with ours, or without it, unless somebody else changed the object in between.
-async fn set_finalizers(sight: &Sight, context: &Context, ours: bool) -> Result<Room, kube::Error> {
-    let (api, name) = rooms(sight, context);
-    let meta = &sight.room().metadata;
+async fn set_finalizers(snapshot: &Snapshot, context: &Context, ours: bool) -> Result<Room, kube::Error> {
+    let (api, name) = rooms(snapshot, context);
+    let meta = &snapshot.room().metadata;
     let others = meta.finalizers.iter().flatten().filter(|finalizer| *finalizer != FINALIZER).map(String::as_str);
     let finalizers: Vec<&str> = others.chain(ours.then_some(FINALIZER)).collect();
     let patch = json!({"metadata": {"resourceVersion": meta.resource_version, "finalizers": finalizers}});

@@ -1,0 +1,35 @@
+//! Where a role looks for Rooms.
+
+use std::collections::BTreeSet;
+
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Client, Resource};
+
+/// Where a role looks for Rooms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// In the whole cluster.
+    Everywhere,
+    /// In these namespaces.
+    Namespaces(BTreeSet<String>),
+}
+
+impl Scope {
+    /// These namespaces, or the whole cluster if none is named.
+    #[must_use]
+    pub fn new(namespaces: Vec<String>) -> Self {
+        if namespaces.is_empty() { Self::Everywhere } else { Self::Namespaces(namespaces.into_iter().collect()) }
+    }
+
+    /// The APIs that together give the objects of a namespaced kind.
+    #[must_use]
+    pub fn apis<K>(&self, client: &Client) -> Vec<Api<K>>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        match self {
+            Self::Everywhere => vec![Api::all(client.clone())],
+            Self::Namespaces(names) => names.iter().map(|name| Api::namespaced(client.clone(), name)).collect(),
+        }
+    }
+}

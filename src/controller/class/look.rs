@@ -1,0 +1,114 @@
+//! One look at a class: its backend, the backend's health, its sessions, and what its Rooms and its status must know of that.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use super::report::report;
+use super::sweep::{list, sweep};
+use crate::api::{Reason, RoomClass};
+use crate::backend::Backend;
+use crate::clock;
+use crate::cluster::{BackendConfig, OwnSecrets};
+use crate::controller::context::Context;
+use crate::controller::facts::{ClassFacts, class_facts};
+use crate::domain::Failure;
+
+/// Pause between two looks at a media server that works.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
+/// Pause between two looks at one that does not: its Rooms go on soon after it is back.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How often a media server that works is asked whether it is still set up safely.
+const PROBE_EVERY: Duration = Duration::from_hours(1);
+/// How often counts in status are brought up to date.
+const COUNT_EVERY: Duration = Duration::from_secs(10);
+
+/// What is known of a class from the look before.
+#[derive(Default)]
+pub struct ClassLook {
+    facts: Option<ClassFacts>,
+    backend: Option<(BackendConfig, Arc<dyn Backend>)>,
+    health: Option<Result<(), Failure>>,
+    probe_at: Option<Timestamp>,
+    count_at: Option<Timestamp>,
+    suspects: BTreeSet<String>,
+}
+
+impl ClassLook {
+    /// Looks at a class; the pause before the next look.
+    pub async fn look(&mut self, class: &RoomClass, secrets: &OwnSecrets, context: &Context) -> Duration {
+        let now = clock::now();
+        let name = class.name_any();
+        let config = BackendConfig::of(class, secrets);
+        let keeps_backend = self.backend.as_ref().is_some_and(|(made_from, _)| config.as_ref() == Ok(made_from));
+        if keeps_backend {
+            // Changed limits need not wait for a media server that may not answer. With another backend the Rooms have to wait for
+            // it, so that none makes its session on the one that the class has left.
+            self.tell_rooms(class, false, context);
+        }
+        let counts = self.count_at.is_none_or(|at| now >= at);
+        let health = self.check(&name, config, counts, context, now).await;
+        context.backends.set(&name, health.clone().and_then(|()| self.backend()));
+        let healed = health.is_ok() && !matches!(self.health, Some(Ok(())));
+        self.tell_rooms(class, healed, context);
+        if counts {
+            self.count_at = now.checked_add(COUNT_EVERY).ok();
+        }
+        let capabilities = self.backend.as_ref().map(|(_, backend)| backend.capabilities());
+        report(class, &health, capabilities, counts, context, now).await;
+        let pause = if health.is_ok() { LOOK_EVERY } else { LOOK_AGAIN };
+        self.health = Some(health);
+        pause
+    }
+
+    /// Enqueues the Rooms of the class when it `healed`, or when something changed that they are judged by.
+    fn tell_rooms(&mut self, class: &RoomClass, healed: bool, context: &Context) {
+        let facts = Some(class_facts(class));
+        if healed || self.facts != facts {
+            context.enqueue_users(&class.name_any());
+            self.facts = facts;
+        }
+    }
+
+    /// Makes the backend if its config changed, probes it if that is due, and sweeps it.
+    async fn check(
+        &mut self,
+        name: &str,
+        config: Result<BackendConfig, Failure>,
+        counts: bool,
+        context: &Context,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        self.make_backend(config?, context)?;
+        let backend = self.backend()?;
+        if !matches!(self.health, Some(Ok(()))) || self.probe_at.is_none_or(|at| now >= at) {
+            backend.probe().await?;
+            self.probe_at = now.checked_add(PROBE_EVERY).ok();
+        }
+        let suspects = std::mem::take(&mut self.suspects);
+        let sessions = list(backend.as_ref()).await?;
+        // The media server may have taken seconds.
+        let now = clock::now();
+        self.suspects = sweep(name, backend.as_ref(), sessions, &suspects, counts, context, now).await?;
+        Ok(())
+    }
+
+    fn make_backend(&mut self, config: BackendConfig, context: &Context) -> Result<(), Failure> {
+        if self.backend.as_ref().is_some_and(|(made_from, _)| *made_from == config) {
+            return Ok(());
+        }
+        self.backend = None;
+        self.probe_at = None;
+        let backend = config.make(&context.metrics)?;
+        self.backend = Some((config, backend));
+        Ok(())
+    }
+
+    fn backend(&self) -> Result<Arc<dyn Backend>, Failure> {
+        let backend = self.backend.as_ref().map(|(_, backend)| backend.clone());
+        backend.ok_or_else(|| Failure::misconfigured(Reason::Misconfigured, "the class has no backend"))
+    }
+}

@@ -1,0 +1,7 @@
+//! The RoomClasses: one loop each, which keeps its backend, watches its health and sweeps its sessions.
+
+mod look;
+pub mod occupancy;
+mod report;
+pub mod runner;
+mod sweep;

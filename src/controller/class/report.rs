@@ -1,0 +1,64 @@
+//! The status of a RoomClass.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{ObjectMeta, PostParams};
+use kube::{Api, ResourceExt};
+
+use crate::api::{ConditionType, MANAGER, Reason, RoomClass, RoomClassStatus};
+use crate::backend::Capabilities;
+use crate::controller::context::{Context, uses};
+use crate::controller::request::timed;
+use crate::domain::{Failure, condition};
+
+/// Writes the status of a class if it changed; with `counts` its Rooms are counted anew.
+pub async fn report(
+    class: &RoomClass,
+    health: &Result<(), Failure>,
+    capabilities: Option<Capabilities>,
+    counts: bool,
+    context: &Context,
+    now: Timestamp,
+) {
+    let name = class.name_any();
+    let before = class.status.clone().unwrap_or_default();
+    let count = || context.rooms.state().iter().filter(|room| uses(room, &name)).count();
+    let after = RoomClassStatus {
+        observed_generation: class.metadata.generation,
+        capabilities: capabilities.map_or_else(Vec::new, names),
+        rooms: if counts { i32::try_from(count()).ok() } else { before.rooms },
+        conditions: conditions(class, &before, health, now),
+    };
+    if class.status.as_ref() == Some(&after) {
+        return;
+    }
+    if let Err(error) = write(class, after, context).await {
+        tracing::info!(class = name, %error, "the status of a class could not be written; it is tried again");
+    }
+}
+
+fn conditions(class: &RoomClass, before: &RoomClassStatus, health: &Result<(), Failure>, now: Timestamp) -> Vec<Condition> {
+    let ready = match health {
+        Ok(()) => (true, Reason::Reconciled, "The media server can be used".to_owned()),
+        Err(failure) => (false, failure.reason, failure.message.clone()),
+    };
+    let stalled = health.as_ref().err().is_some_and(|failure| failure.needs_change()).then(|| (true, ready.1, ready.2.clone()));
+    let states = [Some((ConditionType::Ready, ready)), stalled.map(|stalled| (ConditionType::Stalled, stalled))];
+    let generation = class.metadata.generation;
+    states.into_iter().flatten().map(|(kind, state)| condition(&before.conditions, kind, state, generation, now)).collect()
+}
+
+fn names(capabilities: Capabilities) -> Vec<String> {
+    let Capabilities { live_roles, live_removal, typed_sources } = capabilities;
+    let all = [(live_roles, "LiveRoles"), (live_removal, "LiveRemoval"), (typed_sources, "TypedSources")];
+    all.into_iter().filter(|(has, _)| *has).map(|(_, name)| name.to_owned()).collect()
+}
+
+async fn write(class: &RoomClass, status: RoomClassStatus, context: &Context) -> Result<RoomClass, kube::Error> {
+    let ObjectMeta { name, resource_version, uid, .. } = class.metadata.clone();
+    let path = name.clone().unwrap_or_default();
+    let metadata = ObjectMeta { name, resource_version, uid, ..ObjectMeta::default() };
+    let update = RoomClass { metadata, status: Some(status), spec: class.spec.clone() };
+    let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
+    timed(Api::all(context.client.clone()).replace_status(&path, &params, &update)).await
+}

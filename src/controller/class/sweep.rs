@@ -1,0 +1,93 @@
+//! Holds the sessions on a media server against the Rooms: lost ones are restored, orphans are closed, people are counted.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::api::{Room, RoomStatus};
+use crate::backend::{Backend, Signalling};
+use crate::controller::context::Context;
+use crate::domain::{Failure, SESSION_PREFIX, orphans, recorded_session};
+
+/// The sessions on a media server, each with the number of people in it.
+pub type Sessions = HashMap<String, i32>;
+
+/// Lists the sessions of a media server. Those of other installations too: a Room may still live in one that was made before this
+/// one was installed.
+pub async fn list(backend: &dyn Backend) -> Result<Sessions, Failure> {
+    let summaries = backend.list_sessions(SESSION_PREFIX).await?;
+    Ok(summaries.into_iter().map(|summary| (summary.id, i32::try_from(summary.joined).unwrap_or(i32::MAX))).collect())
+}
+
+/// Enqueues the Rooms of a class for which these `sessions` are news, and closes orphans; with `counts` people are counted anew.
+///
+/// Gives the sessions that look like orphans, to be the `suspects` of the next sweep: what still does then is closed.
+pub async fn sweep(
+    class: &str,
+    backend: &dyn Backend,
+    sessions: Sessions,
+    suspects: &BTreeSet<String>,
+    counts: bool,
+    context: &Context,
+    now: Timestamp,
+) -> Result<BTreeSet<String>, Failure> {
+    let found = close_orphans(class, backend, &sessions, suspects, context, now).await?;
+    context.occupancy.swept(class, &sessions, now);
+    let is_watched = |room: &Room| {
+        let uid = room.metadata.uid.as_deref().unwrap_or_default();
+        backend.signalling() == Signalling::Direct && is_used(room, &sessions) && context.states.is_rechecked(uid, now)
+    };
+    context.enqueue(|room| lives_here(room, class) && (is_news(room, class, &sessions, context, now) || is_watched(room)));
+    context.metrics.swept(class, now);
+    if counts {
+        context.occupancy.count(class, sessions);
+        context.enqueue(|room| lives_here(room, class) && is_miscounted(room, class, context));
+    }
+    Ok(found)
+}
+
+/// Closes the sessions that belong to no Room for the second time: what a reconciliation has just closed, or just made, is gone or
+/// known by then.
+async fn close_orphans(
+    class: &str,
+    backend: &dyn Backend,
+    sessions: &Sessions,
+    suspects: &BTreeSet<String>,
+    context: &Context,
+    now: Timestamp,
+) -> Result<BTreeSet<String>, Failure> {
+    let rooms = context.rooms.state();
+    let found = orphans(sessions.keys().map(String::as_str), &rooms, &context.installation, now);
+    let found: BTreeSet<String> = found.into_iter().map(str::to_owned).collect();
+    context.metrics.orphans(class, found.len());
+    for session in found.intersection(suspects) {
+        tracing::info!(class, session, "closing a session that belongs to no Room");
+        backend.close(session).await?;
+    }
+    Ok(found)
+}
+
+/// Whether the session of a Room is not what its status says: lost, made by the gateway, or empty for longer than it may be.
+fn is_news(room: &Room, class: &str, sessions: &Sessions, context: &Context, now: Timestamp) -> bool {
+    let Some(session) = room.status.as_ref().and_then(RoomStatus::live_session) else { return false };
+    let is_idle = || {
+        let after = Duration::from(room.spec.session.as_ref()?.close_when_empty_after?);
+        let since = context.occupancy.empty_since(class, &session.id)?;
+        Some(now.duration_since(since).unsigned_abs() >= after)
+    };
+    session.created_at.is_some() != sessions.contains_key(&session.id) || is_idle() == Some(true)
+}
+
+fn is_used(room: &Room, sessions: &Sessions) -> bool {
+    recorded_session(room).is_some_and(|session| sessions.get(session).is_some_and(|joined| *joined > 0))
+}
+
+fn is_miscounted(room: &Room, class: &str, context: &Context) -> bool {
+    let counted = room.status.as_ref().and_then(|status| status.counts).map_or(0, |counts| counts.joined);
+    recorded_session(room).is_some_and(|session| context.occupancy.joined(class, session) != counted)
+}
+
+fn lives_here(room: &Room, class: &str) -> bool {
+    room.class_name() == Some(class)
+}

@@ -1,0 +1,37 @@
+//! What of an object matters to Rooms: who changes anything else wakes nobody. Status is left out, because the controller itself
+//! writes it.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::ResourceExt;
+
+use crate::api::{DEFAULT_CLASS_ANNOTATION, Room, RoomClass, RoomGuest};
+
+/// Spec and deletion, which both raise the generation of a Room.
+pub type RoomFacts = Option<i64>;
+
+/// Spec and deletion of a guest.
+pub type GuestFacts = (Option<i64>, bool);
+
+/// Spec of a class, and whether it is the default one.
+pub type ClassFacts = (Option<i64>, Option<String>);
+
+/// The labels of a namespace, by which classes choose.
+pub type NamespaceFacts = BTreeMap<String, String>;
+
+pub fn room_facts(room: &Room) -> RoomFacts {
+    room.metadata.generation
+}
+
+pub fn guest_facts(guest: &RoomGuest) -> GuestFacts {
+    (guest.metadata.generation, guest.metadata.deletion_timestamp.is_some())
+}
+
+pub fn class_facts(class: &RoomClass) -> ClassFacts {
+    (class.metadata.generation, class.annotations().get(DEFAULT_CLASS_ANNOTATION).cloned())
+}
+
+pub fn namespace_facts(namespace: &Namespace) -> NamespaceFacts {
+    namespace.labels().clone()
+}

@@ -1,0 +1,13 @@
+//! One Room: what a reconciliation does, stage by stage, and what is remembered between two of them.
+
+mod backoff;
+mod execute;
+mod invites;
+mod observe;
+mod recheck;
+pub mod reconcile;
+mod report;
+mod resync;
+pub mod state;
+mod validate;
+mod write_cache;

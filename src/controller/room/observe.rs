@@ -1,0 +1,92 @@
+//! Third stage, I/O towards the media server only: the session that the Room names. Nothing is changed here.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::invites::revision;
+use crate::api::{Room, RoomGuest};
+use crate::backend::Backend;
+use crate::controller::context::Context;
+use crate::domain::{Failure, KeyRing, Observed, Rejection, SessionView, ValidRoom, session_to_observe};
+
+/// What a reconciliation knows, and what it works with.
+pub struct Snapshot {
+    /// What the decisions are made from.
+    pub observed: Observed,
+    /// The class that holds the Room's session, also when the spec is not accepted any more.
+    pub class: String,
+    /// Its backend, or why there is none.
+    pub backend: Result<Arc<dyn Backend>, Failure>,
+    /// The keys that sign.
+    pub keys: Arc<KeyRing>,
+}
+
+impl Snapshot {
+    /// The newest known state of the Room.
+    pub fn room(&self) -> &Room {
+        &self.observed.room
+    }
+
+    /// Namespace of the Room.
+    pub fn namespace(&self) -> &str {
+        self.room().metadata.namespace.as_deref().unwrap_or_default()
+    }
+
+    /// Name of the Room.
+    pub fn name(&self) -> &str {
+        self.room().metadata.name.as_deref().unwrap_or_default()
+    }
+
+    /// UID of the Room.
+    pub fn uid(&self) -> &str {
+        self.room().metadata.uid.as_deref().unwrap_or_default()
+    }
+
+    /// The session of the Room, if somebody is in it.
+    pub fn used_session(&self) -> Option<&str> {
+        let named = self.room().status.as_ref()?.session.as_ref();
+        named.filter(|_| is_used(&self.observed.session)).map(|session| session.id.as_str())
+    }
+}
+
+/// Observes the session of a Room with these guests, as judged by its class. `keys` are those of this reconciliation.
+pub async fn observe(
+    room: Arc<Room>,
+    guests: Vec<Arc<RoomGuest>>,
+    valid: Result<ValidRoom, Rejection>,
+    keys: Arc<KeyRing>,
+    context: &Context,
+    now: Timestamp,
+) -> Snapshot {
+    let class = valid.as_ref().map_or_else(|_| room.class_name().unwrap_or_default(), |room| &room.class).to_owned();
+    let backend = context.backends.get(&class);
+    let session = match session_to_observe(&room, valid.as_ref(), now) {
+        None => SessionView::NotAsked,
+        Some(session) => view(&backend, session).await,
+    };
+    let named = room.status.as_ref().and_then(|status| status.session.as_ref());
+    let empty_since = named.filter(|_| !is_used(&session)).and_then(|session| context.occupancy.empty_since(&class, &session.id));
+    let joined = named.map_or(0, |session| context.occupancy.joined(&class, &session.id));
+    let invites_revision = valid.as_ref().map_or_else(|_| String::new(), |room| revision(room, &keys, &context.gateway_url));
+    let recheck_invites = context.states.resync_due(room.metadata.uid.as_deref().unwrap_or_default(), now);
+    let observed = Observed { room, guests, valid, session, empty_since, joined, invites_revision, recheck_invites };
+    Snapshot { observed, class, backend, keys }
+}
+
+/// The session as its media server shows it.
+async fn view(backend: &Result<Arc<dyn Backend>, Failure>, session: &str) -> SessionView {
+    let seen = match backend {
+        Ok(backend) => backend.observe(session).await,
+        Err(failure) => Err(failure.clone()),
+    };
+    match seen {
+        Ok(Some(members)) => SessionView::Present(members),
+        Ok(None) => SessionView::Absent,
+        Err(failure) => SessionView::Unknown(failure),
+    }
+}
+
+fn is_used(session: &SessionView) -> bool {
+    matches!(session, SessionView::Present(members) if !members.is_empty())
+}

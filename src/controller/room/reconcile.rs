@@ -1,0 +1,75 @@
+//! One reconciliation of one Room, from its caches to its report. Only here it looks at the clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::api::ObjectMeta;
+use kube::runtime::controller::Action;
+use tracing::{Instrument, info_span};
+
+use super::execute::execute;
+use super::observe::observe;
+use super::report::report;
+use super::validate::validate;
+use crate::api::{Reason, Room};
+use crate::clock;
+use crate::controller::context::Context;
+use crate::domain::{Failure, guests_of, plan};
+use crate::observability::traces::{join_room_trace, room_trace_id};
+
+/// Reconciles a Room that is ours, as part of its trace.
+pub async fn reconcile(room: Arc<Room>, context: Arc<Context>) -> Result<Action, Failure> {
+    let ObjectMeta { namespace, name, uid, .. } = &room.metadata;
+    let uid = uid.as_deref().unwrap_or_default();
+    if context.is_of_another(&room) {
+        return Ok(Action::await_change());
+    }
+    let span = info_span!("reconcile", namespace, room = name, trace_id = room_trace_id(uid));
+    join_room_trace(&span, uid);
+    reconcile_room(room, &context).instrument(span).await.map(Action::requeue)
+}
+
+/// Brings a Room closer to its spec; the time until it has to be reconciled again.
+async fn reconcile_room(room: Arc<Room>, context: &Context) -> Result<Duration, Failure> {
+    let _working = context.metrics.watchdog().begin(format!("a reconciliation of {:?}/{:?}", room.metadata.namespace, room.metadata.name));
+    let started = clock::now();
+    let room = context.states.newest(room);
+    let guests = guests_of(&room, context.guests.state());
+    let keys = context.keys.borrow().clone();
+    let keys = keys.ok_or_else(|| Failure::transient(Reason::Misconfigured, "the invite signing keys are not known yet"))?;
+
+    let valid = validate(&room, &guests, context);
+    let snapshot = observe(room, guests, valid, keys, context, started).await;
+    if let Some(session) = snapshot.used_session() {
+        context.occupancy.mark_used(&snapshot.class, session);
+    }
+    // The media server may have taken seconds, and what is planned must fit the moment.
+    let now = clock::now();
+    let plan = plan(&snapshot.observed, &context.installation, now);
+    context.states.planned(snapshot.uid(), plan.next_transition);
+    let executed = execute(plan, &snapshot, context).await?;
+    context.states.executed(snapshot.uid(), snapshot.observed.recheck_invites, now);
+    let failed = report(&snapshot, executed, context, now, clock::now()).await?;
+
+    let ended = clock::now();
+    context.metrics.reconciled(ended.duration_since(started));
+    Ok(match failed {
+        Some(failure) => context.states.after_failure(snapshot.uid(), &failure, ended),
+        None => context.states.after_success(snapshot.uid(), ended),
+    })
+}
+
+/// When to reconcile again after a failure: after a growing pause, and at the next transition of the plan at the latest.
+// The signature is kube's.
+#[allow(clippy::needless_pass_by_value)]
+pub fn error_policy(room: Arc<Room>, failure: &Failure, context: Arc<Context>) -> Action {
+    tracing::info!(
+        namespace = room.metadata.namespace,
+        room = room.metadata.name,
+        %failure,
+        "a reconciliation could not be finished and is tried again"
+    );
+    context.metrics.failed(failure.reason);
+    let uid = room.metadata.uid.as_deref().unwrap_or_default();
+    Action::requeue(context.states.after_failure(uid, failure, clock::now()))
+}

@@ -1,0 +1,226 @@
+//! What the controller remembers of each Room between two reconciliations, by UID. A Room that is made again under the same name
+//! is another one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use parking_lot::Mutex;
+
+use super::backoff::Backoff;
+use super::recheck::{RecheckWindow, holds_for_all};
+use super::resync::ResyncSchedule;
+use super::write_cache::WriteCache;
+use crate::api::Room;
+use crate::domain::Failure;
+
+/// Shortest time until the next reconciliation: the clock that wakes and the clock that decides may differ by less.
+const SHORTEST_WAIT: Duration = Duration::from_millis(5);
+
+/// The memory of all Rooms.
+pub struct RoomStates {
+    started: Timestamp,
+    resync: Duration,
+    rooms: Mutex<HashMap<String, RoomState>>,
+}
+
+#[derive(Default)]
+struct RoomState {
+    written: WriteCache,
+    backoff: Backoff,
+    resync: ResyncSchedule,
+    recheck: RecheckWindow,
+    /// When the clock alone changes what the Room should be, by the last plan.
+    next_transition: Option<Timestamp>,
+}
+
+impl RoomStates {
+    /// Of a controller that starts at `now` and looks at the invites of each Room about every `resync`.
+    pub fn new(resync: Duration, now: Timestamp) -> Self {
+        Self { started: now, resync, rooms: Mutex::default() }
+    }
+
+    /// The newer one of what the watch shows and what was written.
+    pub fn newest(&self, watched: Arc<Room>) -> Arc<Room> {
+        let Some(uid) = watched.metadata.uid.clone() else { return watched };
+        self.rooms.lock().entry(uid).or_default().written.newest(watched)
+    }
+
+    /// Remembers the answer to an own write.
+    pub fn wrote(&self, room: Room) -> Arc<Room> {
+        let room = Arc::new(room);
+        self.change(room.metadata.uid.as_deref().unwrap_or_default(), |state| state.written.wrote(room.clone()));
+        room
+    }
+
+    /// Whether it is time to look at the Room's invites.
+    pub fn resync_due(&self, uid: &str, now: Timestamp) -> bool {
+        self.rooms.lock().get(uid).is_some_and(|state| state.resync.is_due(now))
+    }
+
+    /// A plan was made: the Room is reconciled again at its next transition, whatever becomes of this one.
+    pub fn planned(&self, uid: &str, next_transition: Option<Timestamp>) {
+        self.change(uid, |state| state.next_transition = next_transition);
+    }
+
+    /// A plan was carried out, in which the invites were looked at or not.
+    pub fn executed(&self, uid: &str, resynced: bool, now: Timestamp) {
+        self.change(uid, |state| state.resync.advance(uid, self.resync, resynced, now));
+    }
+
+    /// A spec has changed, or somebody was put out: somebody who should not be there may come back for a while.
+    pub fn begin_recheck(&self, uid: &str, now: Timestamp) {
+        self.change(uid, |state| state.recheck.begin(now));
+    }
+
+    /// Whether the Room's call is looked into at every sweep.
+    pub fn is_rechecked(&self, uid: &str, now: Timestamp) -> bool {
+        holds_for_all(self.started, now) || self.rooms.lock().get(uid).is_some_and(|state| state.recheck.holds(now))
+    }
+
+    /// The time until the next reconciliation after one that went well.
+    pub fn after_success(&self, uid: &str, now: Timestamp) -> Duration {
+        let mut rooms = self.rooms.lock();
+        let Some(state) = rooms.get_mut(uid) else { return self.resync };
+        state.backoff.reset();
+        let wait = state.resync.remaining(self.resync, now);
+        state.bounded(wait, now)
+    }
+
+    /// The time until the next reconciliation after one that failed.
+    pub fn after_failure(&self, uid: &str, failure: &Failure, now: Timestamp) -> Duration {
+        let mut rooms = self.rooms.lock();
+        let Some(state) = rooms.get_mut(uid) else { return Backoff::default().next(failure) };
+        let pause = state.backoff.next(failure);
+        state.bounded(pause, now)
+    }
+
+    /// Forgets a Room that is gone.
+    pub fn forget(&self, uid: &str) {
+        self.rooms.lock().remove(uid);
+    }
+
+    /// Changes what is known of a Room. A Room that is gone stays forgotten, also when its last reconciliation ends after that.
+    fn change(&self, uid: &str, change: impl FnOnce(&mut RoomState)) {
+        if let Some(state) = self.rooms.lock().get_mut(uid) {
+            change(state);
+        }
+    }
+}
+
+impl RoomState {
+    /// No longer than until the next transition, so that an opening or an end comes in time whatever failed before it. One that
+    /// came meanwhile is due now, and once: if that fails too, the pauses grow.
+    fn bounded(&mut self, wait: Duration, now: Timestamp) -> Duration {
+        let transition = self.next_transition.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
+        self.next_transition = self.next_transition.filter(|at| *at > now);
+        transition.map_or(wait, |transition| wait.min(transition)).max(SHORTEST_WAIT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::api::Reason;
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn room(uid: &str, version: &str) -> Room {
+        let mut room = Room::default();
+        room.metadata.uid = Some(uid.into());
+        room.metadata.resource_version = Some(version.into());
+        room
+    }
+
+    fn failure() -> Failure {
+        Failure::rejected(Reason::Refused, "the API server refused a request with status 403 Forbidden")
+    }
+
+    /// Of a controller that has seen the Room `a`.
+    fn states() -> RoomStates {
+        let states = RoomStates::new(HOUR, at(0));
+        states.newest(room("a", "1").into());
+        states
+    }
+
+    /// After so many failures that pauses are as long as they get.
+    fn failing() -> RoomStates {
+        let states = states();
+        for _ in 0..10 {
+            states.after_failure("a", &failure(), at(0));
+        }
+        states
+    }
+
+    #[rstest]
+    #[case::an_opening_or_end_is_near(Some(at(107)), 7_000)]
+    #[case::it_is_far_away(Some(at(400)), 60_000)]
+    #[case::there_is_none(None, 60_000)]
+    #[case::it_came_meanwhile(Some(at(99)), 5)]
+    #[case::it_is_now(Some(at(100)), 5)]
+    fn a_failure_never_makes_a_transition_later(#[case] next_transition: Option<Timestamp>, #[case] wait: u128) {
+        let states = failing();
+        states.planned("a", next_transition);
+        assert_eq!(states.after_failure("a", &failure(), at(100)).as_millis(), wait);
+    }
+
+    #[test]
+    fn a_plan_counts_until_the_next_one_however_many_reconciliations_fail_before_they_have_one() {
+        let states = failing();
+        states.planned("a", Some(at(130)));
+        for (now, wait) in [(100, 30), (110, 20), (129, 1)] {
+            assert_eq!(states.after_failure("a", &failure(), at(now)), Duration::from_secs(wait));
+        }
+        // It came: it is due at once, but not again and again.
+        assert_eq!(states.after_failure("a", &failure(), at(130)), SHORTEST_WAIT);
+        assert_eq!(states.after_failure("a", &failure(), at(130)), Duration::from_mins(1));
+        states.planned("a", Some(at(140)));
+        assert_eq!(states.after_failure("a", &failure(), at(131)), Duration::from_secs(9));
+    }
+
+    #[test]
+    fn a_success_waits_for_the_next_transition_or_the_next_look_at_the_invites() {
+        let states = failing();
+        states.planned("a", Some(at(130)));
+        states.executed("a", true, at(100));
+        assert_eq!(states.after_success("a", at(100)), Duration::from_secs(30));
+        states.planned("a", None);
+        assert_eq!(states.after_success("a", at(100)), HOUR);
+        assert_eq!(states.after_failure("a", &failure(), at(100)), Duration::from_millis(500), "pauses are short again");
+    }
+
+    #[test]
+    fn each_room_has_its_own_memory_and_one_made_again_under_the_same_name_has_none() {
+        let states = failing();
+        states.newest(room("b", "1").into());
+        assert_eq!(states.after_failure("b", &failure(), at(0)), Duration::from_millis(500));
+        states.wrote(room("a", "10"));
+        assert_eq!(states.newest(room("b", "9").into()).metadata.uid.as_deref(), Some("b"));
+        assert_eq!(states.newest(room("a", "9").into()).metadata.resource_version.as_deref(), Some("10"));
+    }
+
+    #[test]
+    fn a_room_that_is_gone_is_forgotten_and_stays_so() {
+        let states = failing();
+        states.wrote(room("a", "10"));
+        states.begin_recheck("a", at(10_000));
+        assert!(states.is_rechecked("a", at(10_001)));
+        states.forget("a");
+        // What a reconciliation does that was under way.
+        states.wrote(room("a", "11"));
+        states.planned("a", Some(at(1)));
+        states.executed("a", true, at(0));
+        states.begin_recheck("a", at(10_000));
+        assert_eq!(states.after_failure("a", &failure(), at(0)), Duration::from_millis(500));
+        states.after_success("a", at(0));
+        assert!(states.rooms.lock().is_empty());
+        assert!(!states.is_rechecked("a", at(10_001)));
+    }
+}

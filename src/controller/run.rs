@@ -1,0 +1,159 @@
+//! A controller from its start to its end.
+
+use std::future::{Future, ready};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{FutureExt, StreamExt};
+use kube::Client;
+use kube::runtime::controller::Config;
+use kube::runtime::events::{Recorder, Reporter};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::class::occupancy::Occupancy;
+use super::class::runner::ClassRunner;
+use super::context::Context;
+use super::guests;
+use super::leader::{Election, while_leading};
+use super::room::reconcile::{error_policy, reconcile};
+use super::room::state::RoomStates;
+use super::settings::Settings;
+use super::startup::{self, StartError};
+use super::triggers::{Triggers, controller};
+use super::watches::{self, Watches};
+use crate::api::{COMPONENT, Phase};
+use crate::backend::Registry;
+use crate::clock;
+use crate::domain::Installation;
+use crate::observability::metrics::Metrics;
+
+/// Rooms that are worked on at the same time.
+const ROOMS_AT_ONCE: u16 = 32;
+/// How long reconciliations under way may take after the controller was told to end: the next leader waits for the Lease meanwhile,
+/// and does what they leave undone.
+const LEAVE_WITHIN: Duration = Duration::from_secs(1);
+
+/// Runs the controller until `shutdown`, then lets the reconciliations under way finish. With `leader_elect` it stands by until it
+/// is the leader.
+///
+/// # Errors
+/// When it cannot start, or is the leader no more; other errors are tried again.
+pub async fn run(
+    client: Client,
+    settings: Settings,
+    metrics: Metrics,
+    shutdown: impl Future<Output = ()> + Send + Sync + 'static,
+) -> Result<(), StartError> {
+    let shutdown = shutdown.shared();
+    let installation = tokio::select! {
+        found = startup::preflight(&client, &settings) => found?,
+        () = shutdown.clone() => return Ok(()),
+    };
+    if !settings.leader_elect {
+        return lead(client, installation, settings, metrics, shutdown).await;
+    }
+    let election = Election::new(client.clone(), &settings.operator_namespace, startup::identity()?);
+    let lease = tokio::select! {
+        won = election.win(|| metrics.ready()) => won?,
+        () = shutdown.clone() => return Ok(()),
+    };
+    tracing::info!("this controller is the leader");
+    while_leading(&election, lease, Box::pin(lead(client, installation, settings, metrics, shutdown))).await
+}
+
+/// Works, as the only one.
+async fn lead(
+    client: Client,
+    installation: Installation,
+    settings: Settings,
+    metrics: Metrics,
+    shutdown: impl Future<Output = ()> + Clone + Send + Sync + 'static,
+) -> Result<(), StartError> {
+    metrics.leads();
+    // What goes on beside the reconciliations. It ends with this function.
+    let mut background = JoinSet::new();
+    let (context, triggers) = tokio::select! {
+        begun = begin(client, installation, settings, metrics, &mut background) => begun?,
+        () = shutdown.clone() => return Ok(()),
+    };
+    context.metrics.ready();
+    tracing::info!(rooms = context.rooms.len(), classes = context.classes.len(), "the controller has started");
+    let leave = async {
+        shutdown.clone().await;
+        sleep(LEAVE_WITHIN).await;
+    };
+    tokio::select! {
+        () = work(context, triggers, shutdown.clone()) => Ok(()),
+        () = leave => {
+            tracing::info!("reconciliations that take long are left to the next leader");
+            Ok(())
+        }
+        // None of it ends but by a fault.
+        _ = background.join_next() => Err(StartError::Ended),
+    }
+}
+
+/// Begins to lead: makes what is missing, fills the caches, and looks at every class.
+async fn begin(
+    client: Client,
+    installation: Installation,
+    settings: Settings,
+    metrics: Metrics,
+    background: &mut JoinSet<()>,
+) -> Result<(Arc<Context>, Triggers), StartError> {
+    startup::install(&client, &settings).await?;
+    let now = clock::now();
+    let (watches, mut changes) = watches::start(&client, &settings, background);
+    watches.ready().await?;
+    let keys = startup::signing_keys(&client, &watches.secrets, &settings.operator_namespace, now).await?;
+    let Watches { rooms, guests, classes, others, namespaces, secrets } = watches;
+    let (queue, enqueued) = mpsc::unbounded_channel();
+    let context = Arc::new(Context {
+        rooms,
+        guests,
+        classes,
+        others,
+        namespaces,
+        keys,
+        backends: Registry::default(),
+        occupancy: Occupancy::default(),
+        states: RoomStates::new(settings.resync, now),
+        installation,
+        gateway_url: settings.gateway_url.trim_end_matches('/').to_owned(),
+        recorder: Recorder::new(client.clone(), Reporter { controller: COMPONENT.into(), instance: None }),
+        metrics,
+        queue,
+        client,
+    });
+    let classes = ClassRunner::start(secrets, context.clone(), changes.classes).await;
+    background.spawn(classes.run());
+    background.spawn(guests::follow(changes.guests_without_room, context.clone()));
+    let (stepped, steps) = mpsc::unbounded_channel();
+    background.spawn(clock::watch_for_steps(move || {
+        // Whoever takes it has ended when the receiver is gone.
+        let _ = stepped.send(());
+    }));
+    // What the namespaces were at first wakes nobody: all Rooms are due at the start.
+    while changes.namespaces.try_recv().is_ok() {}
+    count_rooms(&context);
+    Ok((context, Triggers { rooms: changes.rooms, guests: changes.guests, namespaces: changes.namespaces, enqueued, steps }))
+}
+
+fn count_rooms(context: &Context) {
+    let rooms = context.rooms.clone();
+    context.metrics.count_rooms(move || {
+        rooms.state().iter().map(|room| room.status.as_ref().map_or(Phase::default(), |status| status.phase)).collect()
+    });
+}
+
+/// Reconciles the Rooms that are due, until `shutdown`.
+async fn work(context: Arc<Context>, triggers: Triggers, shutdown: impl Future<Output = ()> + Send + Sync + 'static) {
+    controller(triggers, &context)
+        .with_config(Config::default().concurrency(ROOMS_AT_ONCE))
+        .graceful_shutdown_on(shutdown)
+        .run(reconcile, error_policy, context)
+        .for_each(|_| ready(()))
+        .await;
+}
