@@ -1,4 +1,4 @@
-//! Settings: flags, each with an environment variable of the same name.
+//! Command line: flags, each with an environment variable of the same name.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -12,7 +12,7 @@ use crate::api::DEFAULT_CONTROLLER;
 
 /// Declarative call rooms for Kubernetes.
 #[derive(Parser, Debug)]
-// What stands last wins, so that whoever adds arguments to those of the chart can replace one.
+// The last one wins, so that arguments added to those of the chart can replace them.
 #[command(name = "roomkeeper", version, args_override_self = true)]
 pub struct Cli {
     /// The role to run.
@@ -32,7 +32,6 @@ pub struct Cli {
     pub log_format: LogFormat,
 }
 
-/// The roles.
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Keeps sessions and invites equal to what the Rooms say.
@@ -48,7 +47,6 @@ pub enum Command {
 }
 
 impl Command {
-    /// Name of the role.
     #[must_use]
     pub fn role(&self) -> &'static str {
         match self {
@@ -61,7 +59,6 @@ impl Command {
     }
 }
 
-/// Form of log lines.
 #[derive(ValueEnum, Clone, Copy, Debug)]
 pub enum LogFormat {
     /// For people.
@@ -70,7 +67,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// Settings of the controller.
 #[derive(Args, Debug)]
 pub struct ControllerArgs {
     /// Namespace that Roomkeeper runs in; holds the invite signing keys and the credentials of media servers.
@@ -112,7 +108,6 @@ pub struct ControllerArgs {
     pub resync: Duration,
 }
 
-/// Settings of the gateway.
 #[derive(Args, Debug)]
 pub struct GatewayArgs {
     /// Address to listen on.
@@ -154,7 +149,6 @@ pub struct GatewayArgs {
     pub metrics_addr: SocketAddr,
 }
 
-/// Settings of what comes after an uninstallation.
 #[derive(Args, Debug)]
 pub struct ReleaseArgs {
     /// Namespace that Roomkeeper ran in.
@@ -170,7 +164,6 @@ pub struct ReleaseArgs {
     pub delete_rooms: bool,
 }
 
-/// Settings of the test of an installation.
 #[derive(Args, Debug)]
 pub struct SelftestArgs {
     /// Namespace of the Room.

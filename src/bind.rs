@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::net::TcpListener;
 
-/// Listens on an address. 0.0.0.0 stands for all addresses, those of IPv6 included where there are any: in a cluster of IPv6 the
-/// kubelet asks at no other.
+/// Listens on an address. 0.0.0.0 stands for all addresses, of IPv6 too where the machine has it: in an IPv6 cluster the kubelet sends its
+/// probes there alone.
 ///
 /// # Errors
 /// When the address cannot be listened on.

@@ -1,24 +1,24 @@
-//! The only reader of the clock.
+//! The only reader of the clock. Everything else takes the moment as an argument or calls this.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// How often the wall clock is held against the monotonic one.
+/// How often the wall clock is compared with the monotonic one.
 const CHECK_EVERY: Duration = Duration::from_millis(500);
-/// A difference that is more than scheduling noise.
+/// A smaller difference is scheduling noise.
 const STEP: Duration = Duration::from_millis(400);
 
-/// The wall clock, which decides what is early and what is over.
+/// The wall clock, by which windows begin and end.
 #[must_use]
-// This is the one place that may.
+// The lint keeps every other file from this.
 #[allow(clippy::disallowed_methods)]
 pub fn now() -> Timestamp {
     Timestamp::now()
 }
 
-/// Calls `stepped` whenever the wall clock moved otherwise than time passed: it was set, or the process or machine was
-/// suspended. Timers count neither, so whoever waits for a moment must look again.
+/// Calls `stepped` whenever the wall clock and the monotonic clock have drifted apart: somebody set it, or the process or machine was
+/// suspended. Timers notice neither, so whoever waits for a moment must look again.
 pub async fn watch_for_steps(mut stepped: impl FnMut()) {
     let mut offset = offset();
     loop {
@@ -31,9 +31,9 @@ pub async fn watch_for_steps(mut stepped: impl FnMut()) {
     }
 }
 
-/// Time since the clock was first asked, by the monotonic clock, which nobody sets.
+/// Time since this was first called, by the monotonic clock, which nobody can set.
 #[must_use]
-// This is the one place that may.
+// The lint keeps every other file from this.
 #[allow(clippy::disallowed_methods)]
 pub fn uptime() -> Duration {
     use std::sync::LazyLock;

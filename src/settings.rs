@@ -11,7 +11,7 @@ use crate::{controller, gateway};
 pub fn controller(args: ControllerArgs) -> Result<controller::Settings, ClassFileError> {
     Ok(controller::Settings {
         operator_namespace: args.operator_namespace,
-        scope: Scope::new(args.watch_namespaces),
+        scope: Scope::new(&args.watch_namespaces),
         controller_name: args.controller_name,
         gateway_url: args.gateway_url,
         leader_elect: args.leader_elect,
@@ -27,7 +27,7 @@ pub fn gateway(args: GatewayArgs) -> gateway::Settings {
     gateway::Settings {
         listen: args.listen,
         operator_namespace: args.operator_namespace,
-        scope: Scope::new(args.watch_namespaces),
+        scope: Scope::new(&args.watch_namespaces),
         controller_name: args.controller_name,
         gateway_url: args.gateway_url,
         trusted_proxies: args.trusted_proxies,

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-/// The settings.
+/// The TLS configuration of a client.
 ///
 /// # Errors
 /// When ring has no cipher for the protocol versions of rustls.

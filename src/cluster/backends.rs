@@ -1,4 +1,4 @@
-//! From a RoomClass and its credentials to a backend.
+//! Builds the backend of a RoomClass from its spec and its credentials.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::backend::{Backend, LiveKit, Metered, Registry};
 use crate::domain::Failure;
 use crate::observability::metrics::Metrics;
 
-/// Everything that a backend is made from; equal configs make equal backends.
+/// Everything that a backend is built from, so that it is built again only when something of it changes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BackendConfig {
     url: String,
@@ -23,7 +23,7 @@ pub struct BackendConfig {
 }
 
 impl BackendConfig {
-    /// The configuration of a class's backend.
+    /// Reads the spec of a class and the Secret that it names.
     pub fn of(class: &RoomClass, secrets: &OwnSecrets) -> Result<Self, Failure> {
         let BackendSpec { live_kit } = &class.spec.backend;
         let misconfigured = |message: String| Failure::misconfigured(Reason::Misconfigured, message);
@@ -41,8 +41,8 @@ impl BackendConfig {
         Ok(Self { url, public_url, signalling, api_key: value("apiKey")?, api_secret: value("apiSecret")? })
     }
 
-    /// The backend, whose calls are counted by `metrics`.
-    pub fn make(&self, metrics: &Metrics) -> Result<Arc<dyn Backend>, Failure> {
+    /// Builds the backend, whose calls `metrics` counts.
+    pub fn build(&self, metrics: &Metrics) -> Result<Arc<dyn Backend>, Failure> {
         let Self { url, public_url, signalling, api_key, api_secret } = self;
         let livekit = LiveKit::new(url, public_url.as_deref(), api_key, api_secret)?;
         let livekit = match signalling {
@@ -53,8 +53,8 @@ impl BackendConfig {
     }
 }
 
-/// Brings the registry in line with the classes: for whoever needs backends but does not look after their health. `known`
-/// is what it was made from the last time.
+/// Makes the registry equal to the classes, for the gateway, which does not check their health. `known` is what each backend was last built
+/// from.
 pub fn sync_backends(
     registry: &Registry,
     classes: &Store<RoomClass>,
@@ -75,7 +75,7 @@ pub fn sync_backends(
         match BackendConfig::of(&class, secrets) {
             Ok(config) if known.get(&name) == Some(&config) => {}
             Ok(config) => {
-                registry.set(&name, config.make(metrics));
+                registry.set(&name, config.build(metrics));
                 known.insert(name, config);
             }
             Err(failure) => {

@@ -1,5 +1,5 @@
-//! Asks at the start whether the cluster is there and allows what a role lives from, so that what is missing is said in one line.
-//! A watch would only be tried again and again.
+//! Checks at the start that the API server answers and allows what a role needs, so that what is missing is said in one line. A watch would
+//! retry for ever and only log.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -16,35 +16,33 @@ use crate::clock;
 use crate::domain::Installation;
 use crate::error_chain::display_chain;
 
-/// How long an API server that does not answer is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Pause before it is asked again.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// How long to retry while the API server does not answer.
+const TIMEOUT: Duration = Duration::from_secs(30);
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Why a role cannot start in this cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum PreflightError {
     /// The API server does not answer.
-    #[error("the API server of the cluster has not answered for {PATIENCE:?}: {0}")]
+    #[error("the API server of the cluster has not answered for {TIMEOUT:?}: {0}")]
     Unreachable(String),
-    /// The API server does not know the account.
+    /// The API server does not accept the credentials.
     #[error("the API server does not take these credentials: {0}")]
     Unauthorized(String),
-    /// A right is missing.
+    /// A permission is missing.
     #[error("a permission is missing: {0}")]
     Forbidden(String),
-    /// A kind is not known.
+    /// The CustomResourceDefinition of a kind is missing.
     #[error("the cluster knows no {0}: install the CustomResourceDefinitions of this version first")]
     NoDefinition(String),
-    /// The operator's namespace does not exist.
     #[error("there is no namespace {0}; --operator-namespace must name the one that Roomkeeper runs in")]
     NoNamespace(String),
 }
 
-/// Asks for all that both roles read: Rooms and guests wherever `scope` says, classes, and the operator's own Secrets.
+/// Checks what both roles read: Rooms and guests of `scope`, classes, and the Secrets of the operator's namespace.
 ///
 /// # Errors
-/// When something may not be listed, a kind is not known, or nobody answers.
+/// When something may not be listed, a kind is not known, or the API server does not answer.
 pub async fn may_read(client: &Client, scope: &Scope, operator_namespace: &str) -> Result<(), PreflightError> {
     for rooms in scope.apis::<Room>(client) {
         may_list(&rooms).await?;
@@ -59,7 +57,7 @@ pub async fn may_read(client: &Client, scope: &Scope, operator_namespace: &str) 
 /// Checks that the objects of an API may be listed.
 ///
 /// # Errors
-/// When they may not, the kind is not known, or nobody answers.
+/// When they may not, the kind is not known, or the API server does not answer.
 pub async fn may_list<K>(api: &Api<K>) -> Result<(), PreflightError>
 where
     K: Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug,
@@ -68,21 +66,23 @@ where
     ask(list, || PreflightError::NoDefinition(format!("{}.{}", K::plural(&()), K::group(&())))).await.map(drop)
 }
 
-/// The installation in the namespace `own`, which both roles must take for the same, because they name sessions by it.
+/// The installation, told by the UID of the operator's namespace. Both roles name sessions by it, so both must see the same one.
 ///
 /// # Errors
-/// When there is no such namespace, it may not be read, or nobody answers.
-pub async fn installation(client: &Client, own: &str) -> Result<Installation, PreflightError> {
+/// When there is no such namespace, it may not be read, or the API server does not answer.
+pub async fn installation(client: &Client, operator_namespace: &str) -> Result<Installation, PreflightError> {
     let namespaces = Api::<Namespace>::all(client.clone());
-    let namespace = ask(async || namespaces.get_metadata(own).await, || PreflightError::NoNamespace(own.to_owned())).await?;
+    let namespace =
+        ask(async || namespaces.get_metadata(operator_namespace).await, || PreflightError::NoNamespace(operator_namespace.to_owned()))
+            .await?;
     Ok(Installation::from_namespace_uid(&namespace.uid().unwrap_or_default()))
 }
 
-/// Asks until there is an answer, or for as long as patience lasts; `absent` is the error when what is asked for is not there.
-async fn ask<T>(question: impl AsyncFn() -> kube::Result<T>, absent: impl Fn() -> PreflightError) -> Result<T, PreflightError> {
+/// Sends a request until it is answered or the time is over; `absent` is the error for 404.
+async fn ask<T>(request: impl AsyncFn() -> kube::Result<T>, absent: impl Fn() -> PreflightError) -> Result<T, PreflightError> {
     let began = clock::uptime();
     loop {
-        let problem = match timeout(REQUEST_TIMEOUT, question()).await {
+        let problem = match timeout(REQUEST_TIMEOUT, request()).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(kube::Error::Api(status))) => match status.code {
                 401 => return Err(PreflightError::Unauthorized(status.message)),
@@ -93,10 +93,10 @@ async fn ask<T>(question: impl AsyncFn() -> kube::Result<T>, absent: impl Fn() -
             Ok(Err(error)) => display_chain(&error),
             Err(_) => "no answer in time".to_owned(),
         };
-        if clock::uptime().saturating_sub(began) >= PATIENCE {
+        if clock::uptime().saturating_sub(began) >= TIMEOUT {
             return Err(PreflightError::Unreachable(problem));
         }
-        tracing::warn!(problem, "the API server cannot be asked; it is tried again");
-        sleep(ASK_AGAIN).await;
+        tracing::warn!(problem, "the API server does not answer; the request is sent again");
+        sleep(RETRY_AFTER).await;
     }
 }

@@ -1,50 +1,41 @@
-//! The RoomClass that an installation brings along. It comes as a file and not by the tool that installs, because that tool
-//! installs the kind itself in the same step.
+//! The RoomClass that the chart installs. The controller applies it from a file, because Helm cannot create a RoomClass in the same step as
+//! its CustomResourceDefinition.
 
 use std::path::{Path, PathBuf};
 
-use kube::api::{Patch, PatchParams};
+use kube::api::Patch;
 use kube::{Api, Client, ResourceExt};
 
-use crate::api::{MANAGER, RoomClass};
+use super::writes::apply_params;
+use crate::api::RoomClass;
 
-/// Why the class of the installation cannot be used.
+/// Why the RoomClass of the file could not be applied.
 #[derive(Debug, thiserror::Error)]
 pub enum ClassFileError {
-    /// The file cannot be read.
+    /// The file cannot be read, or holds no RoomClass.
     #[error("the RoomClass in {path} cannot be read: {reason}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// The API server does not take it.
+    File { path: PathBuf, reason: String },
+    /// The API server refused it, or could not be reached.
     #[error("the RoomClass {name} could not be applied: {source}")]
-    Apply {
-        /// Name of the class.
-        name: String,
-        /// What the API server said.
-        source: Box<kube::Error>,
-    },
+    Apply { name: String, source: Box<kube::Error> },
 }
 
 /// Reads a RoomClass from a YAML file.
 ///
 /// # Errors
-/// When there is none in it.
+/// When the file cannot be read, or holds none.
 pub fn read_class(path: &Path) -> Result<RoomClass, ClassFileError> {
     let fault = |reason: String| ClassFileError::File { path: path.to_owned(), reason };
     let text = std::fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
     serde_yaml::from_str(&text).map_err(|error| fault(error.to_string()))
 }
 
-/// Makes the class as the file says. What others set in it, and the file does not name, stays.
+/// Applies the class. Fields that the file does not name, and others set, stay.
 ///
 /// # Errors
 /// When the API server refuses, or cannot be reached.
 pub async fn apply_class(client: Client, class: &RoomClass) -> Result<(), ClassFileError> {
     let name = class.name_any();
-    let applied = Api::<RoomClass>::all(client).patch(&name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(class)).await;
+    let applied = Api::<RoomClass>::all(client).patch(&name, &apply_params(), &Patch::Apply(class)).await;
     applied.map(|_| ()).map_err(|source| ClassFileError::Apply { name, source: Box::new(source) })
 }

@@ -17,8 +17,8 @@ pub enum Scope {
 impl Scope {
     /// These namespaces, or the whole cluster if none is named.
     #[must_use]
-    pub fn new(namespaces: Vec<String>) -> Self {
-        if namespaces.is_empty() { Self::Everywhere } else { Self::Namespaces(namespaces.into_iter().collect()) }
+    pub fn new(namespaces: &[String]) -> Self {
+        if namespaces.is_empty() { Self::Everywhere } else { Self::Namespaces(namespaces.iter().cloned().collect()) }
     }
 
     /// The APIs that together give the objects of a namespaced kind.

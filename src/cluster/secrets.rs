@@ -1,4 +1,4 @@
-//! The Secrets in the operator's own namespace: invite signing keys, and credentials of media servers.
+//! The Secrets in the operator's namespace: invite signing keys, and credentials of media servers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,19 +10,19 @@ use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::PostParams;
 use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::{Api, Client};
 use tokio::sync::watch;
 
+use super::writes::post_params;
 use crate::api::MANAGER;
 use crate::domain::{KeyRing, generate_key};
 
 /// Name of the Secret with the invite signing keys.
 pub const INVITE_KEYS_SECRET: &str = "roomkeeper-invite-keys";
 
-/// The Secrets of the operator's own namespace, kept up to date.
+/// The Secrets of the operator's namespace, as a watch keeps them.
 #[derive(Clone)]
 pub struct OwnSecrets {
     namespace: String,
@@ -31,7 +31,7 @@ pub struct OwnSecrets {
     pub keys: watch::Receiver<Option<Arc<KeyRing>>>,
 }
 
-/// Why keys could not be made.
+/// Why a Secret with keys could not be created.
 #[derive(Debug, thiserror::Error)]
 #[error("the Secret {name} could not be made in namespace {namespace}: {source}")]
 pub struct KeysError {
@@ -41,21 +41,20 @@ pub struct KeysError {
 }
 
 impl OwnSecrets {
-    /// Waits until all Secrets of the namespace are known.
+    /// Waits until the watch has listed all Secrets.
     ///
     /// # Errors
-    /// When the watch ended before.
+    /// When the watch ended before that.
     pub async fn ready(&self) -> Result<(), WriterDropped> {
         self.store.wait_until_ready().await
     }
 
-    /// Whether there is a Secret of this name.
     #[must_use]
     pub fn exists(&self, secret: &str) -> bool {
         self.store.get(&ObjectRef::new(secret).within(&self.namespace)).is_some()
     }
 
-    /// One value of one Secret.
+    /// The value of a key, if it is there and is text.
     #[must_use]
     pub fn value(&self, secret: &str, key: &str) -> Option<String> {
         let secret = self.store.get(&ObjectRef::new(secret).within(&self.namespace))?;
@@ -63,14 +62,14 @@ impl OwnSecrets {
     }
 }
 
-/// Watches the Secrets of the operator's own namespace. The stream must be polled; it yields after each change.
+/// Watches the Secrets of the operator's namespace. The store fills only while the stream is polled; it yields after each change.
 pub fn watch_own_secrets(client: Client, namespace: &str) -> (OwnSecrets, impl Stream<Item = ()> + Send + 'static) {
     let (store, writer) = reflector::store();
     let (publish, keys) = watch::channel(None);
     let secrets = OwnSecrets { namespace: namespace.to_owned(), store: store.clone(), keys };
     let keys_ref = ObjectRef::new(INVITE_KEYS_SECRET).within(namespace);
     let changes = super::watch(Api::namespaced(client, namespace), writer).map(move |_| {
-        // Keys that vanish stay in force until the process ends: better old keys than no calls.
+        // When the Secret is deleted, the last keys stay in use until the process ends: without keys nobody could join.
         if let Some(secret) = store.get(&keys_ref) {
             read_keys(&secret, &publish);
         }
@@ -95,7 +94,7 @@ fn read_keys(secret: &Secret, publish: &watch::Sender<Option<Arc<KeyRing>>>) {
     }
 }
 
-/// Makes the Secret with a first signing key, if it is missing.
+/// Creates the Secret with a first signing key, if it is missing.
 ///
 /// # Errors
 /// When the API server refuses, or cannot be reached.
@@ -104,8 +103,8 @@ pub async fn ensure_invite_keys(client: Client, namespace: &str, now: Timestamp)
     ensure(client, namespace, INVITE_KEYS_SECRET, BTreeMap::from([(name, pem)])).await
 }
 
-/// Makes the Secret `name` with the API key and secret of a LiveKit server that is installed along, if it is missing: for
-/// Roomkeeper under `apiKey` and `apiSecret`, for LiveKit under `keys.yaml`, as its `--key-file` wants them.
+/// Creates the Secret `name` with the API key and secret of the chart's own LiveKit server, if it is missing. Roomkeeper reads them under
+/// `apiKey` and `apiSecret`, LiveKit under `keys.yaml` by its `--key-file`.
 ///
 /// # Errors
 /// When the API server refuses, or cannot be reached.
@@ -123,7 +122,7 @@ pub async fn ensure_livekit_keys(client: Client, namespace: &str, name: &str) ->
     ensure(client, namespace, name, data.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()).await
 }
 
-/// Makes a Secret, if it is missing.
+/// Creates a Secret, if it is missing.
 async fn ensure(client: Client, namespace: &str, name: &str, data: BTreeMap<String, String>) -> Result<(), KeysError> {
     let labels = BTreeMap::from([("app.kubernetes.io/part-of".into(), MANAGER.into())]);
     let secret = Secret {
@@ -131,7 +130,7 @@ async fn ensure(client: Client, namespace: &str, name: &str, data: BTreeMap<Stri
         data: Some(data.into_iter().map(|(key, value)| (key, ByteString(value.into_bytes()))).collect()),
         ..Secret::default()
     };
-    match Api::<Secret>::namespaced(client, namespace).create(&PostParams::default(), &secret).await {
+    match Api::<Secret>::namespaced(client, namespace).create(&post_params(), &secret).await {
         Ok(_) => tracing::info!(namespace, secret = name, "made the keys that were missing"),
         Err(kube::Error::Api(status)) if status.is_already_exists() => {}
         Err(error) => return Err(KeysError { name: name.to_owned(), namespace: namespace.to_owned(), source: Box::new(error) }),

@@ -1,4 +1,4 @@
-//! Commands that run once and end: the test and the end of an installation.
+//! Commands that run once and end: the test of an installation, and its cleanup.
 
 pub mod selftest;
 pub mod uninstall;

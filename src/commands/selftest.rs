@@ -1,22 +1,21 @@
-//! The test of an installation from the inside: a Room is made, joined through the gateway, and deleted. Run by `helm test`.
+//! The test of an installation, run by `helm test`: it creates a Room, joins it through the gateway, and deletes it.
 
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DeleteParams, PostParams};
+use kube::api::DeleteParams;
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use crate::api::{Phase, Room, invite_secret_name};
 use crate::args::SelftestArgs;
+use crate::cluster::{REQUEST_TIMEOUT, post_params};
 use crate::error_chain::display_chain;
 
-/// Longest wait for each step.
-const PATIENCE: Duration = Duration::from_mins(1);
-/// How often a step looks.
-const LOOK: Duration = Duration::from_millis(250);
-/// The one participant.
+/// How long each step may take.
+const TIMEOUT: Duration = Duration::from_mins(1);
+const POLL_EVERY: Duration = Duration::from_millis(250);
 const PARTICIPANT: &str = "helm";
 
 /// Which step failed.
@@ -31,24 +30,24 @@ pub enum Failure {
     /// The Secret with the invite is not what it should be.
     #[error("the Secret {0} has no invite")]
     Invite(String),
-    /// No requests can be sent.
+    /// The HTTP client cannot be made.
     #[error("the HTTP client cannot be made: {0}")]
     Http(#[from] reqwest::Error),
-    /// No requests can be sent.
+    /// TLS cannot be set up.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
-    /// Stopped from outside.
+    /// A signal stopped it.
     #[error("the test was stopped")]
     Stopped,
 }
 
-/// Runs the test until it is done, or until `stop`. The Room is deleted in any case.
+/// Runs the test until it ends, or until `stop`. The Room is deleted in any case.
 ///
 /// # Errors
-/// The step that failed.
+/// The first step that failed.
 pub async fn run(client: Client, settings: SelftestArgs, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     let rooms = Api::<Room>::namespaced(client.clone(), &settings.namespace);
-    // Of a test before that was killed.
+    // A run that was killed has left its Room.
     delete(&rooms, &settings.name).await?;
     let tested = tokio::select! {
         result = call(&client, &rooms, &settings) => result,
@@ -67,12 +66,12 @@ async fn call(client: &Client, rooms: &Api<Room>, settings: &SelftestArgs) -> Re
         "apiVersion": "roomkeeper.io/v1alpha1",
         "kind": "Room",
         "metadata": {"name": name},
-        // Gone by itself, if this process cannot delete it.
+        // The Room goes by itself, if this process is killed before it deletes it.
         "spec": {"displayName": "Test of the installation", "duration": "2m", "ttlSecondsAfterExpired": 0, "roomClassName": room_class,
             "participants": [{"name": PARTICIPANT}]},
     });
     let room: Room = serde_json::from_value(room).map_err(|error| Failure::Cluster("the Room", kube::Error::SerdeError(error)))?;
-    rooms.create(&PostParams::default(), &room).await.map_err(|error| Failure::Cluster("the Room cannot be made", error))?;
+    rooms.create(&post_params(), &room).await.map_err(|error| Failure::Cluster("the Room cannot be made", error))?;
     tracing::info!("made the Room {namespace}/{name}");
 
     let is_open = async || {
@@ -92,8 +91,8 @@ async fn call(client: &Client, rooms: &Api<Room>, settings: &SelftestArgs) -> Re
     let invite = invite.ok_or(Failure::Invite(secret_name))?;
     tracing::info!("read the invite");
 
-    let http = reqwest::Client::builder().tls_backend_preconfigured(crate::tls::client()?).no_proxy().timeout(LOOK * 40).build()?;
-    // The gateway may hear of the Room a moment later.
+    let http = reqwest::Client::builder().tls_backend_preconfigured(crate::tls::client()?).no_proxy().timeout(REQUEST_TIMEOUT).build()?;
+    // The gateway may see the Room a moment later than this process.
     let joined = async || {
         let answer = http.post(format!("{gateway}/v1/join")).bearer_auth(&invite).send().await.map_err(|error| display_chain(&error))?;
         let status = answer.status();
@@ -134,18 +133,18 @@ async fn delete(rooms: &Api<Room>, name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Looks until something is so.
-async fn until<T>(what: &'static str, mut look: impl AsyncFnMut() -> Result<T, String>) -> Result<T, Failure> {
+/// Polls until `poll` gives a result, and says of a timeout what was seen last.
+async fn until<T>(what: &'static str, mut poll: impl AsyncFnMut() -> Result<T, String>) -> Result<T, Failure> {
     let mut last = "nothing".to_owned();
-    let looking = async {
+    let polling = async {
         loop {
-            match look().await {
+            match poll().await {
                 Ok(found) => break found,
                 Err(seen) => last = seen,
             }
-            sleep(LOOK).await;
+            sleep(POLL_EVERY).await;
         }
     };
-    let found = timeout(PATIENCE, looking).await;
+    let found = timeout(TIMEOUT, polling).await;
     found.map_err(|_| Failure::Late(what, last))
 }

@@ -1,10 +1,10 @@
-//! The end of an installation. Rooms that stay would wait for ever for somebody to take the finalizer off them, and with them their
-//! namespaces and the CRD; this takes it off. Rooms that go along are deleted first. Run by a hook of the chart.
+//! The cleanup after an uninstallation, run by a hook of the chart. Without a controller nobody removes the finalizer from Rooms, so that
+//! their deletion, and that of their namespaces and of the CRD, would never finish: this removes it, or deletes the Rooms first.
 
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, Patch, Preconditions};
 use kube::core::PartialObjectMeta;
 use kube::{Api, Client, ResourceExt};
 use serde_json::json;
@@ -13,48 +13,47 @@ use tokio::time::sleep;
 use crate::api::{FINALIZER, Room};
 use crate::args::ReleaseArgs;
 use crate::clock;
-use crate::cluster::Scope;
+use crate::cluster::{Scope, patch_params};
 use crate::controller::LEASE;
 
-/// How long the last controller may take to give its Lease up, or to let it run out.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// How long the controller may take to end the calls of Rooms that are deleted: longer than it waits for a media server that does not
+/// A Lease that has not been renewed for this long has no holder any more: longer than the controller's Lease lasts.
+const LEASE_EXPIRES: Duration = Duration::from_secs(15);
+/// How long to wait for the controller to clean up after deleted Rooms: longer than it waits itself for a media server that does not
 /// answer.
 const CLEANUP: Duration = Duration::from_secs(75);
-/// How often it is looked.
-const LOOK: Duration = Duration::from_millis(500);
-/// Rooms of one list.
+const POLL_EVERY: Duration = Duration::from_millis(500);
+/// How many Rooms one request lists.
 const PAGE: u32 = 500;
 
-/// Why Rooms were not released.
+/// Why the finalizers could not be removed.
 #[derive(Debug, thiserror::Error)]
-pub enum ReleaseError {
-    /// The API server refuses, or does not answer.
+pub enum UninstallError {
+    /// The API server refused, or could not be reached.
     #[error("{0}")]
     Cluster(#[from] kube::Error),
-    /// A controller works.
+    /// A controller still renews the Lease.
     #[error("a controller still works ({0}): uninstall it first, because Rooms that it looks after need their finalizer")]
     Alive(String),
 }
 
-/// Takes the finalizer off all Rooms once no controller works any more; or, with `delete_rooms`, deletes them all, lets the
-/// controller end their calls, and takes it off those that are still there then.
+/// Waits until no controller works any more, then removes the finalizer from all Rooms. With `delete_rooms` it deletes all Rooms while the
+/// controller still works, so that their calls are ended, and removes the finalizer from those that are left.
 ///
 /// # Errors
-/// When a controller still works, or the API server refuses or does not answer.
-pub async fn run(client: Client, args: ReleaseArgs) -> Result<(), ReleaseError> {
-    let scope = Scope::new(args.watch_namespaces);
+/// When a controller still works, or the API server refuses or cannot be reached.
+pub async fn run(client: Client, args: ReleaseArgs) -> Result<(), UninstallError> {
+    let scope = Scope::new(&args.watch_namespaces);
     if args.delete_rooms {
         delete(&client, &scope).await?;
     } else {
-        // It would put it on again.
-        until_nobody_works(&client, &args.operator_namespace).await?;
+        // A controller would add the finalizer again.
+        wait_for_controllers_to_end(&client, &args.operator_namespace).await?;
     }
     let mut released = 0;
     for room in rooms(&client, &scope).await? {
-        let Some(at) = room.finalizers().iter().position(|finalizer| finalizer == FINALIZER) else { continue };
+        let Some(index) = room.finalizers().iter().position(|finalizer| finalizer == FINALIZER) else { continue };
         let namespace = room.namespace().unwrap_or_default();
-        release(&Api::namespaced(client.clone(), &namespace), &room.name_any(), at).await?;
+        remove_finalizer(&Api::namespaced(client.clone(), &namespace), &room.name_any(), index).await?;
         tracing::info!(namespace, room = room.name_any(), "released");
         released += 1;
     }
@@ -62,8 +61,8 @@ pub async fn run(client: Client, args: ReleaseArgs) -> Result<(), ReleaseError> 
     Ok(())
 }
 
-/// Waits until no controller holds the Lease, or the one that does has stopped to renew it.
-async fn until_nobody_works(client: &Client, namespace: &str) -> Result<(), ReleaseError> {
+/// Waits until no controller holds the Lease, or its holder has stopped renewing it.
+async fn wait_for_controllers_to_end(client: &Client, namespace: &str) -> Result<(), UninstallError> {
     let leases = Api::<Lease>::namespaced(client.clone(), namespace);
     let held = async || -> kube::Result<Option<LeaseSpec>> {
         let spec = leases.get_opt(LEASE).await?.and_then(|lease| lease.spec);
@@ -79,25 +78,26 @@ async fn until_nobody_works(client: &Client, namespace: &str) -> Result<(), Rele
             renewed_at = now;
             last = Some(lease);
         }
-        // Seen to end, like a candidate sees it; the first look says nothing about when it was renewed.
-        if now.saturating_sub(renewed_at) >= PATIENCE {
+        // Counted from the first look: `renewTime` is not trusted, as in the election itself.
+        if now.saturating_sub(renewed_at) >= LEASE_EXPIRES {
             return Ok(());
         }
-        if now.saturating_sub(began) >= 2 * PATIENCE {
-            return Err(ReleaseError::Alive(holder));
+        if now.saturating_sub(began) >= 2 * LEASE_EXPIRES {
+            return Err(UninstallError::Alive(holder));
         }
         tracing::info!(holder, "waiting for the controller to end");
-        sleep(LOOK).await;
+        sleep(POLL_EVERY).await;
     }
     Ok(())
 }
 
-/// Deletes all Rooms, and waits until they are gone, or nobody can be expected to clean them up any more.
+/// Deletes all Rooms and waits until the controller has cleaned up after them, but no longer than [`CLEANUP`].
 async fn delete(client: &Client, scope: &Scope) -> kube::Result<()> {
     for room in rooms(client, scope).await? {
         let namespace = room.namespace().unwrap_or_default();
-        let only_that_one = Preconditions { uid: room.uid(), ..Preconditions::default() };
-        let params = DeleteParams::default().preconditions(only_that_one);
+        // A Room of the same name that was made since the list stays.
+        let same_uid = Preconditions { uid: room.uid(), ..Preconditions::default() };
+        let params = DeleteParams::default().preconditions(same_uid);
         match Api::<Room>::namespaced(client.clone(), &namespace).delete(&room.name_any(), &params).await {
             Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {}
             other => drop(other?),
@@ -111,11 +111,10 @@ async fn delete(client: &Client, scope: &Scope) -> kube::Result<()> {
             return Ok(());
         }
         tracing::info!(left, "waiting for calls to end");
-        sleep(LOOK).await;
+        sleep(POLL_EVERY).await;
     }
 }
 
-/// All Rooms of a scope.
 async fn rooms(client: &Client, scope: &Scope) -> kube::Result<Vec<PartialObjectMeta<Room>>> {
     let mut all = Vec::new();
     for rooms in scope.apis::<Room>(client) {
@@ -123,7 +122,7 @@ async fn rooms(client: &Client, scope: &Scope) -> kube::Result<Vec<PartialObject
         loop {
             let list = match rooms.list_metadata(&page).await {
                 Ok(list) => list,
-                // The kind is gone, and all Rooms with it.
+                // The CRD is gone, and all Rooms with it.
                 Err(kube::Error::Api(status)) if status.is_not_found() => break,
                 Err(error) => return Err(error),
             };
@@ -137,12 +136,12 @@ async fn rooms(client: &Client, scope: &Scope) -> kube::Result<Vec<PartialObject
     Ok(all)
 }
 
-/// Takes the finalizer off a Room, if it is still at this place of the list.
-async fn release(rooms: &Api<Room>, name: &str, at: usize) -> kube::Result<()> {
-    let place = format!("/metadata/finalizers/{at}");
-    let operations = json!([{"op": "test", "path": place, "value": FINALIZER}, {"op": "remove", "path": place}]);
+/// Removes the finalizer from a Room, if it is still at this index of the list.
+async fn remove_finalizer(rooms: &Api<Room>, name: &str, index: usize) -> kube::Result<()> {
+    let path = format!("/metadata/finalizers/{index}");
+    let operations = json!([{"op": "test", "path": path, "value": FINALIZER}, {"op": "remove", "path": path}]);
     let patch = serde_json::from_value(operations).map_err(kube::Error::SerdeError)?;
-    match rooms.patch(name, &PatchParams::default(), &Patch::<Room>::Json(patch)).await {
+    match rooms.patch(name, &patch_params(), &Patch::<Room>::Json(patch)).await {
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
         other => other.map(drop),
     }

@@ -1,4 +1,4 @@
-//! Logs and traces.
+//! Sets up logs and traces for the process.
 
 use std::io::IsTerminal;
 
@@ -12,8 +12,8 @@ use tracing_subscriber::{EnvFilter, Layer};
 use crate::args::LogFormat;
 use crate::observability::traces::{self, TracesError};
 
-/// Target of the audit log: one line for each join, refusal, removal, change of role and end, whose fields say who, where and
-/// what came of it. Never an invite or a media token.
+/// Target of the audit log: one line for each join, refusal, removal, change of role and end. Its fields say who, where, and with what
+/// result; never an invite or a media token.
 pub const AUDIT: &str = "roomkeeper::audit";
 
 /// Why there are no logs or traces.
@@ -27,7 +27,7 @@ pub enum TelemetryError {
     Traces(#[from] TracesError),
 }
 
-/// What sends traces, if anything does.
+/// The sender of traces, if an endpoint is set.
 pub struct Telemetry(Option<SdkTracerProvider>);
 
 impl Telemetry {
@@ -45,18 +45,18 @@ impl Telemetry {
 /// # Errors
 /// When the filter cannot be read, or traces cannot be sent.
 pub fn init(filter: &str, format: LogFormat, otlp_endpoint: Option<&str>, role: &str) -> Result<Telemetry, TelemetryError> {
-    // kube's client says of each request that failed what its caller says too, who knows what it was for.
+    // kube's client logs every failed request; callers log it again and know what it was for.
     let filter = EnvFilter::try_new(filter)?.add_directive("kube_client::client::builder=off".parse()?);
     let provider = otlp_endpoint.map(|endpoint| traces::provider(endpoint, role)).transpose()?;
     let spans = Targets::new().with_target("roomkeeper", LevelFilter::DEBUG);
     let traced = provider.as_ref().map(|provider| tracing_opentelemetry::layer().with_tracer(traces::tracer(provider)).with_filter(spans));
-    // Colours are for people; files and collectors would keep their codes.
+    // Files and collectors would keep the codes of colours.
     let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     let layer = match format {
         LogFormat::Text => tracing_subscriber::Layer::boxed(layer),
         LogFormat::Json => tracing_subscriber::Layer::boxed(layer.json().flatten_event(true).with_span_list(false)),
     };
-    // A subscriber that is set already is the embedding program's choice.
+    // A subscriber that is set already, as in tests, stays.
     let _ = tracing_subscriber::registry().with(traced).with(layer.with_filter(filter)).try_init();
     Ok(Telemetry(provider))
 }

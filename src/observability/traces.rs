@@ -1,6 +1,6 @@
-//! Traces: what belongs together, and where it is sent.
+//! Traces: which spans belong together, and where they are sent.
 //!
-//! Every pass over a Room is part of one trace whose id is the Room's UID, so that the life of a Room can be looked up by what
+//! All reconciliations of a Room are one trace whose id is the Room's UID, so that the life of a Room can be looked up by what
 //! `kubectl get` shows. A request is a trace of its own, or part of its caller's, with a link to the Room's.
 
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
@@ -20,10 +20,10 @@ pub const TRACEPARENT: &str = "traceparent";
 /// Why traces cannot be sent.
 #[derive(Debug, thiserror::Error)]
 pub enum TracesError {
-    /// There is no TLS.
+    /// TLS cannot be set up.
     #[error("traces cannot be sent: {0}")]
     Tls(#[from] rustls::Error),
-    /// There is no HTTP client.
+    /// The HTTP client cannot be made.
     #[error("traces cannot be sent: {0}")]
     Http(#[from] reqwest::Error),
     /// The address cannot be used.
@@ -68,7 +68,7 @@ pub fn room_trace_id(uid: &str) -> String {
     room_context(uid).map(|context| context.trace_id().to_string()).unwrap_or_default()
 }
 
-/// Makes a span that was just made part of a Room's trace.
+/// Makes a new span part of a Room's trace.
 pub fn join_room_trace(span: &Span, uid: &str) {
     if let Some(room) = room_context(uid) {
         // Fails only where no traces are sent.
@@ -83,8 +83,8 @@ pub fn link_room_trace(uid: &str) {
     }
 }
 
-/// Makes a span that was just made part of its caller's trace, if there is a valid `traceparent`, and writes the id of its
-/// trace into its field `trace_id`.
+/// Makes a new span part of its caller's trace, if there is a valid `traceparent`, and writes the id of its trace into its field
+/// `trace_id`.
 pub fn join_callers_trace(span: &Span, traceparent: Option<&str>) {
     let caller = TraceContextPropagator::new().extract_with_context(&Context::new(), &Header(traceparent));
     let called_in = caller.span().span_context().trace_id();
@@ -98,7 +98,7 @@ pub fn join_callers_trace(span: &Span, traceparent: Option<&str>) {
     }
 }
 
-/// The place in a Room's trace that all passes hang on. The first half of the UID stands for a span, which is never sent.
+/// The parent of all spans in a Room's trace. Its span id is the first half of the UID; a span of that id is never sent.
 fn room_context(uid: &str) -> Option<SpanContext> {
     let hex: String = uid.chars().filter(|c| *c != '-').collect();
     let trace = TraceId::from_hex(&hex).ok().filter(|_| hex.len() == 32)?;
@@ -107,7 +107,7 @@ fn room_context(uid: &str) -> Option<SpanContext> {
     context.is_valid().then_some(context)
 }
 
-/// One header.
+/// The one header that a trace is taken from.
 struct Header<'a>(Option<&'a str>);
 
 impl Extractor for Header<'_> {

@@ -102,7 +102,7 @@ impl ClassLook {
         }
         self.backend = None;
         self.probe_at = None;
-        let backend = config.make(&context.metrics)?;
+        let backend = config.build(&context.metrics)?;
         self.backend = Some((config, backend));
         Ok(())
     }
