@@ -1,6 +1,6 @@
 //! Roomkeeper: a Kubernetes operator that makes call rooms declarative.
 //!
-//! `docs/design.md` holds the whole system on one page; each module says at its head what it may know.
+//! `docs/design.md` holds the whole system on one page, with the layout of the code and what each part of it may use.
 
 pub mod api;
 pub mod args;
@@ -16,5 +16,4 @@ pub mod error_chain;
 mod fixtures;
 pub mod gateway;
 pub mod observability;
-pub mod settings;
 pub mod tls;

@@ -2,15 +2,15 @@
 
 use std::error::Error;
 use std::io::Write;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
 use roomkeeper::args::{Cli, Command};
 use roomkeeper::commands::{selftest, uninstall};
-use roomkeeper::observability::logs;
+use roomkeeper::observability::health::Health;
 use roomkeeper::observability::metrics::Metrics;
-use roomkeeper::{api, cluster, controller, gateway, settings};
+use roomkeeper::observability::{logs, server};
+use roomkeeper::{api, cluster, controller, gateway};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
@@ -41,27 +41,26 @@ async fn run(command: Command) -> Result<(), Box<dyn Error>> {
         Command::Selftest(args) => Ok(selftest::run(cluster::client().await?, args, shutdown()?).await?),
         Command::Release(args) => Ok(uninstall::run(cluster::client().await?, args).await?),
         Command::Controller(args) => {
-            let (address, metrics) = (args.metrics_addr, Metrics::default());
-            let work = Box::pin(controller::run(cluster::client().await?, settings::controller(args)?, metrics.clone(), shutdown()?));
-            beside_metrics(work, metrics, address).await
+            let (address, metrics, health) = (args.metrics_addr, Metrics::default(), Health::default());
+            let work = Box::pin(controller::run(cluster::client().await?, args, metrics.clone(), health.clone(), shutdown()?));
+            beside_probes(work, server::serve(address, metrics, health)).await
         }
         Command::Gateway(args) => {
-            let (address, metrics) = (args.metrics_addr, Metrics::default());
-            let work = Box::pin(gateway::serve(cluster::client().await?, settings::gateway(args), metrics.clone(), shutdown()?));
-            beside_metrics(work, metrics, address).await
+            let (address, metrics, health) = (args.metrics_addr, Metrics::default(), Health::default());
+            let work = Box::pin(gateway::serve(cluster::client().await?, args, metrics.clone(), health.clone(), shutdown()?));
+            beside_probes(work, server::serve(address, metrics, health)).await
         }
     }
 }
 
-/// Runs a role while its metrics are served; ends with whichever ends first.
-async fn beside_metrics<E: Error + 'static>(
+/// Runs a role while its metrics and probes are served; ends with whichever ends first.
+async fn beside_probes<E: Error + 'static>(
     work: impl Future<Output = Result<(), E>>,
-    metrics: Metrics,
-    address: SocketAddr,
+    probes: impl Future<Output = std::io::Result<()>>,
 ) -> Result<(), Box<dyn Error>> {
     tokio::select! {
         result = work => Ok(result?),
-        result = metrics.serve(address) => Ok(result?),
+        result = probes => Ok(result?),
     }
 }
 

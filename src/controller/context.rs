@@ -14,6 +14,7 @@ use crate::api::{Room, RoomClass, RoomGuest};
 use crate::backend::Registry;
 use crate::cluster::OtherClasses;
 use crate::domain::{Installation, KeyRing};
+use crate::observability::health::Health;
 use crate::observability::metrics::Metrics;
 
 /// Caches, backends, and what is remembered between reconciliations.
@@ -42,6 +43,7 @@ pub struct Context {
     /// Publishes Events.
     pub recorder: Recorder,
     pub metrics: Metrics,
+    pub health: Health,
     /// Rooms that are due now.
     pub queue: mpsc::UnboundedSender<ObjectRef<Room>>,
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use kube::api::{Patch, PatchParams};
+use kube::api::Patch;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::{Value, json};
@@ -11,9 +11,9 @@ use tokio::sync::mpsc;
 
 use super::context::Context;
 use super::request::{failure_of, timed};
-use crate::api::{MANAGER, Reason, Room, RoomGuest, RoomGuestStatus, RoomStatus};
+use crate::api::{Reason, Room, RoomGuest, RoomGuestStatus, RoomStatus};
 use crate::clock;
-use crate::cluster::Change;
+use crate::cluster::{Change, patch_params};
 use crate::domain::{Failure, Person, Rejection, guest_status, judge_guests};
 
 /// Brings the guests of a Room up to date, after a reconciliation that left the Room with this status.
@@ -82,7 +82,7 @@ async fn adopt(guest: &RoomGuest, room: &Room, context: &Context) -> Result<(), 
     }
     let owners: Vec<_> = owners.iter().cloned().chain(room.owner_ref(&())).collect();
     let patch = json!({"metadata": {"resourceVersion": guest.metadata.resource_version, "ownerReferences": owners}});
-    fine_when_gone(timed(guests(guest, context).patch(&guest.name_any(), &params(), &Patch::Merge(patch))).await)
+    fine_when_gone(timed(guests(guest, context).patch(&guest.name_any(), &patch_params(), &Patch::Merge(patch))).await)
 }
 
 /// Writes the status of a guest if it changed; `metadata` says of which object.
@@ -92,15 +92,11 @@ async fn report(guest: &RoomGuest, after: RoomGuestStatus, metadata: Value, cont
     }
     // What is absent goes: a merge takes nothing away by itself.
     let patch = json!({"metadata": metadata, "status": {"secretName": after.secret_name, "conditions": after.conditions}});
-    fine_when_gone(timed(guests(guest, context).patch_status(&guest.name_any(), &params(), &Patch::Merge(patch))).await)
+    fine_when_gone(timed(guests(guest, context).patch_status(&guest.name_any(), &patch_params(), &Patch::Merge(patch))).await)
 }
 
 fn guests(guest: &RoomGuest, context: &Context) -> Api<RoomGuest> {
     Api::namespaced(context.client.clone(), guest.metadata.namespace.as_deref().unwrap_or_default())
-}
-
-fn params() -> PatchParams {
-    PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() }
 }
 
 fn fine_when_gone(answer: Result<RoomGuest, kube::Error>) -> Result<(), Failure> {

@@ -10,13 +10,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
-use kube::api::PostParams;
 use kube::{Api, Client};
 use tokio::time::{sleep, timeout};
 
 use super::request::timed;
-use crate::api::MANAGER;
 use crate::clock;
+use crate::cluster::post_params;
 
 /// Name of the Lease.
 pub const LEASE: &str = "roomkeeper-controller";
@@ -151,7 +150,7 @@ impl Election {
         }
         let mut free = self.mine(Some(lease));
         free.spec = free.spec.map(|spec| LeaseSpec { holder_identity: Some(String::new()), lease_duration_seconds: Some(1), ..spec });
-        if let Err(error) = timed(self.api.replace(LEASE, &params(), &free)).await {
+        if let Err(error) = timed(self.api.replace(LEASE, &post_params(), &free)).await {
             tracing::info!(%error, "the Lease could not be given up; the next leader waits until it ends");
         }
     }
@@ -181,8 +180,11 @@ impl Election {
     async fn hold(&self, seen: Option<Lease>) -> Result<Option<Lease>, LeaseError> {
         let exists = seen.is_some();
         let lease = self.mine(seen);
-        let written =
-            if exists { timed(self.api.replace(LEASE, &params(), &lease)).await } else { timed(self.api.create(&params(), &lease)).await };
+        let written = if exists {
+            timed(self.api.replace(LEASE, &post_params(), &lease)).await
+        } else {
+            timed(self.api.create(&post_params(), &lease)).await
+        };
         match written {
             Ok(lease) => Ok(Some(lease)),
             Err(error) => self.tolerate(error).map(|()| None),
@@ -203,10 +205,6 @@ impl Election {
             }
         }
     }
-}
-
-fn params() -> PostParams {
-    PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() }
 }
 
 /// Runs `work` while this one leads, then gives the Lease up.

@@ -11,12 +11,10 @@ mod leader;
 mod request;
 mod room;
 mod run;
-mod settings;
 mod startup;
 mod triggers;
 mod watches;
 
 pub use leader::LEASE;
 pub use run::run;
-pub use settings::Settings;
 pub use startup::StartError;

@@ -19,14 +19,16 @@ use super::guests;
 use super::leader::{Election, while_leading};
 use super::room::reconcile::{error_policy, reconcile};
 use super::room::state::RoomStates;
-use super::settings::Settings;
 use super::startup::{self, StartError};
 use super::triggers::{Triggers, controller};
 use super::watches::{self, Watches};
-use crate::api::{COMPONENT, Phase};
+use crate::api::{COMPONENT, Phase, RoomClass};
+use crate::args::ControllerArgs;
 use crate::backend::Registry;
 use crate::clock;
+use crate::cluster::read_class;
 use crate::domain::Installation;
+use crate::observability::health::Health;
 use crate::observability::metrics::Metrics;
 
 /// Rooms that are worked on at the same time.
@@ -42,43 +44,50 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(1);
 /// When it cannot start, or is the leader no more; other errors are tried again.
 pub async fn run(
     client: Client,
-    settings: Settings,
+    args: ControllerArgs,
     metrics: Metrics,
+    health: Health,
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) -> Result<(), StartError> {
+    let room_class = args.room_class_file.as_deref().map(read_class).transpose()?;
     let shutdown = shutdown.shared();
     let installation = tokio::select! {
-        found = startup::preflight(&client, &settings) => found?,
+        found = startup::preflight(&client, &args) => found?,
         () = shutdown.clone() => return Ok(()),
     };
-    if !settings.leader_elect {
-        return lead(client, installation, settings, metrics, shutdown).await;
+    let leader_elect = args.leader_elect;
+    let election = Election::new(client.clone(), &args.operator_namespace, startup::identity()?);
+    let start = Start { installation, args, room_class, metrics, health: health.clone() };
+    if !leader_elect {
+        return lead(client, start, shutdown).await;
     }
-    let election = Election::new(client.clone(), &settings.operator_namespace, startup::identity()?);
     let lease = tokio::select! {
-        won = election.win(|| metrics.ready()) => won?,
+        won = election.win(|| health.set_ready(true)) => won?,
         () = shutdown.clone() => return Ok(()),
     };
     tracing::info!("this controller is the leader");
-    while_leading(&election, lease, Box::pin(lead(client, installation, settings, metrics, shutdown))).await
+    while_leading(&election, lease, Box::pin(lead(client, start, shutdown))).await
+}
+
+/// What a controller starts to lead with.
+struct Start {
+    installation: Installation,
+    args: ControllerArgs,
+    room_class: Option<RoomClass>,
+    metrics: Metrics,
+    health: Health,
 }
 
 /// Works, as the only one.
-async fn lead(
-    client: Client,
-    installation: Installation,
-    settings: Settings,
-    metrics: Metrics,
-    shutdown: impl Future<Output = ()> + Clone + Send + Sync + 'static,
-) -> Result<(), StartError> {
-    metrics.leads();
+async fn lead(client: Client, start: Start, shutdown: impl Future<Output = ()> + Clone + Send + Sync + 'static) -> Result<(), StartError> {
+    start.metrics.leads();
     // What goes on beside the reconciliations. It ends with this function.
     let mut background = JoinSet::new();
     let (context, triggers) = tokio::select! {
-        begun = begin(client, installation, settings, metrics, &mut background) => begun?,
+        begun = begin(client, start, &mut background) => begun?,
         () = shutdown.clone() => return Ok(()),
     };
-    context.metrics.ready();
+    context.health.set_ready(true);
     tracing::info!(rooms = context.rooms.len(), classes = context.classes.len(), "the controller has started");
     let leave = async {
         shutdown.clone().await;
@@ -96,18 +105,13 @@ async fn lead(
 }
 
 /// Begins to lead: makes what is missing, fills the caches, and looks at every class.
-async fn begin(
-    client: Client,
-    installation: Installation,
-    settings: Settings,
-    metrics: Metrics,
-    background: &mut JoinSet<()>,
-) -> Result<(Arc<Context>, Triggers), StartError> {
-    startup::install(&client, &settings).await?;
+async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Result<(Arc<Context>, Triggers), StartError> {
+    let Start { installation, args, room_class, metrics, health } = start;
+    startup::install(&client, &args, room_class.as_ref()).await?;
     let now = clock::now();
-    let (watches, mut changes) = watches::start(&client, &settings, background);
+    let (watches, mut changes) = watches::start(&client, &args, background);
     watches.ready().await?;
-    let keys = startup::signing_keys(&client, &watches.secrets, &settings.operator_namespace, now).await?;
+    let keys = startup::signing_keys(&client, &watches.secrets, &args.operator_namespace, now).await?;
     let Watches { rooms, guests, classes, others, namespaces, secrets } = watches;
     let (queue, enqueued) = mpsc::unbounded_channel();
     let context = Arc::new(Context {
@@ -119,11 +123,12 @@ async fn begin(
         keys,
         backends: Registry::default(),
         occupancy: Occupancy::default(),
-        states: RoomStates::new(settings.resync, now),
+        states: RoomStates::new(args.resync.into(), now),
         installation,
-        gateway_url: settings.gateway_url.trim_end_matches('/').to_owned(),
+        gateway_url: args.gateway_url.trim_end_matches('/').to_owned(),
         recorder: Recorder::new(client.clone(), Reporter { controller: COMPONENT.into(), instance: None }),
         metrics,
+        health,
         queue,
         client,
     });

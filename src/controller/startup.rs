@@ -9,7 +9,8 @@ use kube::{Api, Client};
 use tokio::sync::watch;
 
 use super::leader::LeaseError;
-use super::settings::Settings;
+use crate::api::RoomClass;
+use crate::args::ControllerArgs;
 use crate::cluster::{self, ClassFileError, KeysError, OwnSecrets, PreflightError, Scope, may_list, may_read};
 use crate::domain::{Installation, KeyRing};
 
@@ -46,11 +47,11 @@ pub enum StartError {
 }
 
 /// Asks for all that the controller reads, and which installation it belongs to.
-pub async fn preflight(client: &Client, settings: &Settings) -> Result<Installation, PreflightError> {
-    let Settings { scope, operator_namespace, .. } = settings;
-    may_read(client, scope, operator_namespace).await?;
+pub async fn preflight(client: &Client, args: &ControllerArgs) -> Result<Installation, PreflightError> {
+    let (scope, operator_namespace) = (Scope::new(&args.watch_namespaces), &args.operator_namespace);
+    may_read(client, &scope, operator_namespace).await?;
     // Where namespaces are named, an account may have the right to see those alone.
-    if *scope == Scope::Everywhere {
+    if scope == Scope::Everywhere {
         may_list(&Api::<Namespace>::all(client.clone())).await?;
     }
     cluster::installation(client, operator_namespace).await
@@ -65,11 +66,11 @@ pub fn identity() -> Result<String, getrandom::Error> {
 }
 
 /// Makes what an installation brings along and is missing.
-pub async fn install(client: &Client, settings: &Settings) -> Result<(), StartError> {
-    if let Some(name) = &settings.livekit_keys_secret {
-        cluster::ensure_livekit_keys(client.clone(), &settings.operator_namespace, name).await?;
+pub async fn install(client: &Client, args: &ControllerArgs, room_class: Option<&RoomClass>) -> Result<(), StartError> {
+    if let Some(name) = &args.livekit_keys_secret {
+        cluster::ensure_livekit_keys(client.clone(), &args.operator_namespace, name).await?;
     }
-    if let Some(class) = &settings.room_class {
+    if let Some(class) = room_class {
         cluster::apply_class(client.clone(), class).await?;
     }
     Ok(())

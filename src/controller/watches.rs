@@ -11,10 +11,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::facts::{class_facts, guest_facts, namespace_facts, room_facts};
-use super::settings::Settings;
 use crate::api::{Room, RoomClass, RoomGuest};
+use crate::args::ControllerArgs;
 use crate::cluster::{
-    Change, OtherClasses, OwnSecrets, watch_class_changes, watch_namespace_changes, watch_own_secrets, watch_scope_changes,
+    Change, OtherClasses, OwnSecrets, Scope, watch_class_changes, watch_namespace_changes, watch_own_secrets, watch_scope_changes,
 };
 
 /// The caches.
@@ -42,8 +42,9 @@ pub struct Changes {
 }
 
 /// Starts the watches as `tasks`, none of which ends but by a fault.
-pub fn start(client: &Client, settings: &Settings, tasks: &mut JoinSet<()>) -> (Watches, Changes) {
-    let Settings { operator_namespace, scope, controller_name, .. } = settings;
+pub fn start(client: &Client, args: &ControllerArgs, tasks: &mut JoinSet<()>) -> (Watches, Changes) {
+    let ControllerArgs { operator_namespace, controller_name, .. } = args;
+    let scope = &Scope::new(&args.watch_namespaces);
     let (rooms, room_writer) = reflector::store();
     let (guests, guest_writer) = reflector::store();
     let (classes, class_writer) = reflector::store();

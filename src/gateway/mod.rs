@@ -18,5 +18,4 @@ mod tests;
 mod wall_clock;
 mod webhooks;
 
-pub use http::LONGEST_SILENCE;
-pub use startup::{ServeError, Settings, serve};
+pub use startup::{ServeError, serve};

@@ -3,12 +3,10 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt, stream};
-use ipnet::IpNet;
 use kube::api::ListParams;
 use kube::runtime::reflector::{self, store};
 use kube::{Api, Client};
@@ -17,45 +15,25 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::admission::{AdmissionService, ApiWriter, InviteKeys, LiveRooms, ModerationService};
-use super::http::{self, CacheStaleness, PublicAddress, RateLimits, TrustedProxies, listen};
+use super::http::{self, CacheStaleness, LONGEST_SILENCE, PublicAddress, RateLimits, TrustedProxies, listen};
 use super::room_changes::{Change, follow_classes, forward, of_rooms_and_guests, recheck_connections};
 use super::router::{AppState, router};
 use super::signalling::{Connections, SignallingProxy, Upstream, UpstreamError};
 use super::wall_clock::WallClock;
 use super::webhooks::Webhooks;
 use crate::api::{Room, RoomClass, RoomGuest};
+use crate::args::GatewayArgs;
 use crate::backend::Registry;
 use crate::bind::bind;
 use crate::clock;
 use crate::cluster::{
     OtherClasses, OwnSecrets, PreflightError, Scope, installation, may_read, sync_backends, watch_classes, watch_own_secrets, watch_scope,
 };
+use crate::observability::health::Health;
 use crate::observability::metrics::Metrics;
 
 /// How long the gateway goes on serving after it was asked to stop.
 const LINGER: Duration = Duration::from_secs(2);
-
-/// What the gateway is told at its start.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    pub listen: SocketAddr,
-    /// Namespace of the operator, where signing keys and credentials are.
-    pub operator_namespace: String,
-    /// Where the Rooms are.
-    pub scope: Scope,
-    /// Which classes are used.
-    pub controller_name: String,
-    /// Address of the gateway as people reach it; if not set, the one that a request came to.
-    pub gateway_url: Option<String>,
-    /// Networks of proxies whose word on where requests come from is taken.
-    pub trusted_proxies: Vec<IpNet>,
-    /// Origins that may show the page in a frame.
-    pub frame_ancestors: Vec<String>,
-    /// Requests a second from one address.
-    pub rate_limit_per_address: NonZeroU32,
-    /// How long the gateway lets people in by its cache when the API server does not answer.
-    pub longest_silence: Duration,
-}
 
 /// Why the gateway could not start.
 #[derive(Debug, thiserror::Error)]
@@ -80,25 +58,26 @@ pub enum ServeError {
 /// When it cannot start.
 pub async fn serve(
     client: Client,
-    settings: Settings,
+    args: GatewayArgs,
     metrics: Metrics,
+    health: Health,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let shutdown = shutdown.shared();
     let mut tasks = JoinSet::new();
     let cluster = tokio::select! {
-        watched = watch_cluster(&client, &settings, &metrics, &mut tasks) => watched?,
+        watched = watch_cluster(&client, &args, &metrics, &mut tasks) => watched?,
         () = shutdown.clone() => return Ok(()),
     };
     let mut keys = cluster.secrets.keys.clone();
-    let state = app_state(client, &settings, &metrics, cluster, &mut tasks)?;
-    let address = settings.listen;
+    let state = app_state(client, &args, &metrics, &health, cluster, &mut tasks)?;
+    let address = args.listen;
     let listener = bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
     // Without keys nobody can be let in; once there are some, they stay.
-    let probes = metrics.clone();
+    let probes = health.clone();
     let ready = tokio::spawn(async move {
         if keys.wait_for(Option::is_some).await.is_ok() {
-            probes.ready();
+            probes.set_ready(true);
         }
     });
     tracing::info!(%address, "the gateway has started");
@@ -106,12 +85,12 @@ pub async fn serve(
         shutdown.await;
         // Load balancers learn from the probe that this gateway leaves, before it stops accepting connections.
         ready.abort();
-        metrics.set_ready(false);
+        health.set_ready(false);
         sleep(LINGER).await;
     };
     let trusted_proxies = state.trusted_proxies.clone();
     tokio::select! {
-        () = listen(listener, router(state, &settings.frame_ancestors), trusted_proxies, leaving) => Ok(()),
+        () = listen(listener, router(state, &args.frame_ancestors), trusted_proxies, leaving) => Ok(()),
         // A task ends only by a fault, and without it the gateway would go by what is not true any more.
         _ = tasks.join_next() => Err(ServeError::Ended),
     }
@@ -126,8 +105,9 @@ struct Cluster {
 }
 
 /// Watches the cluster, and returns when everything has been listed.
-async fn watch_cluster(client: &Client, settings: &Settings, metrics: &Metrics, tasks: &mut JoinSet<()>) -> Result<Cluster, ServeError> {
-    let Settings { scope, operator_namespace, controller_name, .. } = settings;
+async fn watch_cluster(client: &Client, args: &GatewayArgs, metrics: &Metrics, tasks: &mut JoinSet<()>) -> Result<Cluster, ServeError> {
+    let GatewayArgs { operator_namespace, controller_name, .. } = args;
+    let scope = &Scope::new(&args.watch_namespaces);
     may_read(client, scope, operator_namespace).await?;
     let installation = installation(client, operator_namespace).await?;
     let backends = Arc::new(Registry::default());
@@ -153,8 +133,9 @@ async fn watch_cluster(client: &Client, settings: &Settings, metrics: &Metrics, 
 /// Builds what requests need, and starts what judges connections and the age of the cache.
 fn app_state(
     client: Client,
-    settings: &Settings,
+    args: &GatewayArgs,
     metrics: &Metrics,
+    health: &Health,
     cluster: Cluster,
     tasks: &mut JoinSet<()>,
 ) -> Result<AppState, ServeError> {
@@ -162,11 +143,11 @@ fn app_state(
     let clock = WallClock::new(clock::now);
     let connections = Arc::new(Connections::new(rooms.clone(), clock.clone(), metrics.clone()));
     tasks.spawn(recheck_connections(changes, connections.clone()));
-    tasks.spawn(connections.clone().end_calls_on_time());
+    tasks.spawn(connections.clone().end_calls_on_time(health.watchdog().begin("the ends of calls".into())));
     let staleness = CacheStaleness::default();
-    let (probes, known_keys, asked) = (metrics.clone(), secrets.keys.clone(), client.clone());
+    let (probes, known_keys, asked) = (health.clone(), secrets.keys.clone(), client.clone());
     let judged = staleness.clone().keep(
-        settings.longest_silence,
+        LONGEST_SILENCE,
         move || answers(asked.clone()),
         move |stale| probes.set_ready(!stale && known_keys.borrow().is_some()),
     );
@@ -175,15 +156,15 @@ fn app_state(
     let keys = InviteKeys::new(secrets.keys.clone());
     let writer = Arc::new(ApiWriter::new(client));
     let moderation = ModerationService::new(rooms.clone(), keys.clone(), backends.clone(), writer, clock.clone());
-    let limits = Arc::new(RateLimits::new(settings.rate_limit_per_address));
-    let trusted_proxies = TrustedProxies::new(&settings.trusted_proxies);
+    let limits = Arc::new(RateLimits::new(args.rate_limit_per_address));
+    let trusted_proxies = TrustedProxies::new(&args.trusted_proxies);
     let api = http::Api {
         admission: admission.clone(),
         moderation: Arc::new(moderation),
         keys,
         rooms: rooms.clone(),
         limits: limits.clone(),
-        address: PublicAddress::new(settings.gateway_url.clone(), trusted_proxies.clone()),
+        address: PublicAddress::new(args.gateway_url.clone(), trusted_proxies.clone()),
         metrics: metrics.clone(),
     };
     let webhooks = Webhooks { rooms: rooms.clone(), backends: backends.clone(), clock: clock.clone() };

@@ -1,15 +1,9 @@
-//! Metrics, and the address that serves them together with the probes.
+//! What is counted and measured. Labels take their values from closed lists, so that no Room or person adds a series.
 
-use std::io;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use axum::Router;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
-use axum::routing::get;
 use jiff::{SignedDuration, Timestamp};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -18,37 +12,48 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Metric, Registry};
 
 use crate::api::{Phase, Reason};
-use crate::bind::bind;
-use crate::observability::watchdog::Watchdog;
 
-/// The metrics of one process.
+/// The metrics of one process. Clones share them.
 #[derive(Clone)]
 pub struct Metrics {
     registry: Arc<Registry>,
-    ready: Arc<AtomicBool>,
+    phases: Arc<OnceLock<Phases>>,
+    controller: ControllerMetrics,
+    gateway: GatewayMetrics,
+    media_servers: MediaServerMetrics,
+}
+
+/// Gives the phase of every Room.
+type Phases = Box<dyn Fn() -> Vec<Phase> + Send + Sync>;
+
+#[derive(Clone)]
+struct ControllerMetrics {
     reconciles: Histogram,
     failures: Family<FailureLabels, Counter>,
     left_behind: Counter,
     end_lag: Histogram,
     orphans: Family<ClassLabels, Gauge>,
+    leader: Gauge,
+    rooms: Family<PhaseLabels, Gauge>,
+    sweeps: Family<ClassLabels, Gauge>,
+}
+
+#[derive(Clone)]
+struct GatewayMetrics {
     joins: Family<ResultLabels, Counter>,
     connections: Gauge,
     signalling_refusals: Family<FailureLabels, Counter>,
     revocations: Histogram,
-    leader: Gauge,
-    rooms: Family<PhaseLabels, Gauge>,
-    phases: Arc<OnceLock<Phases>>,
-    calls: Family<CallLabels, Counter>,
-    call_durations: Family<OpLabels, Histogram, fn() -> Histogram>,
-    sweeps: Family<ClassLabels, Gauge>,
-    watchdog: Watchdog,
 }
 
-/// Gives the phase of every Room.
-type Phases = Box<dyn Fn() -> Vec<Phase> + Send + Sync>;
+#[derive(Clone)]
+struct MediaServerMetrics {
+    calls: Family<CallLabels, Counter>,
+    call_durations: Family<OpLabels, Histogram, fn() -> Histogram>,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PhaseLabels {
@@ -86,76 +91,97 @@ struct ClassLabels {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("roomkeeper");
-        let reconciles = durations();
-        let failures = Family::<FailureLabels, Counter>::default();
-        let left_behind = Counter::default();
+        let controller = ControllerMetrics::register(&mut registry);
+        let gateway = GatewayMetrics::register(&mut registry);
+        let media_servers = MediaServerMetrics::register(&mut registry);
+        registry.register("build", "The version that runs", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        Self { registry: Arc::new(registry), phases: Arc::default(), controller, gateway, media_servers }
+    }
+}
+
+impl ControllerMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        let mut register = Register(registry);
         let end_lag = Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0]);
-        let orphans = Family::<ClassLabels, Gauge>::default();
-        registry.register("reconcile_duration_seconds", "Duration of passes over a Room that were finished", reconciles.clone());
-        registry.register(
-            "reconcile_failures",
-            "Passes over a Room that did not bring it to what its spec wants, by reason",
-            failures.clone(),
-        );
-        registry.register("sessions_left_behind", "Rooms that were deleted although their cleanup did not finish", left_behind.clone());
-        registry.register("end_lag_seconds", "Time from the end of a window to the end of its session", end_lag.clone());
-        registry.register(
-            "orphaned_sessions",
-            "Sessions on the media server that belong to no Room, as of the last sweep",
-            orphans.clone(),
-        );
-        let leader = Gauge::default();
-        registry.register("leader", "1 while this controller is the leader", leader.clone());
-        let rooms = Family::<PhaseLabels, Gauge>::default();
-        registry.register("rooms", "Rooms that this controller looks after, by phase", rooms.clone());
-        let calls = Family::<CallLabels, Counter>::default();
-        registry.register("backend_calls", "Calls to media servers, by what came of them: OK, or the reason of the failure", calls.clone());
-        let call_durations = Family::<OpLabels, Histogram, fn() -> Histogram>::new_with_constructor(durations);
-        registry.register("backend_call_duration_seconds", "Duration of calls to media servers", call_durations.clone());
-        let sweeps = Family::<ClassLabels, Gauge>::default();
-        registry.register(
-            "last_successful_sweep_timestamp_seconds",
-            "When the sessions of a class were last held against the Rooms, in seconds since 1970",
-            sweeps.clone(),
-        );
-        let version = [("version", env!("CARGO_PKG_VERSION"))];
-        registry.register("build", "The version that runs", Info::new(version));
-        let joins = Family::<ResultLabels, Counter>::default();
-        let connections = Gauge::default();
-        registry.register("joins", "Joins by how they ended", joins.clone());
-        let signalling_refusals = Family::<FailureLabels, Counter>::default();
-        let revocations = Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0]);
-        registry.register("proxied_connections", "Signalling connections that go through this gateway now", connections.clone());
-        registry.register(
-            "signalling_refusals",
-            "Signalling requests that were refused, by the name of the problem",
-            signalling_refusals.clone(),
-        );
-        registry.register(
-            "revocation_lag_seconds",
-            "From the moment the gateway knew that somebody may not stay to the end of their signalling connection",
-            revocations.clone(),
-        );
         Self {
-            registry: Arc::new(registry),
-            ready: Arc::default(),
-            reconciles,
-            failures,
-            left_behind,
-            end_lag,
-            orphans,
-            joins,
-            connections,
-            signalling_refusals,
-            revocations,
-            leader,
-            rooms,
-            phases: Arc::default(),
-            calls,
-            call_durations,
-            sweeps,
-            watchdog: Watchdog::default(),
+            reconciles: register.register(
+                "reconcile_duration_seconds",
+                "Duration of the reconciliations of a Room that finished",
+                durations(),
+            ),
+            failures: register.register(
+                "reconcile_failures",
+                "Reconciliations that did not bring a Room to what its spec wants, by reason",
+                Family::default(),
+            ),
+            left_behind: register.register(
+                "sessions_left_behind",
+                "Rooms that were deleted although their cleanup did not finish",
+                Counter::default(),
+            ),
+            end_lag: register.register("end_lag_seconds", "Time from the end of a window to the end of its session", end_lag),
+            orphans: register.register(
+                "orphaned_sessions",
+                "Sessions on the media server that belong to no Room, as of the last sweep",
+                Family::default(),
+            ),
+            leader: register.register("leader", "1 while this controller is the leader", Gauge::default()),
+            rooms: register.register("rooms", "Rooms that this controller looks after, by phase", Family::default()),
+            sweeps: register.register(
+                "last_successful_sweep_timestamp_seconds",
+                "When the sessions of a class were last compared with the Rooms, in seconds since 1970",
+                Family::default(),
+            ),
         }
+    }
+}
+
+impl GatewayMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        let mut register = Register(registry);
+        Self {
+            joins: register.register("joins", "Joins by how they ended", Family::default()),
+            connections: register.register(
+                "proxied_connections",
+                "Signalling connections that go through this gateway now",
+                Gauge::default(),
+            ),
+            signalling_refusals: register.register(
+                "signalling_refusals",
+                "Signalling requests that were refused, by the name of the problem",
+                Family::default(),
+            ),
+            revocations: register.register(
+                "revocation_lag_seconds",
+                "From the moment the gateway knew that somebody may not stay to the end of their signalling connection",
+                Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0]),
+            ),
+        }
+    }
+}
+
+impl MediaServerMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        let mut register = Register(registry);
+        let call_durations = Family::<OpLabels, Histogram, fn() -> Histogram>::new_with_constructor(durations);
+        Self {
+            calls: register.register(
+                "backend_calls",
+                "Calls to media servers, by what came of them: OK, or the reason of the failure",
+                Family::default(),
+            ),
+            call_durations: register.register("backend_call_duration_seconds", "Duration of calls to media servers", call_durations),
+        }
+    }
+}
+
+/// Registers metrics and gives them back, so that each is named in one place.
+struct Register<'a>(&'a mut Registry);
+
+impl Register<'_> {
+    fn register<M: Metric + Clone>(&mut self, name: &str, text: &str, metric: M) -> M {
+        self.0.register(name, text, metric.clone());
+        metric
     }
 }
 
@@ -164,13 +190,12 @@ fn durations() -> Histogram {
     Histogram::new([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
 }
 
-impl Metrics {
-    /// The work under way, by which the liveness probe judges.
-    #[must_use]
-    pub fn watchdog(&self) -> &Watchdog {
-        &self.watchdog
-    }
+/// A number of things as gauges take it.
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
 
+impl Metrics {
     /// Has Rooms counted whenever somebody asks for the metrics. Only the first call counts.
     pub fn count_rooms(&self, phases: impl Fn() -> Vec<Phase> + Send + Sync + 'static) {
         let _ = self.phases.set(Box::new(phases));
@@ -178,139 +203,91 @@ impl Metrics {
 
     /// A media server was called; `code` is OK or one of a closed list of reasons.
     pub fn backend_called(&self, backend: &'static str, op: &'static str, code: String, took: Duration) {
-        self.calls.get_or_create(&CallLabels { backend, op, code }).inc();
-        self.call_durations.get_or_create(&OpLabels { backend, op }).observe(took.as_secs_f64());
+        self.media_servers.calls.get_or_create(&CallLabels { backend, op, code }).inc();
+        self.media_servers.call_durations.get_or_create(&OpLabels { backend, op }).observe(took.as_secs_f64());
     }
 
-    /// The sessions of a class were held against the Rooms.
+    /// The sessions of a class were compared with the Rooms.
     pub fn swept(&self, class: &str, now: Timestamp) {
-        self.sweeps.get_or_create(&ClassLabels { class: class.to_owned() }).set(now.as_second());
+        self.controller.sweeps.get_or_create(&ClassLabels { class: class.to_owned() }).set(now.as_second());
     }
 
-    /// A class is gone.
+    /// A sweep found this many orphans.
+    pub fn orphans(&self, class: &str, count: usize) {
+        self.controller.orphans.get_or_create(&ClassLabels { class: class.to_owned() }).set(number(count));
+    }
+
+    /// A class is gone, and with it the series that it has.
     pub fn forget_class(&self, class: &str) {
         let labels = ClassLabels { class: class.to_owned() };
-        self.sweeps.remove(&labels);
-        self.orphans.remove(&labels);
+        self.controller.sweeps.remove(&labels);
+        self.controller.orphans.remove(&labels);
     }
 
-    /// The process can do its work.
-    pub fn ready(&self) {
-        self.set_ready(true);
-    }
-
-    /// Whether the process can do its work.
-    pub fn set_ready(&self, ready: bool) {
-        self.ready.store(ready, Ordering::Relaxed);
-    }
-
-    /// This process is the leader.
+    /// This process is the leader, until it ends.
     pub fn leads(&self) {
-        self.leader.set(1);
+        self.controller.leader.set(1);
     }
 
-    /// A join ended like this, one of a closed list.
-    pub fn join_ended(&self, result: &'static str) {
-        self.joins.get_or_create(&ResultLabels { result }).inc();
-    }
-
-    /// A pass was finished.
+    /// A reconciliation finished.
     pub fn reconciled(&self, took: SignedDuration) {
-        self.reconciles.observe(took.as_secs_f64());
+        self.controller.reconciles.observe(took.as_secs_f64());
     }
 
-    /// A pass failed. The reason is one of a closed list.
+    /// A reconciliation failed.
     pub fn failed(&self, reason: Reason) {
-        self.failures.get_or_create(&FailureLabels { reason: reason.to_string() }).inc();
+        self.controller.failures.get_or_create(&FailureLabels { reason: reason.to_string() }).inc();
     }
 
     /// A Room was deleted although its cleanup did not finish.
     pub fn left_behind(&self) {
-        self.left_behind.inc();
+        self.controller.left_behind.inc();
     }
 
     /// A session was closed this long after the end of its window.
     pub fn ended(&self, lag: SignedDuration) {
-        self.end_lag.observe(lag.as_secs_f64());
+        self.controller.end_lag.observe(lag.as_secs_f64());
     }
 
-    /// A sweep found this many orphans.
-    pub fn orphans(&self, class: &str, number: usize) {
-        self.orphans.get_or_create(&ClassLabels { class: class.to_owned() }).set(i64::try_from(number).unwrap_or(i64::MAX));
+    /// A join ended like this, one of a closed list.
+    pub fn join_ended(&self, result: &'static str) {
+        self.gateway.joins.get_or_create(&ResultLabels { result }).inc();
     }
 
     /// A signalling connection was made.
     pub fn connection_opened(&self) {
-        self.connections.inc();
+        self.gateway.connections.inc();
     }
 
     /// A signalling connection has ended.
     pub fn connection_closed(&self) {
-        self.connections.dec();
+        self.gateway.connections.dec();
     }
 
     /// A signalling request was refused with this problem, one of a closed list.
     pub fn signalling_refused(&self, problem: &'static str) {
-        self.signalling_refusals.get_or_create(&FailureLabels { reason: problem.to_owned() }).inc();
+        self.gateway.signalling_refusals.get_or_create(&FailureLabels { reason: problem.to_owned() }).inc();
     }
 
     /// Somebody who may not stay is out, this long after that was known.
     pub fn revoked(&self, lag: SignedDuration) {
-        self.revocations.observe(lag.as_secs_f64());
+        self.gateway.revocations.observe(lag.as_secs_f64());
     }
 
-    /// Serves `/metrics`, `/healthz` and `/readyz`.
+    /// All of them as OpenMetrics text.
     ///
     /// # Errors
-    /// When the address cannot be listened on.
-    pub async fn serve(self, address: SocketAddr) -> io::Result<()> {
-        let (ready, watchdog) = (self.ready.clone(), self.watchdog.clone());
-        let is_ready = move || {
-            let ready = ready.load(Ordering::Relaxed);
-            async move { if ready { (StatusCode::OK, "ok\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "starting\n") } }
-        };
-        let router = Router::new()
-            .route("/metrics", get(move || std::future::ready(self.render())))
-            .route("/healthz", get(move || std::future::ready(alive(watchdog.stalled()))))
-            .route("/readyz", get(is_ready));
-        let named = |error: io::Error| io::Error::new(error.kind(), format!("--metrics-addr: {address} cannot be listened on: {error}"));
-        axum::serve(bind(address).await.map_err(named)?, router).await
-    }
-
-    fn render(&self) -> impl IntoResponse + use<> {
+    /// When a metric cannot be written.
+    pub fn encode(&self) -> Result<String, fmt::Error> {
         if let Some(phases) = self.phases.get() {
             let phases = phases();
             for phase in Phase::ALL {
-                let number = phases.iter().filter(|found| **found == phase).count();
-                let labels = PhaseLabels { phase: format!("{phase:?}") };
-                self.rooms.get_or_create(&labels).set(i64::try_from(number).unwrap_or(i64::MAX));
+                let count = phases.iter().filter(|found| **found == phase).count();
+                self.controller.rooms.get_or_create(&PhaseLabels { phase: format!("{phase:?}") }).set(number(count));
             }
         }
         let mut text = String::new();
-        let status = if encode(&mut text, &self.registry).is_ok() { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR };
-        (status, [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
-    }
-}
-
-/// What the liveness probe answers while this work has not moved.
-fn alive(stalled: Option<String>) -> (StatusCode, String) {
-    match stalled {
-        None => (StatusCode::OK, "ok\n".to_owned()),
-        Some(work) => {
-            tracing::error!(work, "work has not moved for too long, and the liveness probe fails");
-            (StatusCode::INTERNAL_SERVER_ERROR, format!("stalled: {work}\n"))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_liveness_probe_fails_and_names_the_work_that_does_not_move() {
-        assert_eq!(alive(None).0, StatusCode::OK);
-        let (status, text) = alive(Some("a pass over team/call".into()));
-        assert_eq!((status, text.as_str()), (StatusCode::INTERNAL_SERVER_ERROR, "stalled: a pass over team/call\n"));
+        encode(&mut text, &self.registry)?;
+        Ok(text)
     }
 }

@@ -1,13 +1,15 @@
-//! Whether the work of a process goes on: loops that turn, passes that end. A deadlock, or a request without a limit, shows as
-//! work that has not moved for long, and the liveness probe then fails.
+//! Whether the work of a process goes on. A deadlock, or a request without a time limit, shows as work that has not moved for long, and
+//! the liveness probe then fails.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::clock;
 
-/// How long work may take between two beats. Every request is bounded, and the longest pass, 350 invites with an API server
+/// How long work may take between two heartbeats. Every request is bounded, and the longest reconciliation, 350 invites with an API server
 /// that takes nearly as long as it may for each, stays below.
 pub const LONGEST: Duration = Duration::from_mins(10);
 
@@ -36,7 +38,7 @@ impl Watchdog {
     /// Some work begins; the name is for logs.
     #[must_use]
     pub fn begin(&self, name: String) -> Heartbeat {
-        let mut works = self.lock();
+        let mut works = self.0.lock();
         works.last_id += 1;
         let id = works.last_id;
         works.works.insert(id, Work { name, moved_at: clock::uptime() });
@@ -50,20 +52,16 @@ impl Watchdog {
     }
 
     fn stalled_at(&self, now: Duration) -> Option<String> {
-        let works = self.lock();
+        let works = self.0.lock();
         let stalled = works.works.values().find(|work| now.saturating_sub(work.moved_at) > LONGEST)?;
         Some(stalled.name.clone())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Works> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Heartbeat {
     /// The work moves.
     pub fn beat(&self) {
-        if let Some(work) = self.watchdog.lock().works.get_mut(&self.id) {
+        if let Some(work) = self.watchdog.0.lock().works.get_mut(&self.id) {
             work.moved_at = clock::uptime();
         }
     }
@@ -71,7 +69,7 @@ impl Heartbeat {
 
 impl Drop for Heartbeat {
     fn drop(&mut self) {
-        self.watchdog.lock().works.remove(&self.id);
+        self.watchdog.0.lock().works.remove(&self.id);
     }
 }
 
@@ -82,12 +80,12 @@ mod tests {
     #[test]
     fn work_that_has_not_moved_for_too_long_is_named_until_it_moves_or_ends() {
         let watchdog = Watchdog::default();
-        let (stuck, fine) = (watchdog.begin("a pass".into()), watchdog.begin("a loop".into()));
+        let (stuck, fine) = (watchdog.begin("a reconciliation".into()), watchdog.begin("a loop".into()));
         let now = clock::uptime();
         assert_eq!(watchdog.stalled_at(now + LONGEST.mul_f64(0.9)), None);
         let late = now + LONGEST + Duration::from_mins(1);
-        watchdog.lock().works.get_mut(&fine.id).expect("there").moved_at = late;
-        assert_eq!(watchdog.stalled_at(late).as_deref(), Some("a pass"));
+        watchdog.0.lock().works.get_mut(&fine.id).expect("there").moved_at = late;
+        assert_eq!(watchdog.stalled_at(late).as_deref(), Some("a reconciliation"));
         drop(stuck);
         assert_eq!(watchdog.stalled_at(late), None);
         fine.beat();

@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::api::{ObjectMeta, PostParams};
+use kube::api::ObjectMeta;
 use kube::{Api, ResourceExt};
 
-use crate::api::{ConditionType, MANAGER, Reason, RoomClass, RoomClassStatus};
+use crate::api::{ConditionType, Reason, RoomClass, RoomClassStatus};
 use crate::backend::Capabilities;
+use crate::cluster::post_params;
 use crate::controller::context::{Context, uses};
 use crate::controller::request::timed;
 use crate::domain::{Failure, condition};
@@ -59,6 +60,6 @@ async fn write(class: &RoomClass, status: RoomClassStatus, context: &Context) ->
     let path = name.clone().unwrap_or_default();
     let metadata = ObjectMeta { name, resource_version, uid, ..ObjectMeta::default() };
     let update = RoomClass { metadata, status: Some(status), spec: class.spec.clone() };
-    let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
+    let params = post_params();
     timed(Api::all(context.client.clone()).replace_status(&path, &params, &update)).await
 }

@@ -100,7 +100,7 @@ impl ClassRunner {
                 let class = context.classes.state().into_iter().find(|class| Key::of(class) == key);
                 pause = match class {
                     Some(class) => {
-                        let _looking = context.metrics.watchdog().begin(format!("a look at the class {}", key.name));
+                        let _looking = context.health.watchdog().begin(format!("a look at the class {}", key.name));
                         look.look(&class, &secrets, &context).await
                     }
                     // This loop is about to be ended.

@@ -2,13 +2,14 @@
 
 use futures::{FutureExt, StreamExt, stream};
 use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::api::{DeleteParams, Patch, Preconditions};
 use kube::core::Status;
 use serde_json::json;
 
 use super::invites::{Invites, withdraw};
 use super::observe::Snapshot;
-use crate::api::{FINALIZER, MANAGER, Room};
+use crate::api::{FINALIZER, Room};
+use crate::cluster::patch_params;
 use crate::controller::context::Context;
 use crate::controller::request::{failure_of, timed};
 use crate::domain::{Batch, Execution, Failure, InviteChange, InviteStep, Outcome, Plan, RoomStep, SessionStep};
@@ -133,6 +134,6 @@ async fn set_finalizers(snapshot: &Snapshot, context: &Context, ours: bool) -> R
     let others = meta.finalizers.iter().flatten().filter(|finalizer| *finalizer != FINALIZER).map(String::as_str);
     let finalizers: Vec<&str> = others.chain(ours.then_some(FINALIZER)).collect();
     let patch = json!({"metadata": {"resourceVersion": meta.resource_version, "finalizers": finalizers}});
-    let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
+    let params = patch_params();
     timed(api.patch(&name, &params, &Patch::Merge(patch))).await
 }

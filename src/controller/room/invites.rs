@@ -9,7 +9,7 @@ use std::time::Duration;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, Patch, Preconditions};
 use kube::core::Status;
 use kube::{Api, Client, Resource};
 use serde_json::json;
@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use crate::api::{
     INVITE_SECRET_TYPE, LABEL_PARTICIPANT, LABEL_ROOM, LABEL_ROOM_UID, LedgerEntry, MANAGER, Reason, Room, invite_secret_name,
 };
+use crate::cluster::{patch_params, post_params};
 use crate::controller::request::{failure_of, timed};
 use crate::domain::{Failure, FailureClass, Invite, InviteWrite, KeyRing, Person, ValidRoom};
 
@@ -165,7 +166,7 @@ async fn delete(api: &Api<Secret>, name: &str, uid: &str) -> Result<bool, Failur
 }
 
 async fn create(api: &Api<Secret>, secret: &Secret) -> Result<Option<Secret>, Failure> {
-    match timed(api.create(&PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() }, secret)).await {
+    match timed(api.create(&post_params(), secret)).await {
         Ok(created) => Ok(Some(created)),
         Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(None),
         Err(error) => Err(failure_of(&error)),
@@ -181,7 +182,7 @@ fn test_ours(room_uid: &str) -> serde_json::Value {
 async fn patch_ours(api: &Api<Secret>, name: &str, operations: Vec<serde_json::Value>) -> Result<Option<Secret>, Failure> {
     let patch = serde_json::from_value(serde_json::Value::Array(operations)).map(Patch::Json::<Secret>);
     let patch = patch.map_err(|_| Failure::transient(Reason::Refused, "an invite Secret could not be written as patch"))?;
-    let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
+    let params = patch_params();
     match timed(api.patch(name, &params, &patch)).await {
         Ok(secret) => Ok(Some(secret)),
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),

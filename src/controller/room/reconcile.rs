@@ -31,7 +31,7 @@ pub async fn reconcile(room: Arc<Room>, context: Arc<Context>) -> Result<Action,
 
 /// Brings a Room closer to its spec; the time until it has to be reconciled again.
 async fn reconcile_room(room: Arc<Room>, context: &Context) -> Result<Duration, Failure> {
-    let _working = context.metrics.watchdog().begin(format!("a reconciliation of {:?}/{:?}", room.metadata.namespace, room.metadata.name));
+    let _working = context.health.watchdog().begin(format!("a reconciliation of {:?}/{:?}", room.metadata.namespace, room.metadata.name));
     let started = clock::now();
     let room = context.states.newest(room);
     let guests = guests_of(&room, context.guests.state());

@@ -1,13 +1,14 @@
 //! Last stage, I/O: at most one status write, then Events and the status of guests.
 
 use jiff::Timestamp;
-use kube::api::{ObjectMeta, PostParams};
+use kube::api::ObjectMeta;
 use kube::runtime::events::{Event, EventType};
 use kube::{Api, Resource};
 
 use super::execute::Executed;
 use super::observe::Snapshot;
-use crate::api::{MANAGER, Reason, Room, RoomStatus};
+use crate::api::{Reason, Room, RoomStatus};
+use crate::cluster::post_params;
 use crate::controller::context::Context;
 use crate::controller::guests::reconcile_guests;
 use crate::controller::request::{failure_of, timed};
@@ -72,7 +73,7 @@ async fn write(room: &Room, status: RoomStatus, context: &Context) -> Result<Roo
     // Of a status update the API server takes the status alone, so there is no need to send the spec.
     let metadata = ObjectMeta { name, namespace, resource_version, uid, ..ObjectMeta::default() };
     let update = Room { metadata, status: Some(status), ..Room::default() };
-    let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
+    let params = post_params();
     timed(api.replace_status(&path, &params, &update)).await
 }
 

@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::api::PostParams;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Api, Client, Resource};
 
-use crate::api::{MANAGER, Reason, Room, RoomGuest};
+use crate::api::{Reason, Room, RoomGuest};
+use crate::cluster::post_params;
 use crate::domain::ValidRoom;
 
 /// Name under which Events are reported.
@@ -56,7 +56,7 @@ impl KubeWriter for ApiWriter {
 
     async fn create_guest(&self, guest: RoomGuest) -> Result<(), String> {
         let api = Api::<RoomGuest>::namespaced(self.client.clone(), guest.metadata.namespace.as_deref().unwrap_or_default());
-        let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
+        let params = post_params();
         api.create(&params, &guest).await.map(drop).map_err(|error| error.to_string())
     }
 }

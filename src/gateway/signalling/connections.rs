@@ -19,6 +19,7 @@ use crate::gateway::http::Problem;
 use crate::gateway::wall_clock::WallClock;
 use crate::observability::logs::AUDIT;
 use crate::observability::metrics::Metrics;
+use crate::observability::watchdog::Heartbeat;
 
 /// How long the controller has to put somebody out first: the media server then tells the page the reason, and closes the
 /// connection itself.
@@ -143,8 +144,7 @@ impl Connections {
     }
 
     /// Puts out everybody whose window is over. The wall clock decides, the timer only wakes.
-    pub async fn end_calls_on_time(self: Arc<Self>) {
-        let heartbeat = self.metrics.watchdog().begin("the ends of calls".into());
+    pub async fn end_calls_on_time(self: Arc<Self>, heartbeat: Heartbeat) {
         loop {
             heartbeat.beat();
             let now = self.clock.now();
