@@ -19,7 +19,9 @@ pub use call_snapshot::LONGEST_REQUEST;
 pub use denied::Denied;
 pub use invite_keys::InviteKeys;
 pub use join::{AdmissionService, JoinResponse, RoomView};
-pub use kube_writer::{ApiWriter, KubeWriter};
+pub use kube_writer::ApiWriter;
+#[cfg(test)]
+pub use kube_writer::KubeWriter;
 pub use live_rooms::LiveRooms;
 pub use members::{class_and_room_of, review_members};
 pub use moderation::{AddedGuest, ModerationService};
