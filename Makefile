@@ -19,7 +19,7 @@ help: ## List the targets
 # The demo counts its time from here, so that building is part of it.
 demo: export DEMO_STARTED := $(shell date +%s)
 demo: need ## Show the life of a Room on this machine, and stay up; DEMO_KUBECONFIG=FILE uses that cluster
-	tools/together 'tools/build etcd kube-apiserver kube-controller-manager kubectl helm livekit-server livekit-client' \
+	tools/together 'tools/build etcd kube-apiserver kube-controller-manager kubectl livekit-server livekit-client' \
 		'cargo test --locked --no-run --quiet --test demo'
 	cargo test --locked --test demo
 
@@ -46,8 +46,10 @@ tools: need ## Build the pinned servers of tests and demo into .tools/bin, what 
 crds: need ## Write crds/ and docs/reference/api.md anew from the types in src/api
 	UPDATE_GENERATED=1 cargo test --locked --test files crds:: api_reference::
 
-chart: crds ## Write the generated parts of charts/ anew: CRDs, schema of a class, table of values
+chart: crds ## Write anew what is generated for charts/ and from it: CRDs, schema of a class, table of values, accounts of the demo
 	UPDATE_GENERATED=1 cargo test --locked --test files chart::
+	tools/build helm
+	UPDATE_GENERATED=1 cargo test --locked --test servers chart::accounts
 
 page: need-page ## Build web/dist/ anew from web/src, with the packages of web/package-lock.json
 	tools/page build

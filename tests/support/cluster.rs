@@ -204,13 +204,20 @@ fn start_controllers(directory: &Path, kubeconfig: &Path) -> Leashed {
     Leashed::spawn("kube-controller-manager", &command)
 }
 
+/// The accounts of the chart as Helm renders them with its defaults, so that the demo needs no Helm. `make chart` writes them anew.
+pub const ACCOUNTS: &str = include_str!("accounts.yaml");
+
 /// Installs CRDs and accounts as a user would, and waits until they can be used.
 pub async fn install(admin: &Client) {
-    install_with(admin, &[]).await;
+    install_manifests(admin, ACCOUNTS).await;
 }
 
 /// The same with arguments for the chart, such as `--set`.
 pub async fn install_with(admin: &Client, arguments: &[&str]) {
+    install_manifests(admin, &helm::accounts(arguments)).await;
+}
+
+async fn install_manifests(admin: &Client, accounts: &str) {
     let crds = roomkeeper::api::crds();
     join_all(crds.iter().map(|crd| install_crd(admin, crd))).await;
     let namespace =
@@ -219,8 +226,7 @@ pub async fn install_with(admin: &Client, arguments: &[&str]) {
         Err(kube::Error::Api(status)) if status.is_already_exists() => {}
         other => drop(other.expect("the operator's namespace")),
     }
-    let accounts = helm::objects(&helm::accounts(arguments));
-    join_all(accounts.into_iter().map(|object| apply(admin, object))).await;
+    join_all(helm::objects(accounts).into_iter().map(|object| apply(admin, object))).await;
 }
 
 async fn install_crd(admin: &Client, crd: &CustomResourceDefinition) {

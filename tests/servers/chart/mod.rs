@@ -1,5 +1,6 @@
 //! The chart: what it renders for which values, what it refuses, and its life on a real API server.
 
+mod accounts;
 mod files;
 mod install;
 mod livekit;
