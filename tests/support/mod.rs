@@ -20,15 +20,34 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 /// How often [`eventually`] looks.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// How many ordinary tests run at the same time. They wait for servers most of the time, so these are more than two cores.
+const AT_ONCE: usize = 4;
+/// How many ordinary tests a heavy one stands for.
+const HEAVY: u32 = 3;
+
 /// Runs a test on the one runtime of its binary, which outlives every test, so that servers and connections can be shared.
 pub fn run<T>(test: impl Future<Output = T>) -> T {
+    run_as(1, test)
+}
+
+/// Runs a test that takes what two cores have, with one ordinary test beside it.
+pub fn run_heavy<T>(test: impl Future<Output = T>) -> T {
+    run_as(HEAVY, test)
+}
+
+fn run_as<T>(weight: u32, test: impl Future<Output = T>) -> T {
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
-    RUNTIME.block_on(test)
+    static TURNS: Semaphore = Semaphore::const_new(AT_ONCE);
+    RUNTIME.block_on(async {
+        let _turn = TURNS.acquire_many(weight).await.expect("never closed");
+        test.await
+    })
 }
 
 /// How often something is done that only many repetitions make slow: `short` by `make test`, `long` by `make soak`.

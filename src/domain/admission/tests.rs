@@ -111,8 +111,6 @@ fn visits() -> impl Strategy<Value = Visit> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(10_000))]
-
     #[test]
     fn a_ticket_is_given_inside_the_window_only_and_never_outlives_it_nor_a_minute(visit in visits()) {
         if let Ok(grant) = visit.outcome() {

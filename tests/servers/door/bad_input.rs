@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use super::wire::exchange;
 use crate::support::livekit::Client;
 use crate::support::stage::Stage;
-use crate::support::{now, run};
+use crate::support::{now, run, run_heavy};
 
 /// A join with this body, announced in this way.
 fn join(invite: &str, headers: &str, body: &[u8]) -> Vec<u8> {
@@ -116,7 +116,7 @@ fn slow_senders_and_idle_connections_are_cut_after_ten_seconds() {
 
 #[test]
 fn ten_thousand_connections_from_one_address_cost_little_memory_and_disturb_no_call() {
-    run(async {
+    run_heavy(async {
         let stage = Stage::start().await;
         let place = stage.place().await;
         place.apply("call", json!({"participants": [{"name": "ada"}, {"name": "ben"}]})).await;

@@ -8,7 +8,7 @@ use super::wire::ask;
 use crate::support::operator::Role;
 use crate::support::process::free_port;
 use crate::support::stage::{self, PATIENCE, Stage};
-use crate::support::{eventually, run};
+use crate::support::{eventually, run, run_heavy};
 
 #[test]
 fn one_address_that_asks_too_often_is_told_to_wait_and_others_behind_a_trusted_proxy_are_not() {
@@ -57,7 +57,7 @@ fn one_address_that_asks_too_often_is_told_to_wait_and_others_behind_a_trusted_p
 
 #[test]
 fn five_hundred_joins_at_once_from_one_address_are_all_answered() {
-    run(async {
+    run_heavy(async {
         let stage = Stage::shared().await;
         let place = stage.place().await;
         let people: Vec<_> = (0..350).map(|number| json!({"name": format!("person-{number}")})).collect();

@@ -16,7 +16,7 @@ use crate::support::livekit::{LiveKitServer, Options};
 use crate::support::operator::Role;
 use crate::support::process::log_file;
 use crate::support::stage::{CLASS, PATIENCE, condition, make_class};
-use crate::support::{eventually, run};
+use crate::support::{eventually, run_heavy};
 
 /// Rooms that are there before the watches are cut: several pages of a list.
 const ROOMS: usize = 1_000;
@@ -269,7 +269,7 @@ fn expect(all: &mut BTreeMap<String, Expected>, names: &[String], expected: Expe
 
 #[test]
 fn all_that_changed_while_the_watches_were_cut_is_right_soon_after_they_list_anew_and_nothing_else_is_touched() {
-    run(async {
+    run_heavy(async {
         let (scene, rooms) = (Scene::start().await, Rooms::new());
         let mut expected = rooms.create(&scene).await;
         assert_eq!(expected.len(), ROOMS);

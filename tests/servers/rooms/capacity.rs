@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::livekit::Client;
 use crate::support::stage::{Answer, Place, Stage};
-use crate::support::{repetitions, run};
+use crate::support::{repetitions, run_heavy};
 
 /// A Room with so many people; their invites.
 async fn invited(place: &Place<'_>, people: usize, places: usize) -> Vec<String> {
@@ -26,7 +26,7 @@ fn got_in(answers: &[Answer]) -> usize {
 
 #[test]
 fn of_a_hundred_people_who_come_at_the_same_moment_exactly_as_many_get_in_as_there_are_places() {
-    run(async {
+    run_heavy(async {
         let stage = Stage::shared().await;
         let place = stage.place().await;
         let invites = invited(&place, 100, 10).await;
@@ -52,7 +52,7 @@ const AT_ONCE: usize = 20;
 
 #[test]
 fn three_hundred_and_fifty_invited_people_all_get_their_tickets_and_many_join_for_real() {
-    run(async {
+    run_heavy(async {
         let stage = Stage::shared().await;
         let place = stage.place().await;
         let invites = invited(&place, 350, 350).await;

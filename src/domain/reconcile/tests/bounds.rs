@@ -151,8 +151,6 @@ fn sights() -> impl Strategy<Value = Sight> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(10_000))]
-
     #[test]
     fn a_session_is_made_for_open_rooms_only_and_always_under_a_name_that_was_not_used(sight in sights()) {
         let made: Vec<_> = sight.plan().steps.into_iter().filter(|step| matches!(step, Step::Session(SessionStep::Ensure { .. }))).collect();

@@ -257,9 +257,6 @@ fn both_ends(story: &Story) -> (Simulation, Simulation) {
 }
 
 proptest! {
-    // As many cases as PROPTEST_CASES says: each of them runs a whole story several times.
-    #![proptest_config(ProptestConfig::default())]
-
     #[test]
     fn after_any_trouble_a_room_comes_to_rest_where_it_would_have_without(story in stories()) {
         let (troubled, clean) = both_ends(&story);
