@@ -13,7 +13,7 @@ pub enum ConditionType {
     SessionReady,
     /// People can join now.
     Open,
-    /// The world is as the spec wants it at this moment.
+    /// Sessions and invites are as the spec wants them at this moment.
     Ready,
     /// kstatus: the controller is working towards the spec.
     Reconciling,
@@ -80,7 +80,7 @@ pub enum Reason {
     NotAccepted,
     /// Open: the session is not there.
     NoSession,
-    /// Ready and Reconciling: the world is as the spec wants it.
+    /// Ready and Reconciling: sessions and invites are as the spec wants them.
     Reconciled,
     /// Ready and Reconciling: work is under way.
     Progressing,
@@ -88,11 +88,11 @@ pub enum Reason {
     Scheduled,
     /// Event: the Room opened.
     Opened,
-    /// Event: a session that the media server had lost was made anew.
+    /// Event: a session that the media server had lost was created again.
     SessionRestored,
     /// Event: a session in which nobody was any more was closed, until somebody joins again.
     SessionIdle,
-    /// Event: a person was put out of the call.
+    /// Event: a person was removed from the call.
     ParticipantRemoved,
     /// Event: a Presenter muted a person.
     ParticipantMuted,

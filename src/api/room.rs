@@ -84,7 +84,7 @@ pub struct RoomSpec {
     #[schemars(length(min = 1, max = 253))]
     pub room_class_name: Option<String>,
 
-    /// The moment the door opens, as RFC 3339 time such as 2027-01-15T09:00:00Z. Default: the Room's creation. Free to
+    /// The moment from which people can join, as RFC 3339 time such as 2027-01-15T09:00:00Z. Default: the Room's creation. Free to
     /// change until the Room is Open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::moment")]
@@ -125,7 +125,7 @@ pub struct RoomSpec {
 
     /// The invited people, at most 350, each under a name of their own. Each gets an invite Secret named
     /// <room>-invite-<name> that holds the join link. People can be added and removed at any time: who is removed from
-    /// the list is put out of the call and the invite is dead.
+    /// the list is disconnected from the call and the invite is dead.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 350))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -139,14 +139,14 @@ pub struct RoomSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invite_template: Option<InviteTemplate>,
 
-    /// Closes the door and puts everybody out, but keeps the Room and its invites. Set it back to false to go on within
+    /// Refuses joins and disconnects everybody, but keeps the Room and its invites. Set it back to false to go on within
     /// the same window. Default: false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suspend: bool,
 
     /// Seconds after the end of the window at which the Room object itself is deleted; 0 deletes it at once. Default: the
     /// class's ttlSecondsAfterExpired, but never for a Room that Argo CD or Flux tracks, because they would only create
-    /// it anew.
+    /// it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub ttl_seconds_after_expired: Option<i32>,
@@ -178,7 +178,7 @@ pub struct Link {
     pub role: Option<Role>,
 
     /// Generation of the link, 0 or more, which never shrinks. Raise it to replace the link: the old one is dead, whoever
-    /// came by it is put out, and the Secret holds a new one. Default: 0.
+    /// came by it is disconnected, and the Secret holds a new one. Default: 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub generation: Option<i64>,
@@ -194,7 +194,7 @@ pub struct RoomSession {
     pub provision: Option<Provision>,
 
     /// Closes the session when nobody has been in it for this long, as Kubernetes duration such as 30m; the next person who
-    /// joins has it made anew. More than 0, at most 4320h. Default: it stays until the window ends.
+    /// joins has it created again. More than 0, at most 4320h. Default: it stays until the window ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", length(min = 1, max = 32))]
     #[x_kube(validation = Rule::new(schema::DURATION_RULE).message(
@@ -254,7 +254,7 @@ pub struct Participant {
     pub suspended: bool,
 
     /// Generation of the person's invite, 0 or more, which never shrinks. Raise it to replace the invite: the person is
-    /// put out, the old join link is dead and the Secret holds a new one. Default: 0.
+    /// disconnected, the old join link is dead and the Secret holds a new one. Default: 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub invite_generation: Option<i64>,

@@ -117,7 +117,7 @@ pub struct LiveKit {
 
     /// How clients reach LiveKit's signalling. Proxied: through the gateway, which checks the live Room on every connect and
     /// reconnect; only LiveKit's media ports need to be reachable for clients. Direct: at publicURL, where a client that was
-    /// put out can come back for some minutes by a token that LiveKit renewed, and is put out again. Default: Proxied.
+    /// removed can come back for some minutes by a token that LiveKit renewed, and is removed again. Default: Proxied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signalling: Option<Signalling>,
 
@@ -203,7 +203,7 @@ pub struct RoomClassStatus {
     pub observed_generation: Option<i64>,
 
     /// What the media server of this class can do: LiveRoles (a changed role reaches joined people), LiveRemoval (people
-    /// can be put out of a call), TypedSources (camera and screen are told apart).
+    /// can be removed from a call), TypedSources (camera and screen are told apart).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub capabilities: Vec<String>,

@@ -29,7 +29,7 @@ pub struct RoomStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub room_class_name: Option<String>,
 
-    /// The moment the door opens, as it is in force.
+    /// The moment from which people can join, as it is in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_from: Option<Time>,
 
@@ -59,7 +59,7 @@ pub struct RoomStatus {
     pub counts: Option<Counts>,
 
     /// For machines. Accepted: the spec is valid for its class. InvitesReady: every invite Secret is as it should be.
-    /// SessionReady: the session is as it should be. Open: people can join now. Ready: the world is as the spec wants it
+    /// SessionReady: the session is as it should be. Open: people can join now. Ready: sessions and invites are as the spec wants them
     /// at this moment, which is true of Scheduled and Expired Rooms too. Reconciling and Stalled follow kstatus.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]

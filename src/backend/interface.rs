@@ -13,7 +13,7 @@ use crate::domain::{Failure, SessionMember, TokenGrant};
 pub struct Capabilities {
     /// A changed role reaches joined people.
     pub live_roles: bool,
-    /// People can be put out of a call.
+    /// People can be removed from a call.
     pub live_removal: bool,
     /// Camera and screen are told apart, so that a role may have one and not the other.
     pub typed_sources: bool,

@@ -1,7 +1,7 @@
 //! What a watch changed, told once the cache shows it.
 //!
 //! This is by hand, because kube's own `applied_objects` and `predicate_filter` pass on every object of a list as it arrives,
-//! while its store shows a list only when all of it is there (`InitDone`). When a watch was cut and lists anew (after "410 Gone",
+//! while its store shows a list only when all of it is there (`InitDone`). When a watch was cut and lists again (after "410 Gone",
 //! say), a controller would look at each changed object too early, find the old state or none, and not be woken again. Nor does
 //! kube tell of objects that went away meanwhile, or that were made again under the same name.
 //!

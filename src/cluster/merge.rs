@@ -10,7 +10,7 @@ use kube::Resource;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
 
-/// Merges watches of different namespaces. `store` is where the result is kept: what a watch finds missing when it lists anew
+/// Merges watches of different namespaces. `store` is where the result is kept: what a watch finds missing when it lists again
 /// is told as deleted, with the last state that the store has of it.
 pub fn merge<K>(
     watches: Vec<BoxStream<'static, Result<Event<K>, watcher::Error>>>,

@@ -49,7 +49,7 @@ impl OtherClasses {
         if let Event::InitApply(class) | Event::Apply(class) | Event::Delete(class) = event
             && is_ours(class)
         {
-            // It may have been deleted, and made anew for us.
+            // It may have been deleted, and made again for us.
             self.names.write().known.remove(&class.name_any());
             return true;
         }

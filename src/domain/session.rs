@@ -42,7 +42,7 @@ impl Installation {
     /// Names under which the session that a Room's status records may live: its own and, if it was made and is lost, the one of
     /// the next epoch, which the gateway may have created and the controller not recorded yet.
     ///
-    /// The recorded one may be of an installation that was here before; what is made anew is always this one's.
+    /// The recorded one may be of an installation that was here before; what is made again is always this one's.
     #[must_use]
     pub fn sessions(&self, room_uid: &str, recorded: &SessionStatus) -> Vec<String> {
         let next = next_if_lost(recorded).map(|epoch| self.session_id(room_uid, epoch));
@@ -57,7 +57,7 @@ impl Installation {
     }
 }
 
-/// The epoch under which a session would be made anew. One that was not made yet cannot be lost.
+/// The epoch under which a session would be made again. One that was not made yet cannot be lost.
 fn next_if_lost(recorded: &SessionStatus) -> Option<i64> {
     recorded.created_at.as_ref()?;
     recorded.epoch.checked_add(1)

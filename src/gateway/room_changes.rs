@@ -1,4 +1,4 @@
-//! What the watches of the API server set off in the gateway: connections are judged anew, and backends follow their classes.
+//! What the watches of the API server set off in the gateway: connections are judged again, and backends follow their classes.
 
 use std::collections::HashMap;
 use std::future::ready;

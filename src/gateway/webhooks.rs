@@ -1,5 +1,5 @@
 //! Webhooks of media servers: something happened in a session. They are signed, and say no more than where to look: whoever
-//! is seen there and not allowed is put out. So a webhook that comes again does no harm, and one that is lost costs time.
+//! is seen there and not allowed is removed. So a webhook that comes again does no harm, and one that is lost costs time.
 
 use std::sync::Arc;
 

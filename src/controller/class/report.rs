@@ -12,7 +12,7 @@ use crate::controller::context::{Context, uses};
 use crate::controller::request::timed;
 use crate::domain::{Failure, condition};
 
-/// Writes the status of a class if it changed; with `counts` its Rooms are counted anew.
+/// Writes the status of a class if it changed; with `counts` its Rooms are counted again.
 pub async fn report(
     class: &RoomClass,
     health: &Result<(), Failure>,

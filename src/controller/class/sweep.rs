@@ -20,7 +20,7 @@ pub async fn list(backend: &dyn Backend) -> Result<Sessions, Failure> {
     Ok(summaries.into_iter().map(|summary| (summary.id, i32::try_from(summary.joined).unwrap_or(i32::MAX))).collect())
 }
 
-/// Enqueues the Rooms of a class for which these `sessions` are news, and closes orphans; with `counts` people are counted anew.
+/// Enqueues the Rooms of a class for which these `sessions` are news, and closes orphans; with `counts` people are counted again.
 ///
 /// Gives the sessions that look like orphans, to be the `suspects` of the next sweep: what still does then is closed.
 pub async fn sweep(

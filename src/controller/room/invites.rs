@@ -132,7 +132,7 @@ impl Invites<'_> {
 }
 
 /// Deletes an invite Secret, if it is the one of that UID; without a UID, or when the Secret has another one because a
-/// reconciliation that made it anew did not end, if it carries the label of this Room.
+/// reconciliation that made it again did not end, if it carries the label of this Room.
 pub async fn withdraw(client: &Client, room: &Room, secret_name: &str, secret_uid: Option<&str>) -> Result<(), Failure> {
     let namespace = room.metadata.namespace.as_deref().unwrap_or_default();
     let api = Api::<Secret>::namespaced(client.clone(), namespace);

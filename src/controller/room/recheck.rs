@@ -1,4 +1,4 @@
-//! How long the call of a Room is looked into at every sweep, because somebody may come back who was put out.
+//! How long the call of a Room is looked into at every sweep, because somebody who was removed may come back.
 //!
 //! Where clients connect to the media server themselves, a removed one may hold a token that the media server has renewed:
 //! they last for ten minutes, and a minute of leeway. Behind the gateway's proxy no such token works.
@@ -17,7 +17,7 @@ pub struct RecheckWindow {
 }
 
 impl RecheckWindow {
-    /// A spec has changed, or somebody was put out.
+    /// A spec has changed, or somebody was removed.
     pub fn begin(&mut self, now: Timestamp) {
         self.until = Some(now.checked_add(LENGTH).unwrap_or(now));
     }

@@ -69,7 +69,7 @@ impl RoomStates {
         self.change(uid, |state| state.resync.advance(uid, self.resync, resynced, now));
     }
 
-    /// A spec has changed, or somebody was put out: somebody who should not be there may come back for a while.
+    /// A spec has changed, or somebody was removed: somebody who should not be there may come back for a while.
     pub fn begin_recheck(&self, uid: &str, now: Timestamp) {
         self.change(uid, |state| state.recheck.begin(now));
     }

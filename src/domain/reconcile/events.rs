@@ -23,7 +23,7 @@ impl EventDraft {
     }
 }
 
-/// The Events of a reconciliation: changes of phase, people put out, sessions restored, and new failures.
+/// The Events of a reconciliation: changes of phase, people removed, sessions restored, and new failures.
 #[must_use]
 pub fn event_drafts(before: Option<&RoomStatus>, after: &RoomStatus, outcome: &Outcome) -> Vec<EventDraft> {
     let removed = |name: &String| EventDraft::normal(Reason::ParticipantRemoved, format!("{name} was put out of the call"));

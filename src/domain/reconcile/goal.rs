@@ -21,7 +21,7 @@ pub enum Goal {
         /// The deletion goes on even if the session could not be closed.
         give_up: bool,
     },
-    /// The spec is not accepted: nobody new gets in, nobody is put out, the end comes all the same.
+    /// The spec is not accepted: nobody new gets in, nobody is removed, the end comes all the same.
     NotAccepted(Rejection),
     /// Before the window.
     Scheduled,

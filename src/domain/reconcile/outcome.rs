@@ -56,7 +56,7 @@ pub struct Outcome {
     /// The session that the status names was closed.
     pub(super) session_closed: bool,
     pub(super) invites: Vec<InviteChange>,
-    /// Identities of the people who were put out of the call.
+    /// Identities of the people who were removed from the call.
     pub(super) removed: Vec<String>,
     /// The first failure with the session or the people in it.
     pub(super) session_failure: Option<Failure>,
@@ -195,7 +195,7 @@ impl Outcome {
         Some(window.until)
     }
 
-    /// Whether somebody was put out of the call, and may try to come back.
+    /// Whether somebody was removed from the call, and may try to come back.
     #[must_use]
     pub fn has_removed_people(&self) -> bool {
         !self.removed.is_empty()

@@ -120,7 +120,7 @@ impl Connections {
         }
     }
 
-    /// A Room has changed, or is gone: whoever may not stay is put out.
+    /// A Room has changed, or is gone: whoever may not stay is disconnected.
     pub fn room_changed(self: &Arc<Self>, room: &ObjectRef<Room>) {
         let Some(people) = self.calls.lock().get(room).map(|call| call.people.values().cloned().collect::<Vec<_>>()) else { return };
         let subjects: Vec<&TokenSubject> = people.iter().map(|connection| &connection.subject).collect();
