@@ -133,9 +133,9 @@ mod tests {
         let mut changes = others.changes();
         let mut told = |event| {
             take(&others, &event);
-            let changed = changes.has_changed().unwrap();
+            let news = changes.has_changed().unwrap();
             changes.mark_unchanged();
-            changed
+            news
         };
         assert!(!told(Event::Init));
         assert!(told(Event::InitApply(class("theirs", true))));

@@ -138,8 +138,8 @@ async fn rooms(client: &Client, scope: &Scope) -> kube::Result<Vec<PartialObject
 
 /// Removes the finalizer from a Room, if it is still at this index of the list.
 async fn remove_finalizer(rooms: &Api<Room>, name: &str, index: usize) -> kube::Result<()> {
-    let path = format!("/metadata/finalizers/{index}");
-    let operations = json!([{"op": "test", "path": path, "value": FINALIZER}, {"op": "remove", "path": path}]);
+    let entry = format!("/metadata/finalizers/{index}");
+    let operations = json!([{"op": "test", "path": entry, "value": FINALIZER}, {"op": "remove", "path": entry}]);
     let patch = serde_json::from_value(operations).map_err(kube::Error::SerdeError)?;
     match rooms.patch(name, &patch_params(), &Patch::<Room>::Json(patch)).await {
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),

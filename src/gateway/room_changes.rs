@@ -37,7 +37,12 @@ pub fn of_rooms_and_guests(
 /// Hands changes on as they come.
 pub async fn forward(changes: impl Stream<Item = Change> + Send, to: UnboundedSender<Change>) {
     // Fails only when the gateway ends.
-    changes.for_each(|change| ready(drop(to.send(change)))).await;
+    changes
+        .for_each(|change| {
+            let _ = to.send(change);
+            ready(())
+        })
+        .await;
 }
 
 /// Keeps the backends in line with classes and credentials, and says each time that everything may have changed.

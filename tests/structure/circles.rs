@@ -15,7 +15,8 @@ fn faults(edges: &[Edge]) -> Vec<String> {
         for edge in edges.iter().filter(|edge| circle.contains(&edge.from.path) && circle.contains(&edge.to.path)) {
             uses.entry((&edge.from.path, &edge.to.path)).or_default().insert(edge.item);
         }
-        let uses: String = uses.into_iter().map(|((from, to), items)| format!("\n    {from} uses {items:?} of {to}")).collect();
+        let uses: Vec<String> = uses.into_iter().map(|((from, to), items)| format!("\n    {from} uses {items:?} of {to}")).collect();
+        let uses = uses.concat();
         let names = circle.into_iter().collect::<Vec<_>>().join(", ");
         format!("{names} use each other; move what is used both ways to a file of its own, or take one direction out:{uses}")
     };

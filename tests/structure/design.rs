@@ -41,7 +41,11 @@ fn files_of_picture(design: &str, heading: &str) -> Vec<String> {
     let (_, after) = design.split_once(&format!("{heading}\n")).unwrap_or_else(|| panic!("docs/design.md has no {heading:?}"));
     let picture = after.split("```").nth(1).expect("a picture");
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '.');
-    picture.split(|c| !is_name(c)).filter(|word| word.ends_with(".rs")).map(str::to_owned).collect()
+    picture
+        .split(|c| !is_name(c))
+        .filter(|word| Path::new(word).extension().is_some_and(|extension| extension == "rs"))
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn conditions(class: &RoomClass, before: &RoomClassStatus, health: &Result<(), F
         Ok(()) => (true, Reason::Reconciled, "The media server can be used".to_owned()),
         Err(failure) => (false, failure.reason, failure.message.clone()),
     };
-    let stalled = health.as_ref().err().is_some_and(|failure| failure.needs_change()).then(|| (true, ready.1, ready.2.clone()));
+    let stalled = health.as_ref().err().is_some_and(Failure::needs_change).then(|| (true, ready.1, ready.2.clone()));
     let states = [Some((ConditionType::Ready, ready)), stalled.map(|stalled| (ConditionType::Stalled, stalled))];
     let generation = class.metadata.generation;
     states.into_iter().flatten().map(|(kind, state)| condition(&before.conditions, kind, state, generation, now)).collect()

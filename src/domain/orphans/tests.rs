@@ -19,7 +19,9 @@ fn room_at(time: &str) -> Simulation {
 fn found_with(sim: &Simulation, sessions: &[&str]) -> Vec<String> {
     let sim = sim.clone();
     sim.media.lose_sessions();
-    sessions.iter().for_each(|session| sim.media.set_members(session, []));
+    for session in sessions {
+        sim.media.set_members(session, []);
+    }
     sim.orphans()
 }
 

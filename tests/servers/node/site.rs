@@ -60,17 +60,16 @@ impl Site {
         let images = images().await;
         let permit = PERMITS.acquire().await.expect("never closed");
         let idle = IDLE.lock().expect("nobody panics while holding it").pop();
-        let site = match idle {
-            Some(node) => {
-                let site = Self { node, admin: node.admin().await, _permit: permit };
-                site.clear();
-                site
+        let site = if let Some(node) = idle {
+            let site = Self { node, admin: node.admin().await, _permit: permit };
+            site.clear();
+            site
+        } else {
+            let node: &Node = Box::leak(Box::new(Node::start().await));
+            for archive in images {
+                node.import(archive);
             }
-            None => {
-                let node: &Node = Box::leak(Box::new(Node::start().await));
-                images.iter().for_each(|archive| node.import(archive));
-                Self { node, admin: node.admin().await, _permit: permit }
-            }
+            Self { node, admin: node.admin().await, _permit: permit }
         };
         let namespaces = [(OPERATOR_NAMESPACE, r#","labels":{"pod-security.kubernetes.io/enforce":"restricted"}"#), (CLINIC, "")];
         for (name, labels) in namespaces {

@@ -115,7 +115,9 @@ impl Story {
         });
         sim.now = at("08:00");
         sim.room_mut().metadata.finalizers = self.held_by_others.then(|| vec![OTHER_FINALIZER.into()]);
-        FOREIGN.iter().for_each(|session| sim.media.set_members(session, []));
+        for session in FOREIGN {
+            sim.media.set_members(session, []);
+        }
         sim
     }
 }

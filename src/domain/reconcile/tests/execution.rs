@@ -12,7 +12,7 @@ fn begun(sim: &Simulation) -> Execution {
 }
 
 /// A Room in its window that is being deleted, with what its session and its two invites give when they go.
-fn deleted(now: &str, session: Result<(), Failure>, invites: Result<(), Failure>) -> Execution {
+fn deleted(now: &str, session: &Result<(), Failure>, invites: &Result<(), Failure>) -> Execution {
     let sim = Simulation::reconciled_at("09:00").at("09:10").with(Simulation::delete).at(now);
     assert_eq!(sim.room().metadata.finalizers, Some(vec![FINALIZER.to_owned()]));
     let mut execution = begun(&sim);
@@ -62,7 +62,7 @@ fn the_deadline_of_a_plan_survives_a_failure() {
 
 #[test]
 fn a_deleted_room_is_released_when_everything_is_gone() {
-    let mut execution = deleted("09:10", Ok(()), Ok(()));
+    let mut execution = deleted("09:10", &Ok(()), &Ok(()));
     let Some(Batch::Room(step @ RoomStep::ReleaseFinalizer { give_up: false })) = execution.next_batch() else { panic!("released") };
     execution.record_room(&step, Ok(()));
     let outcome = execution.finish().unwrap();
@@ -72,7 +72,7 @@ fn a_deleted_room_is_released_when_everything_is_gone() {
 #[test]
 fn a_deleted_room_is_held_after_any_failure() {
     for (session, invites) in [(Err(unreachable()), Ok(())), (Ok(()), Err(unreachable()))] {
-        let mut execution = deleted("09:10", session, invites);
+        let mut execution = deleted("09:10", &session, &invites);
         assert_eq!(execution.next_batch(), None);
         assert!(!execution.finish().unwrap().is_gone());
     }
@@ -80,7 +80,7 @@ fn a_deleted_room_is_held_after_any_failure() {
 
 #[test]
 fn a_room_that_is_released_in_spite_of_a_failure_tells_what_it_left_behind() {
-    let mut execution = deleted("09:11", Err(unreachable()), Ok(()));
+    let mut execution = deleted("09:11", &Err(unreachable()), &Ok(()));
     let Some(Batch::Room(step @ RoomStep::ReleaseFinalizer { give_up: true })) = execution.next_batch() else { panic!("released") };
     execution.record_room(&step, Ok(()));
     let outcome = execution.finish().unwrap();
@@ -89,7 +89,7 @@ fn a_room_that_is_released_in_spite_of_a_failure_tells_what_it_left_behind() {
 
 #[test]
 fn a_room_that_could_not_be_released_is_not_gone_and_left_nothing_behind() {
-    let mut execution = deleted("09:11", Err(unreachable()), Ok(()));
+    let mut execution = deleted("09:11", &Err(unreachable()), &Ok(()));
     let Some(Batch::Room(step)) = execution.next_batch() else { panic!("released") };
     execution.record_room(&step, Err(unreachable()));
     let outcome = execution.finish().unwrap();
@@ -102,7 +102,9 @@ fn of_several_failures_with_invites_the_first_that_somebody_must_act_on_is_told(
     let told = |failures: &[Failure]| {
         let mut execution = begun(&Simulation::new(spec()));
         execution.record_invite(Ok(InviteChange::Issued(LedgerEntry::default())));
-        failures.iter().for_each(|failure| execution.record_invite(Err(failure.clone())));
+        for failure in failures {
+            execution.record_invite(Err(failure.clone()));
+        }
         execution.finish().unwrap().failure().cloned()
     };
     assert_eq!(told(&[]), None);
