@@ -54,7 +54,7 @@ fn every_metric_is_in_the_monitoring_page() {
 
 #[test]
 fn every_problem_is_in_the_http_api() {
-    let problems = source("src/gateway/problem.rs").split_whitespace().collect::<Vec<_>>().join(" ").replace("( ", "(");
+    let problems = source("src/gateway/http/problem.rs").split_whitespace().collect::<Vec<_>>().join(" ").replace("( ", "(");
     let named = words(&problems, "new(\"", '"');
     assert!(named.len() > 8, "{named:?}");
     missing("docs/reference/http-api.md", &named, |name| format!("`{name}`"));
