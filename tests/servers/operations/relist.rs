@@ -14,7 +14,7 @@ use super::gate::Gate;
 use crate::support::livekit::{LiveKitServer, Options};
 use crate::support::operator::Role;
 use crate::support::stage::{CLASS, Lent, PATIENCE, condition, make_class};
-use crate::support::{eventually, run_heavy};
+use crate::support::{eventually, now, run_heavy};
 
 /// Rooms that are there before the watches are cut: several pages of a list.
 const ROOMS: usize = 1_000;
@@ -26,8 +26,9 @@ const AT_ONCE: usize = 24;
 const WATCHES: usize = 5;
 /// How long 1,000 Rooms may take at first. Generous: it is only used up by failures.
 const FILLED: Duration = Duration::from_mins(2);
-/// How soon all must be right after the watches are back.
-const SOON: Duration = Duration::from_secs(5);
+/// How long it may take until all is right after the watches are back: seconds, but beside other tests more. A wake-up that is lost comes
+/// with the next look at the invites, an hour later.
+const SOON: Duration = Duration::from_secs(45);
 /// A class that is deleted and made again with other limits.
 const AGAIN: &str = "again";
 /// A class that comes late.
@@ -299,7 +300,9 @@ fn all_that_changed_while_the_watches_were_cut_is_right_soon_after_they_list_ane
         let reconciliations = async || scene.controller.metric("roomkeeper_reconcile_duration_seconds_count").await.unwrap_or_default();
         let before = reconciliations().await;
         scene.gate.open();
+        let opened = now();
         scene.until(SOON, &expected, &["kept", "new"]).await;
+        println!("all is right {:.1} s after the watches are back", now().duration_since(opened).as_secs_f64());
         let woken = reconciliations().await - before;
         let untouched = f64::from(u32::try_from(rooms.kept.len()).expect("few"));
         assert!(woken < untouched, "{woken} reconciliations, although {untouched} Rooms did not change");
