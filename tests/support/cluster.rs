@@ -30,7 +30,7 @@ use super::process::{Leashed, free_port, log_file};
 use super::tools::tool;
 
 /// How long the control plane may take to start. Generous: it is only used up by failures.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 /// Namespace of the operator.
 pub const OPERATOR_NAMESPACE: &str = "roomkeeper-system";
 

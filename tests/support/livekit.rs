@@ -16,7 +16,7 @@ use super::process::{Leashed, free_port, log_file};
 use super::tools::tool;
 
 /// How long a server may take to start, and a client to see something. Generous: it is only used up by failures.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How often a server is started on other ports when somebody else was faster to take one.
 const ATTEMPTS: usize = 3;

@@ -8,7 +8,7 @@ use super::http;
 use super::process::{Leashed, free_port};
 
 /// How long a role may take to start. Generous: it is only used up by failures.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running role of Roomkeeper.
 pub struct Role {

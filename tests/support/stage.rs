@@ -22,7 +22,7 @@ use super::process::{free_port, log_file};
 use super::{eventually, now};
 
 /// How long something that happens by itself may take. Generous: it is only used up by failures.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 /// The default class.
 pub const CLASS: &str = "livekit";
 

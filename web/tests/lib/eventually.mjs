@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
 
 /** How long something that happens by itself may take. Generous: it is only used up by failures. */
-export const PATIENCE = 30_000;
+export const PATIENCE = 60_000;
 
 /** Asks until `check` gives something, and says what it saw last when it never does. */
 export async function eventually(what, check, patience = PATIENCE) {
