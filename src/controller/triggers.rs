@@ -34,10 +34,10 @@ pub struct Triggers {
 /// The controller of Rooms with its triggers.
 pub fn controller(triggers: Triggers, context: &Arc<Context>) -> Controller<Room> {
     let Triggers { rooms, guests, namespaces, enqueued, steps } = triggers;
-    let stores = context.rooms.clone();
+    let all_rooms = context.rooms.clone();
     Controller::for_stream(changed_rooms(rooms, context.clone()), context.rooms.clone())
         .watches_stream(objects(guests), |guest| [room_of(&guest)])
-        .watches_stream(objects(namespaces), move |namespace| rooms_in(&stores, &namespace.name_any()))
+        .watches_stream(objects(namespaces), move |namespace| rooms_in(&all_rooms, &namespace.name_any()))
         .reconcile_on(received(enqueued))
         .reconcile_on(rooms_without_class(context.clone()))
         .reconcile_all_on(clock_steps(steps))
