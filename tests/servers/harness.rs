@@ -1,7 +1,8 @@
 //! The harness of the other tests: what it starts must not outlive it, whatever happens to it.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::support::process::{Leashed, free_port};
@@ -11,8 +12,12 @@ const SOON: Duration = Duration::from_secs(10);
 
 /// Starts a server that does nothing but tell its process ID, and waits for that.
 async fn server() -> (Leashed, String) {
+    server_that("echo $$; exec sleep 1000").await
+}
+
+async fn server_that(script: &str) -> (Leashed, String) {
     let mut command = Command::new("sh");
-    command.args(["-c", "echo $$; exec sleep 1000"]);
+    command.args(["-c", script]);
     let server = Leashed::spawn("idle", &command);
     let pid = eventually(SOON, async || match fs::read_to_string(server.log()) {
         Ok(log) if log.ends_with('\n') => Ok(log.trim().to_owned()),
@@ -71,13 +76,7 @@ fn a_server_that_fails_to_start_says_where_its_log_is_and_how_it_ends() {
 #[test]
 fn a_server_ends_when_the_test_process_is_killed() {
     run(async {
-        let mut test = Command::new(std::env::current_exe().expect("this program"));
-        let test = test.args(["--exact", "harness::holds_a_server_until_it_is_killed", "--ignored", "--nocapture"]);
-        let mut test = test.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("this program once more");
-        let lines = std::io::BufRead::lines(std::io::BufReader::new(test.stdout.take().expect("its output")));
-        let pid = lines.map_while(Result::ok).find_map(|line| line.split_once("the server is ").map(|(_, pid)| pid.to_owned()));
-        let pid = pid.expect("the process ID of its server");
-        assert!(lives(&pid));
+        let (mut test, pid) = test_process_with_a_server();
         test.kill().expect("SIGKILL");
         test.wait().expect("the end of the other test process");
         gone(&pid).await;
@@ -85,10 +84,33 @@ fn a_server_ends_when_the_test_process_is_killed() {
 }
 
 #[test]
-#[ignore = "a part of the test above"]
+fn a_server_that_takes_its_time_ends_when_the_test_process_and_all_it_started_are_asked_to_end() {
+    run(async {
+        let (mut test, pid) = test_process_with_a_server();
+        let group = Command::new("kill").args(["-s", "TERM", "--", &format!("-{}", test.id())]).status();
+        assert!(group.expect("kill").success());
+        test.wait().expect("the end of the other test process");
+        gone(&pid).await;
+    });
+}
+
+/// A test process in a process group of its own, and the process ID of the server it has started, which minds no signal but SIGKILL.
+fn test_process_with_a_server() -> (Child, String) {
+    let mut test = Command::new(std::env::current_exe().expect("this program"));
+    let test = test.args(["--exact", "harness::holds_a_server_until_it_is_killed", "--ignored", "--nocapture"]).process_group(0);
+    let mut test = test.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("this program once more");
+    let lines = std::io::BufRead::lines(std::io::BufReader::new(test.stdout.take().expect("its output")));
+    let pid = lines.map_while(Result::ok).find_map(|line| line.split_once("the server is ").map(|(_, pid)| pid.to_owned()));
+    let pid = pid.expect("the process ID of its server");
+    assert!(lives(&pid));
+    (test, pid)
+}
+
+#[test]
+#[ignore = "a part of the tests above"]
 fn holds_a_server_until_it_is_killed() {
     run(async {
-        let (_server, pid) = server().await;
+        let (_server, pid) = server_that("trap '' TERM; echo $$; exec sleep 1000").await;
         println!("the server is {pid}");
         std::future::pending::<()>().await;
     });

@@ -35,6 +35,8 @@ hold() {
     exec 3<&0
     unshare --net --mount --propagation private bash "$0" "$directory" "$tools" enter "$$" </dev/null 3<&- &
     node=$!
+    # Whoever ends the whole process group asks these two as well, which are to remove what is left.
+    trap '' HUP INT TERM
     echo "$node" >"$directory/pid"
     {
         while read -r _ <&3; do :; done

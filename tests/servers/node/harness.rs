@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -51,7 +52,7 @@ fn nothing_is_left_of_a_node_whose_test_was_killed() {
         let name = "node::harness::a_node_that_is_held_until_its_test_is_killed";
         let mut test = Command::new(env::current_exe().expect("this test"));
         test.args(["--exact", name, "--ignored", "--nocapture"]).env(HANDOVER, &handover);
-        let mut test = test.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("a test");
+        let mut test = test.stdin(Stdio::null()).stdout(Stdio::null()).process_group(0).spawn().expect("a test");
         let node = eventually(PATIENCE * 3, async || match test.try_wait().expect("the state of a child") {
             Some(status) => panic!("it ended: {status}"),
             None => fs::read_to_string(&handover).ok().filter(|marks| !marks.is_empty()).ok_or("no pod yet"),
@@ -61,7 +62,9 @@ fn nothing_is_left_of_a_node_whose_test_was_killed() {
         for kind in ["process", "mount", "cgroup", "interface"] {
             assert!(before.iter().any(|trace| trace.starts_with(kind)), "no {kind} of {node} is seen while it lives: {before:?}");
         }
-        test.kill().expect("it runs");
+        // Whoever ends the test ends what it has started too, some of it at once and some of it not.
+        let ended = Command::new("kill").args(["-s", "TERM", "--", &format!("-{}", test.id())]).status().expect("kill");
+        assert!(ended.success());
         test.wait().expect("its end");
         eventually(PATIENCE, async || {
             let left = traces(&node);
