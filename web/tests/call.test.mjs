@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { screenshot } from "./lib/accessibility.mjs";
 import { eventually, inSeconds } from "./lib/eventually.mjs";
 import { control, gateway } from "./lib/installation.mjs";
 import { makeRoom } from "./lib/kubernetes.mjs";
 import { AUDIBLE, loudness, showsPicture } from "./lib/media.mjs";
-import { controlOf, inCall, join, person, tile } from "./lib/people.mjs";
+import { controlOf, inCall, join, person, tile, visits } from "./lib/people.mjs";
 
 const people = [
   { name: "ada", displayName: "Ada Lovelace", role: "Presenter" },
@@ -14,24 +14,114 @@ const people = [
   { name: "con", displayName: "Connie", role: "Consumer" },
 ];
 
-test("two people see and hear each other, and a Consumer both", async (t) => {
-  const room = await makeRoom({ participants: people });
-  const ada = await person(t, room.link("ada"));
-  await join(ada);
-  await ada.getByText("Nobody else is here yet").waitFor();
-  const ben = await person(t, room.link("ben"));
-  await join(ben);
-  await showsPicture(tile(ada, "ben"));
-  await showsPicture(tile(ben, "ada"));
-  await showsPicture(tile(ben, "ben"));
-  assert((await loudness(ada)) > AUDIBLE, "ada hears ben");
-  assert((await loudness(ben)) > AUDIBLE, "ben hears ada");
-  await screenshot(ada, "call-wide");
-  const con = await person(t, room.link("con"));
-  await join(con);
-  await showsPicture(tile(con, "ada"));
-  await con.getByRole("button", { name: "Turn sound on" }).or(con.locator(".call[data-connection=in]")).first().waitFor();
-  assert((await loudness(con)) > AUDIBLE, "connie hears them");
+describe("in one call", () => {
+  const visit = visits();
+  let room, ada, ben, con;
+  before(async () => {
+    room = await makeRoom({ participants: people });
+    ada = await person(visit, room.link("ada"));
+    await join(ada);
+    await ada.getByText("Nobody else is here yet").waitFor();
+    ben = await person(visit, room.link("ben"));
+    await join(ben);
+    con = await person(visit, room.link("con"));
+    await join(con);
+  });
+  after(visit.end);
+
+  test("two people see and hear each other, and a Consumer both", async () => {
+    await showsPicture(tile(ada, "ben"));
+    await showsPicture(tile(ben, "ada"));
+    await showsPicture(tile(ben, "ben"));
+    assert((await loudness(ada)) > AUDIBLE, "ada hears ben");
+    assert((await loudness(ben)) > AUDIBLE, "ben hears ada");
+    await screenshot(ada, "call-wide");
+    await showsPicture(tile(con, "ada"));
+    await con.getByRole("button", { name: "Turn sound on" }).or(con.locator(".call[data-connection=in]")).first().waitFor();
+    assert((await loudness(con)) > AUDIBLE, "connie hears them");
+  });
+
+  test("a muted microphone is silent, and marked for everybody", async () => {
+    await ben.getByRole("button", { name: "Mute", exact: true }).click();
+    await tile(ada, "ben").getByLabel("microphone off").waitFor();
+    await tile(ben, "ben").getByLabel("microphone off").waitFor();
+    await eventually("silence", async () => (await loudness(ada)) < 0.005);
+    await ben.getByRole("button", { name: "Unmute" }).click();
+    await tile(ada, "ben").getByLabel("microphone off").waitFor({ state: "detached" });
+    await eventually("a voice", async () => (await loudness(ada)) > AUDIBLE);
+  });
+
+  test("a camera goes off and on again for everybody", async () => {
+    await showsPicture(tile(ada, "ben"));
+    await controlOf(ben, "camera").click();
+    await tile(ada, "ben").locator("video").waitFor({ state: "hidden" });
+    await tile(ada, "ben").getByText("B", { exact: true }).waitFor();
+    await controlOf(ben, "camera").click();
+    await showsPicture(tile(ada, "ben"));
+  });
+
+  test("messages reach everybody, and are text whatever is in them", async () => {
+    await controlOf(ada, "chat").click();
+    await ada.getByLabel("Message").fill("<img src=x onerror=alert(1)> Hello");
+    await ada.getByRole("button", { name: "Send" }).click();
+    await ben.getByText("Message from Ada Lovelace: <img").waitFor();
+    assert.match(await controlOf(ben, "chat").innerText(), /1 new message/);
+    await controlOf(ben, "chat").click();
+    await ben.getByRole("log").getByText("<img src=x onerror=alert(1)> Hello").waitFor();
+    assert.equal(await ben.locator(".messages img").count(), 0);
+    await ben.getByLabel("Message").fill("Hello Ada");
+    await ben.keyboard.press("Enter");
+    await ada.getByRole("log").getByText("Hello Ada").waitFor();
+    await controlOf(con, "chat").click();
+    await con.getByText("With your role you can read the chat").waitFor();
+    assert.equal(await con.getByLabel("Message").isVisible(), false);
+    await ada.getByLabel("Message").fill("For Connie too");
+    await ada.keyboard.press("Enter");
+    await con.getByRole("log").getByText("For Connie too").waitFor();
+  });
+
+  test("the list of people names everybody and their roles", async () => {
+    await controlOf(ada, "people").click();
+    await ada.getByText("3 people").waitFor();
+    const rows = ada.locator(".person");
+    assert.match(await rows.nth(0).innerText(), /Ada Lovelace \(you\)\s*Presenter/);
+    assert.match(await rows.filter({ hasText: "Connie" }).innerText(), /Connie\s*Consumer/);
+    await con.getByRole("button", { name: "Leave" }).click();
+    await ada.getByText("2 people").waitFor();
+  });
+
+  test("who may share a screen does, and others have no button for it", async (t) => {
+    const cara = await person(t, room.link("cara"));
+    await join(cara);
+    assert.equal(await controlOf(ben, "screen").isVisible(), false);
+    await cara.getByRole("button", { name: "Share screen" }).click();
+    await ben.locator(".tile.screen").getByText("Screen of Cara").waitFor();
+    await showsPicture(ben.locator(".tile.screen"));
+    await screenshot(ben, "screen-share-wide");
+    await cara.getByRole("button", { name: "Stop sharing" }).click();
+    await ben.locator(".tile.screen").waitFor({ state: "detached" });
+  });
+
+  test("a changed role is told in words, and takes and gives its controls without a new connection", async () => {
+    await showsPicture(tile(ada, "ben"));
+    const joins = [];
+    ben.on("request", (request) => request.url().endsWith("/v1/join") && joins.push(request.url()));
+    await room.edit({ participants: [people[0], { ...people[1], role: "Consumer" }] });
+    await ben.getByText("Your role has changed: you are Consumer now").waitFor();
+    await ben.getByText("Your camera is off now").waitFor();
+    await controlOf(ben, "camera").waitFor({ state: "hidden" });
+    await controlOf(ben, "microphone").waitFor({ state: "hidden" });
+    await tile(ada, "ben").locator("video").waitFor({ state: "hidden" });
+    await tile(ada, "ben").getByLabel("microphone off").waitFor();
+    await screenshot(ben, "call-role-changed");
+    await room.edit({ participants: [people[0], { ...people[1], role: "Presenter" }] });
+    await ben.getByText("you are Presenter now").waitFor();
+    await controlOf(ben, "end").waitFor();
+    await controlOf(ben, "screen").waitFor();
+    await controlOf(ben, "camera").click();
+    await showsPicture(tile(ada, "ben"));
+    assert.deepEqual(joins, []);
+  });
 });
 
 test("whoever speaks is marked", async (t) => {
@@ -57,110 +147,6 @@ test("whoever speaks is marked", async (t) => {
   await screenshot(ada, "call-speaking");
   await controlOf(ben, "microphone").click();
   await ada.locator('.tile.speaking[data-identity="ben"]').waitFor({ state: "detached" });
-});
-
-test("a muted microphone is silent, and marked for everybody", async (t) => {
-  const room = await makeRoom({ participants: people });
-  const [ada, ben] = [await person(t, room.link("ada")), await person(t, room.link("ben"))];
-  await join(ada);
-  await join(ben);
-  await showsPicture(tile(ada, "ben"));
-  await ben.getByRole("button", { name: "Mute", exact: true }).click();
-  await tile(ada, "ben").getByLabel("microphone off").waitFor();
-  await tile(ben, "ben").getByLabel("microphone off").waitFor();
-  await eventually("silence", async () => (await loudness(ada)) < 0.005);
-  await ben.getByRole("button", { name: "Unmute" }).click();
-  await tile(ada, "ben").getByLabel("microphone off").waitFor({ state: "detached" });
-  await eventually("a voice", async () => (await loudness(ada)) > AUDIBLE);
-});
-
-test("a camera goes off and on again for everybody", async (t) => {
-  const room = await makeRoom({ participants: people });
-  const [ada, ben] = [await person(t, room.link("ada")), await person(t, room.link("ben"))];
-  await join(ada);
-  await join(ben);
-  await showsPicture(tile(ada, "ben"));
-  await controlOf(ben, "camera").click();
-  await tile(ada, "ben").locator("video").waitFor({ state: "hidden" });
-  await tile(ada, "ben").getByText("B", { exact: true }).waitFor();
-  await controlOf(ben, "camera").click();
-  await showsPicture(tile(ada, "ben"));
-});
-
-test("who may share a screen does, and others have no button for it", async (t) => {
-  const room = await makeRoom({ participants: people });
-  const [cara, ben] = [await person(t, room.link("cara")), await person(t, room.link("ben"))];
-  await join(cara);
-  await join(ben);
-  assert.equal(await controlOf(ben, "screen").isVisible(), false);
-  await cara.getByRole("button", { name: "Share screen" }).click();
-  await ben.locator(".tile.screen").getByText("Screen of Cara").waitFor();
-  await showsPicture(ben.locator(".tile.screen"));
-  await screenshot(ben, "screen-share-wide");
-  await cara.getByRole("button", { name: "Stop sharing" }).click();
-  await ben.locator(".tile.screen").waitFor({ state: "detached" });
-});
-
-test("messages reach everybody, and are text whatever is in them", async (t) => {
-  const room = await makeRoom({ participants: people });
-  const [ada, ben, con] = [await person(t, room.link("ada")), await person(t, room.link("ben")), await person(t, room.link("con"))];
-  for (const page of [ada, ben, con]) await join(page);
-  await controlOf(ada, "chat").click();
-  await ada.getByLabel("Message").fill("<img src=x onerror=alert(1)> Hello");
-  await ada.getByRole("button", { name: "Send" }).click();
-  await ben.getByText("Message from Ada Lovelace: <img").waitFor();
-  assert.match(await controlOf(ben, "chat").innerText(), /1 new message/);
-  await controlOf(ben, "chat").click();
-  await ben.getByRole("log").getByText("<img src=x onerror=alert(1)> Hello").waitFor();
-  assert.equal(await ben.locator(".messages img").count(), 0);
-  await ben.getByLabel("Message").fill("Hello Ada");
-  await ben.keyboard.press("Enter");
-  await ada.getByRole("log").getByText("Hello Ada").waitFor();
-  await controlOf(con, "chat").click();
-  await con.getByText("With your role you can read the chat").waitFor();
-  assert.equal(await con.getByLabel("Message").isVisible(), false);
-  await ada.getByLabel("Message").fill("For Connie too");
-  await ada.keyboard.press("Enter");
-  await con.getByRole("log").getByText("For Connie too").waitFor();
-});
-
-test("the list of people names everybody and their roles", async (t) => {
-  const room = await makeRoom({ participants: people });
-  const [ada, con] = [await person(t, room.link("ada")), await person(t, room.link("con"))];
-  await join(ada);
-  await join(con);
-  await controlOf(ada, "people").click();
-  await ada.getByText("2 people").waitFor();
-  const rows = ada.locator(".person");
-  assert.match(await rows.nth(0).innerText(), /Ada Lovelace \(you\)\s*Presenter/);
-  assert.match(await rows.nth(1).innerText(), /Connie\s*Consumer/);
-  await con.getByRole("button", { name: "Leave" }).click();
-  await ada.getByText("1 person").waitFor();
-});
-
-test("a changed role is told in words, and takes and gives its controls without a new connection", async (t) => {
-  const room = await makeRoom({ participants: people });
-  const [ada, ben] = [await person(t, room.link("ada")), await person(t, room.link("ben"))];
-  await join(ada);
-  await join(ben);
-  await showsPicture(tile(ada, "ben"));
-  const joins = [];
-  ben.on("request", (request) => request.url().endsWith("/v1/join") && joins.push(request.url()));
-  await room.edit({ participants: [people[0], { ...people[1], role: "Consumer" }] });
-  await ben.getByText("Your role has changed: you are Consumer now").waitFor();
-  await ben.getByText("Your camera is off now").waitFor();
-  await controlOf(ben, "camera").waitFor({ state: "hidden" });
-  await controlOf(ben, "microphone").waitFor({ state: "hidden" });
-  await tile(ada, "ben").locator("video").waitFor({ state: "hidden" });
-  await tile(ada, "ben").getByLabel("microphone off").waitFor();
-  await screenshot(ben, "call-role-changed");
-  await room.edit({ participants: [people[0], { ...people[1], role: "Presenter" }] });
-  await ben.getByText("you are Presenter now").waitFor();
-  await controlOf(ben, "end").waitFor();
-  await controlOf(ben, "screen").waitFor();
-  await controlOf(ben, "camera").click();
-  await showsPicture(tile(ada, "ben"));
-  assert.deepEqual(joins, []);
 });
 
 test("the time left is shown, and said aloud five minutes and one minute before the end", async (t) => {

@@ -78,6 +78,17 @@ export async function person(test, link, { devices, viewport = WIDE, open = true
   return page;
 }
 
+/** Takes the place of a test for people who stay from one test to the next: they leave, and are checked, at `end`. */
+export function visits() {
+  const ends = [];
+  return {
+    after: (end) => ends.push(end),
+    end: async () => {
+      for (const end of ends) await end();
+    },
+  };
+}
+
 /** The gateway, and the media server where clients connect to it themselves. */
 function isOurs(url) {
   return [gateway, livekit].some((ours) => new URL(ours).host === new URL(url).host);
