@@ -23,7 +23,7 @@ demo: need ## Show the life of a Room on this machine, and stay up; DEMO_KUBECON
 		'cargo test --locked --no-run --quiet --test demo'
 	cargo test --locked --test demo
 
-# What needs a node waits for it most of the time, so it leaves the processor to the others.
+# What needs a node builds the image first, which takes one core for minutes, and then mostly waits: the processor is left to the others.
 test: need-page ## Run all tests, against real servers
 	tools/together 'cargo test --locked --no-run' tools/build
 	tools/together 'cargo test --locked -- --skip node::' 'cargo test --locked --test servers node::'
