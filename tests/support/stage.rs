@@ -186,6 +186,16 @@ impl Stage {
         self.post("/v1/join", invite, None).await
     }
 
+    /// What somebody joins with by this invite, once the gateway knows all that it takes: its watches may be some moments behind the
+    /// controller's.
+    pub async fn credentials(&self, invite: &str) -> MediaCredentials {
+        let answer = eventually(PATIENCE, async || match self.join(invite).await {
+            answer if answer.status == 200 => Ok(answer),
+            answer => Err(format!("{answer:?}")),
+        });
+        answer.await.credentials()
+    }
+
     /// `POST /v1/join` with the invite of a shared link and a display name of one's own choice.
     pub async fn join_as(&self, invite: &str, display_name: &str) -> Answer {
         self.post("/v1/join", invite, Some(json!({"displayName": display_name}))).await
@@ -341,10 +351,17 @@ impl Place<'_> {
         self.secrets().get_opt(&invite_secret_name(room, participant)).await.expect("the API server answers")
     }
 
-    /// A person's invite.
+    /// A person's invite, once the gateway knows it too: its watch may be some moments behind the controller's.
     pub async fn invite(&self, room: &str, participant: &str) -> String {
         let secret = self.invite_secret(room, participant).await.unwrap_or_else(|| panic!("{participant} has no invite"));
-        value(&secret, "invite")
+        let invite = value(&secret, "invite");
+        eventually(PATIENCE, async || match ask(self.stage.gateway.port, "GET", "/v1/room", &invite, None).await {
+            Ok(answer) if answer.problem() == "invalid-invite" => Err(format!("{answer:?}")),
+            // Where the gateway is not there, that is up to the test.
+            _ => Ok(()),
+        })
+        .await;
+        invite
     }
 
     /// All invites of a Room, by the names of the people.
@@ -356,7 +373,7 @@ impl Place<'_> {
 
     /// A person in the call of a Room, by their own invite, who publishes these sources.
     pub async fn joined(&self, room: &str, name: &str, publish: &[&str]) -> Caller {
-        let credentials = self.stage.join(&self.invite(room, name).await).await.credentials();
+        let credentials = self.stage.credentials(&self.invite(room, name).await).await;
         Caller::join(&credentials, publish).await.unwrap_or_else(|status| panic!("{name} is refused with {status}"))
     }
 

@@ -121,7 +121,7 @@ fn ten_thousand_connections_from_one_address_cost_little_memory_and_disturb_no_c
         let place = stage.place().await;
         place.apply("call", json!({"participants": [{"name": "ada"}, {"name": "ben"}]})).await;
         place.until_phase("call", Phase::Open).await;
-        let ben_ticket = stage.join(&place.invite("call", "ben").await).await.credentials();
+        let ben_ticket = stage.credentials(&place.invite("call", "ben").await).await;
         let mut ada = place.joined("call", "ada", &["microphone"]).await;
         let ben = Client::join(&ben_ticket, &["microphone"]).await.expect("ben is in");
         ada.event("media-received").await;

@@ -1,5 +1,7 @@
 //! Who asks too often, and who is to say where a request came from.
 
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
 use futures::future::join_all;
 use roomkeeper::api::Phase;
 use serde_json::json;
@@ -65,15 +67,18 @@ fn five_hundred_joins_at_once_from_one_address_are_all_answered() {
         place.until_phase("call", Phase::Open).await;
         let invites: Vec<String> = place.invites("call").await.into_values().collect();
         assert_eq!(invites.len(), 350);
-        // The gateway may see the session a moment later than we do.
-        eventually(PATIENCE, async || match stage.join(&invites[0]).await {
-            answer if answer.status == 200 => Ok(()),
-            answer => Err(format!("{answer:?}")),
-        })
-        .await;
-        let joins = invites.iter().cycle().take(500).map(|invite| stage::ask(stage.gateway.port, "POST", "/v1/join", invite, None));
-        let answers = join_all(joins).await;
-        let refused: Vec<_> = answers.iter().filter(|answer| answer.as_ref().is_ok_and(|answer| answer.status != 200)).collect();
-        assert!(refused.is_empty() && answers.iter().all(Result::is_ok), "{refused:?}");
+        stage.credentials(&invites[0]).await;
+        let tries = AtomicU32::new(0);
+        // A media server that is slow for a moment is no refusal: the answer says to try again, which the page does too.
+        let joins = invites.iter().cycle().take(500).map(|invite| {
+            eventually(PATIENCE, async || {
+                tries.fetch_add(1, Relaxed);
+                let answer = stage::ask(stage.gateway.port, "POST", "/v1/join", invite, None).await.map_err(|error| error.to_string())?;
+                assert!([200, 503].contains(&answer.status), "{answer:?}");
+                if answer.status == 200 { Ok(()) } else { Err(format!("{answer:?}")) }
+            })
+        });
+        join_all(joins).await;
+        println!("500 joins took {} requests", tries.load(Relaxed));
     });
 }

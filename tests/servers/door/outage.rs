@@ -25,8 +25,8 @@ fn without_api_server_known_rooms_go_on_for_a_minute_then_nobody_is_let_in_and_a
         place.until_phase("call", Phase::Open).await;
         place.until_phase("short", Phase::Open).await;
         let (ada, ben, short) = (place.invite("call", "ada").await, place.invite("call", "ben").await, place.invite("short", "ada").await);
-        let in_call = Client::join(&stage.join(&ada).await.credentials(), &[]).await.expect("ada is in");
-        let in_short = Client::join(&stage.join(&short).await.credentials(), &[]).await.expect("ada is in");
+        let in_call = Client::join(&stage.credentials(&ada).await, &[]).await.expect("ada is in");
+        let in_short = Client::join(&stage.credentials(&short).await, &[]).await.expect("ada is in");
         let namespace = place.namespace.clone();
         let end = in_seconds(AFTER_THE_SILENCE);
         place.edit("short", json!({"validUntil": end})).await;

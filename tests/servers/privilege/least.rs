@@ -86,7 +86,7 @@ async fn walk(stage: &Stage, namespace: String) {
     // The same is done twice, so that its Event becomes a series: at the door, and by the controller.
     for _ in 0..2 {
         let ann = place.invite("call", "ann").await;
-        let client = Caller::join(&stage.join(&ann).await.credentials(), &[]).await.expect("in the call");
+        let client = Caller::join(&stage.credentials(&ann).await, &[]).await.expect("in the call");
         assert_eq!(stage.post("/v1/participants/ann/remove", &pia, None).await.status, 204);
         client.event("disconnected").await;
     }

@@ -105,7 +105,7 @@ fn a_room_with_the_id_of_another_opens_nothing_of_it() {
         let invite = tenants.mine.invite("board", "ada").await;
         let view = tenants.stage.view(&invite).await;
         assert_eq!(view.body["namespace"], tenants.mine.namespace.as_str());
-        let client = Caller::join(&tenants.stage.join(&invite).await.credentials(), &[]).await.expect("in a call of one's own");
+        let client = Caller::join(&tenants.stage.credentials(&invite).await, &[]).await.expect("in a call of one's own");
         let ben = tenants.theirs.joined("board", "ben", &[]).await;
         // A Presenter there, and nobody here.
         assert_eq!(tenants.stage.post("/v1/participants/ben/remove", &invite, None).await.status, 404);

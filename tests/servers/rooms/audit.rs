@@ -27,7 +27,7 @@ fn joins_refusals_removals_changes_of_role_and_ends_are_written_down() {
         place.apply("call", json!({"participants": [{"name": "ada"}, {"name": "ben"}]})).await;
         place.until_phase("call", Phase::Open).await;
         let (ada, ben) = (place.invite("call", "ada").await, place.invite("call", "ben").await);
-        let client = Client::join(&stage.join(&ada).await.credentials(), &[]).await.expect("in the call");
+        let client = Client::join(&stage.credentials(&ada).await, &[]).await.expect("in the call");
         says(&stage.gateway, &["event=\"join\"", &here, "participant=\"ada\"", "result=\"joined\""]).await;
         stage.post("/v1/end", &ben, None).await;
         says(&stage.gateway, &["event=\"end\"", &here, "participant=\"ben\"", "result=\"not-allowed\""]).await;

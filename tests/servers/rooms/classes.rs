@@ -67,11 +67,11 @@ fn while_a_spec_is_not_accepted_nobody_is_thrown_out_nobody_gets_in_and_the_end_
         let stage = Stage::shared().await;
         let place = stage.place().await;
         stage.class("shrinking", &stage.livekit, json!({})).await;
-        let end = in_seconds(10);
+        let end = in_seconds(15);
         place.apply("call", json!({"roomClassName": "shrinking", "validUntil": end, "participants": [{"name": "ada"}]})).await;
         place.until_phase("call", Phase::Open).await;
         let invite = place.invite("call", "ada").await;
-        let ada = Client::join(&stage.join(&invite).await.credentials(), &[]).await.expect("ada is in");
+        let ada = Client::join(&stage.credentials(&invite).await, &[]).await.expect("ada is in");
         let classes = Api::<RoomClass>::all(stage.admin.clone());
         classes.delete("shrinking", &DeleteParams::default()).await.expect("deleted");
         place.until_not("call", "Accepted", "ClassNotFound").await;

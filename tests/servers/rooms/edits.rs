@@ -87,7 +87,7 @@ fn a_rotated_invite_puts_its_holder_out_and_a_new_one_takes_its_place() {
         let new = place.invite("call", "ada").await;
         assert_ne!(old, new);
         assert_eq!(stage.join(&old).await.problem(), "invalid-invite");
-        let back = Client::join(&stage.join(&new).await.credentials(), &[]).await.expect("the new invite lets ada in");
+        let back = Client::join(&stage.credentials(&new).await, &[]).await.expect("the new invite lets ada in");
         place.edit("call", json!({"displayName": "Still the same people"})).await;
         place.until_phase("call", Phase::Open).await;
         assert!(back.events().iter().all(|event| event["event"] != "disconnected"), "{:?}", back.events());
@@ -168,7 +168,7 @@ fn the_door_holds_the_capacity_of_the_spec_as_it_is_now() {
         assert_eq!(stage.view(&ben).await.body["state"], "full");
         place.edit("call", json!({"maxParticipants": 2})).await;
         place.until_phase("call", Phase::Open).await;
-        Client::join(&stage.join(&ben).await.credentials(), &[]).await.expect("there is room for two now");
+        Client::join(&stage.credentials(&ben).await, &[]).await.expect("there is room for two now");
         assert_eq!(stage.join(&place.invite("call", "cleo").await).await.problem(), "full");
         place.until("call", |status| status.counts.is_some_and(|counts| counts.joined >= 1)).await;
     });

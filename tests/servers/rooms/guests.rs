@@ -48,7 +48,7 @@ fn a_guest_gets_an_invite_of_their_own_and_goes_with_the_object() {
         let view = stage.view(&invite).await;
         assert_eq!(view.body["participant"], json!({"name": "guest-eve", "displayName": "Eve"}));
 
-        let caller = Client::join(&stage.join(&invite).await.credentials(), &[]).await.expect("in the call");
+        let caller = Client::join(&stage.credentials(&invite).await, &[]).await.expect("in the call");
         guests(stage, &place).delete("eve", &DeleteParams::default()).await.expect("deleted");
         caller.event("disconnected").await;
         assert_eq!(stage.view(&invite).await.problem(), "invalid-invite");

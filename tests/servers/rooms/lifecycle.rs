@@ -33,8 +33,8 @@ fn a_room_is_scheduled_opens_ends_and_follows_its_ttl() {
 
         let open = place.until_phase("board", Phase::Open).await;
         assert_eq!(condition(open.status.as_ref().expect("a status"), "Open"), ("True", "Joinable"));
-        let first = Client::join(&stage.join(&ada).await.credentials(), &["camera", "microphone"]).await.expect("ada is in");
-        let second = Client::join(&stage.join(&ben).await.credentials(), &["microphone"]).await.expect("ben is in");
+        let first = Client::join(&stage.credentials(&ada).await, &["camera", "microphone"]).await.expect("ada is in");
+        let second = Client::join(&stage.credentials(&ben).await, &["microphone"]).await.expect("ben is in");
         first.event("media-received").await;
         second.event("media-received").await;
 

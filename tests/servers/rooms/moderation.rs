@@ -14,7 +14,7 @@ async fn call(stage: &Stage, place: &Place<'_>) -> [(String, Client); 3] {
     let mut people = Vec::new();
     for name in ["pia", "ann", "ben"] {
         let invite = place.invite("call", name).await;
-        let client = Client::join(&stage.join(&invite).await.credentials(), &[]).await.expect("in the call");
+        let client = Client::join(&stage.credentials(&invite).await, &[]).await.expect("in the call");
         people.push((invite, client));
     }
     people.try_into().ok().expect("three people")
@@ -63,7 +63,7 @@ fn a_presenter_ends_the_call_for_all_and_the_room_stays_joinable() {
             assert_eq!(client.event("disconnected").await["reason"], "ROOM_DELETED");
         }
         assert_eq!(place.event("call", "CallEnded").await, "pia ended the call for all");
-        let again = Client::join(&stage.join(&ann).await.credentials(), &[]).await.expect("in the call again");
+        let again = Client::join(&stage.credentials(&ann).await, &[]).await.expect("in the call again");
         again.close().await;
     });
 }
@@ -80,7 +80,7 @@ fn a_presenter_adds_somebody_who_joins_by_the_link_of_the_answer() {
         assert_eq!(answer.status, 201, "{answer:?}");
         let identity = answer.body["name"].as_str().expect("a name");
         let invite = answer.body["url"].as_str().and_then(|url| url.split_once('#')).expect("a join link").1;
-        let client = Client::join(&stage.join(invite).await.credentials(), &[]).await.expect("in the call");
+        let client = Client::join(&stage.credentials(invite).await, &[]).await.expect("in the call");
         pia_client.wait_for("Eve", |event| event["event"] == "participant-joined" && event["identity"] == identity).await;
         place.event("call", "GuestAdded").await;
         let room = place.until("call", |status| status.participants.iter().any(|entry| entry.name == identity)).await;

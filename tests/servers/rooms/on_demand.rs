@@ -26,7 +26,7 @@ fn on_first_join_the_session_is_made_by_who_comes_first() {
         assert!(!sessions(stage).await.contains(&name), "nothing is on the media server yet");
         let invite = place.invite("call", "ada").await;
         assert_eq!(stage.view(&invite).await.body["state"], "open");
-        let ada = Client::join(&stage.join(&invite).await.credentials(), &[]).await.expect("in the call");
+        let ada = Client::join(&stage.credentials(&invite).await, &[]).await.expect("in the call");
         let ben = place.joined("call", "ben", &[]).await;
         ada.wait_for("ben", |event| event["event"] == "participant-joined" && event["identity"] == "ben").await;
         let room = place.until("call", |status| status.session.as_ref().is_some_and(|session| session.created_at.is_some())).await;
