@@ -30,6 +30,8 @@ const LOOK: Duration = Duration::from_millis(20);
 const AT_ONCE: usize = 4;
 /// How many ordinary tests a heavy one stands for.
 const HEAVY: u32 = 3;
+/// The same for a test with browsers.
+const BROWSERS: u32 = 2;
 
 /// Runs a test on the one runtime of its binary, which outlives every test, so that servers and connections can be shared.
 pub fn run<T>(test: impl Future<Output = T>) -> T {
@@ -39,6 +41,11 @@ pub fn run<T>(test: impl Future<Output = T>) -> T {
 /// Runs a test that takes what two cores have, with one ordinary test beside it.
 pub fn run_heavy<T>(test: impl Future<Output = T>) -> T {
     run_as(HEAVY, test)
+}
+
+/// Runs a test with browsers, which encode and paint most of the time.
+pub fn run_browsers<T>(test: impl Future<Output = T>) -> T {
+    run_as(BROWSERS, test)
 }
 
 fn run_as<T>(weight: u32, test: impl Future<Output = T>) -> T {

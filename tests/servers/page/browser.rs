@@ -13,7 +13,7 @@ use super::build::{packages, web};
 use super::controls::serve;
 use crate::support::livekit::{LiveKitServer, Options};
 use crate::support::process::target;
-use crate::support::run_heavy;
+use crate::support::run_browsers;
 use crate::support::stage::Stage;
 
 /// How long the tests of one file may take together.
@@ -64,7 +64,7 @@ async fn report(file: &str, mut node: Command) {
 /// Runs one file of tests.
 fn run_file(file: &str) {
     packages();
-    run_heavy(async {
+    run_browsers(async {
         let stage = Stage::shared().await;
         report(file, node(file, stage)).await;
     });
@@ -73,7 +73,7 @@ fn run_file(file: &str) {
 /// Runs one file of tests that may restart the media server of a class that is theirs alone.
 fn run_file_with_controls(file: &str) {
     packages();
-    run_heavy(async {
+    run_browsers(async {
         let stage = Stage::shared().await;
         let livekit = LiveKitServer::start(Options::default()).await;
         stage.class(RESTARTED, &livekit, json!({})).await;
