@@ -28,7 +28,7 @@ demo: need ## Show the life of a Room on this machine, and stay up; DEMO_KUBECON
 test: need-page ## Run all tests, against real servers
 	tools/together 'cargo test --locked --no-run' tools/build
 	tools/together 'cargo test --locked -- --skip node:: --skip page::' 'cargo test --locked --test servers node::'
-	cargo test --locked --test servers page::
+	cargo test --locked page::
 
 # One at a time, because each of them alone is as much as a machine carries.
 soak: need-page tools ## Run at full length the tests whose repetitions `make test` cuts short
