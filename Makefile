@@ -47,7 +47,7 @@ tools: need ## Build the pinned servers of tests and demo into .tools/bin, what 
 	tools/build
 
 crds: need ## Write crds/ and docs/reference/api.md anew from the types in src/api
-	UPDATE_GENERATED=1 cargo test --locked --test files crds:: api_reference::
+	UPDATE_GENERATED=1 cargo test --locked --test files -- crds:: api_reference::
 
 chart: crds ## Write anew what is generated for charts/ and from it: CRDs, schema of a class, table of values, accounts of the demo
 	UPDATE_GENERATED=1 cargo test --locked --test files chart::
