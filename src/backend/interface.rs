@@ -44,8 +44,17 @@ pub enum Signalling {
 pub struct TokenSubject {
     pub session: String,
     pub identity: String,
+    pub display_name: String,
     /// Generation of the invite that the token goes back to; `None` when the token does not say.
     pub generation: Option<i64>,
+}
+
+impl TokenSubject {
+    /// The holder as a member of the session, whose role a token does not decide.
+    #[must_use]
+    pub fn member(&self) -> SessionMember {
+        SessionMember { identity: self.identity.clone(), display_name: self.display_name.clone(), role: None, generation: self.generation }
+    }
 }
 
 /// What a joining client needs.

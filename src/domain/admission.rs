@@ -60,9 +60,8 @@ pub fn identify(room: &Room, roster: &Roster, invite: &Invite) -> Result<Person,
 }
 
 /// Who somebody in a call is, or somebody who comes back to it: told by identity and by the generation of the invite they came by.
-pub fn recognize(roster: &Roster, identity: &str, generation: Option<i64>) -> Result<Person, Refusal> {
-    let member = SessionMember { identity: identity.to_owned(), display_name: String::new(), role: None, generation };
-    roster.recognize(&member).ok_or(Refusal::InvalidInvite)
+pub fn recognize(roster: &Roster, member: &SessionMember) -> Result<Person, Refusal> {
+    roster.recognize(member).ok_or(Refusal::InvalidInvite)
 }
 
 /// The grant of a person who joins at `now`, if the Room can be joined. `others` is the number of other people in the call or on their

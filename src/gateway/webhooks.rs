@@ -15,7 +15,7 @@ use super::admission::{LiveRooms, class_and_room_of, review_members};
 use super::http::Problem;
 use super::wall_clock::WallClock;
 use crate::backend::{Backend, Registry, TokenSubject};
-use crate::domain::Refusal;
+use crate::domain::{Refusal, SessionMember};
 use crate::observability::logs::AUDIT;
 
 /// Longest body, in bytes. LiveKit sends what it knows of room, person and track.
@@ -54,8 +54,13 @@ async fn put_out_strangers(webhooks: &Webhooks, class: &str, backend: &dyn Backe
         return;
     }
     let Ok(Some(members)) = backend.observe(session).await else { return };
-    let subject = |identity, generation| TokenSubject { session: session.to_owned(), identity, generation };
-    let subjects: Vec<TokenSubject> = members.into_iter().map(|member| subject(member.identity, member.generation)).collect();
+    let subject = |SessionMember { identity, display_name, generation, .. }| TokenSubject {
+        session: session.to_owned(),
+        identity,
+        display_name,
+        generation,
+    };
+    let subjects: Vec<TokenSubject> = members.into_iter().map(subject).collect();
     let review = review_members(&webhooks.rooms, &room, &subjects.iter().collect::<Vec<_>>(), webhooks.clock.now());
     for (TokenSubject { identity, .. }, refusal) in subjects.iter().zip(review.refusals) {
         let Some(refusal) = refusal else { continue };

@@ -199,11 +199,16 @@ impl Backend for FakeMediaServer {
     }
 
     fn mint_token(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
-        let TokenGrant { identity, role, generation, not_before, expires_at, .. } = grant;
+        let TokenGrant { identity, display_name, role, generation, not_before, expires_at } = grant;
         self.record(Operation::MintToken, identity);
         self.faults.meet_now(Operation::MintToken)?;
         let token = format!("{}/{session}/{identity}/{role:?}/{not_before}/{expires_at}/{generation}", Self::TOKEN_PREFIX);
-        let subject = TokenSubject { session: session.to_owned(), identity: identity.clone(), generation: Some(*generation) };
+        let subject = TokenSubject {
+            session: session.to_owned(),
+            identity: identity.clone(),
+            display_name: display_name.clone(),
+            generation: Some(*generation),
+        };
         let mut state = self.state.lock();
         state.tokens.insert(token.clone(), Issued { subject, not_before: *not_before, ends: *expires_at });
         let url = state.upstream.is_none().then(|| "wss://media.test".to_owned());

@@ -47,6 +47,8 @@ struct Claims {
     iss: String,
     #[serde(default)]
     sub: String,
+    #[serde(default)]
+    name: String,
     nbf: Option<i64>,
     exp: i64,
     #[serde(default)]
@@ -82,14 +84,14 @@ impl Signer {
     /// Who holds a token that was signed with these credentials, here or by LiveKit, if it is good at `now` for joining a
     /// room and for nothing else.
     pub(super) fn token_subject(&self, token: &str, now: Timestamp) -> Option<TokenSubject> {
-        let Claims { sub, attributes, video, .. } = self.claims_of(token, now)?;
+        let Claims { sub, name, attributes, video, .. } = self.claims_of(token, now)?;
         let Grants { room_join, room, others } = video?;
         let joins_only = room_join && others.iter().all(|(grant, value)| ORDINARY.contains(&grant.as_str()) || *value != Value::Bool(true));
         if sub.is_empty() || room.is_empty() || !joins_only {
             return None;
         }
         let generation = attributes.get(GENERATION).and_then(|generation| generation.parse().ok());
-        Some(TokenSubject { session: room, identity: sub, generation })
+        Some(TokenSubject { session: room, identity: sub, display_name: name, generation })
     }
 
     /// Whether `authorization` is a token that is good at `now` and names the digest of `body`.

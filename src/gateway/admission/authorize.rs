@@ -57,7 +57,7 @@ pub fn authorize_invite(rooms: &LiveRooms, invite: &Invite, now: Timestamp) -> R
 pub fn authorize_token(rooms: &LiveRooms, subject: &TokenSubject, now: Timestamp) -> Result<Authorization, Denied> {
     let room = rooms.of_session(&subject.session).ok_or(Refusal::InvalidInvite)?;
     let roster = rooms.roster(&room);
-    let person = recognize(&roster, &subject.identity, subject.generation)?;
+    let person = recognize(&roster, &subject.member())?;
     authorize(rooms, &room, roster, person, now)
 }
 

@@ -96,17 +96,18 @@ impl AdmissionService {
         })
     }
 
-    /// Reserves a place for somebody who connects by a media token. People who are in the call have one; those who come back
-    /// to it may find theirs taken.
-    pub async fn reserve(&self, subject: &TokenSubject) -> Result<(), Denied> {
+    /// Reserves a place for somebody who connects by a media token, and mints the one that the media server gets in its stead: what
+    /// the client holds says who they are, and the Room what they may do now. People who are in the call have a place; those who come
+    /// back to it may find theirs taken.
+    pub async fn reconnect(&self, subject: &TokenSubject) -> Result<MediaCredentials, Denied> {
         let authorization = authorize_token(&self.rooms, subject, self.clock.now())?;
         authorization.check()?;
-        let ObservedCall { snapshot, .. } = self.observe(&authorization).await?;
+        let ObservedCall { backend, snapshot } = self.observe(&authorization).await?;
         let authorization = authorize_token(&self.rooms, subject, self.clock.now())?;
         let is_member = snapshot.has(&subject.identity);
         self.reservations.reserve(&authorization.person.name, &snapshot, authorization.now, |others| {
             let grant = authorization.grant_in(&snapshot, if is_member { 0 } else { others })?;
-            Ok((grant.expires_at, ()))
+            Ok((grant.expires_at, backend.mint_token(&subject.session, &grant)?))
         })
     }
 

@@ -39,7 +39,7 @@ pub fn review_members(rooms: &LiveRooms, room: &ObjectRef<Room>, subjects: &[&To
         if !rooms.has_session(&room, &subject.session) {
             return Some(Refusal::InvalidInvite);
         }
-        let person = recognize(&valid.roster, &subject.identity, subject.generation);
+        let person = recognize(&valid.roster, &subject.member());
         person.and_then(|person| admit(&valid, &person, 0, now)).err()
     };
     MembersReview { refusals: subjects.iter().map(review).collect(), ends_at: Some(valid.window.until) }

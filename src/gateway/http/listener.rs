@@ -36,6 +36,9 @@ const MOST_HEADERS: usize = 64;
 const MOST_PER_ADDRESS: usize = 350 * 5;
 /// File descriptors that are left for everything that is no client: the API server, files, the probes.
 const RESERVED: u64 = 128;
+/// How long a client may take nothing of what it was sent, in milliseconds, or be gone without a word.
+#[cfg(target_os = "linux")]
+const LONGEST_DEAFNESS: u32 = 30_000;
 /// Pause when the system has nothing left to accept a connection with.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 /// How long requests under way may take at the end.
@@ -91,6 +94,8 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 async fn serve(stream: TcpStream, peer: PeerInfo, router: Router, stop: CancellationToken) {
     // Small messages that somebody waits for.
     let _ = stream.set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, LONGEST_DEAFNESS);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(peer.clone());
         TowerToHyperService::new(router.clone()).call(request.map(Body::new))

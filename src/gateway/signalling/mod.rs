@@ -1,6 +1,7 @@
 //! Signalling: the WebSockets between clients and media servers that go through the gateway, and who ends them.
 
 mod connections;
+mod message_limit;
 mod proxy;
 mod query;
 mod tunnel;

@@ -11,8 +11,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    ACCEPT, AUTHORIZATION, CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT,
+    ACCEPT, AUTHORIZATION, CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    USER_AGENT,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -31,17 +31,21 @@ use crate::domain::Refusal;
 use crate::gateway::admission::{AdmissionService, Denied, LiveRooms, authorize_token, review_members};
 use crate::gateway::http::{Problem, bearer_token, describe_room};
 use crate::gateway::wall_clock::WallClock;
+use crate::observability::logs::AUDIT;
 use crate::observability::metrics::Metrics;
 
 /// What is passed through, and nothing else.
 const PATHS: [&str; 4] = ["/rtc", "/rtc/v1", "/rtc/validate", "/rtc/v1/validate"];
 /// The end of the paths by which a client asks why its connect failed.
 const VALIDATE: &str = "/validate";
+/// Reason in the metric of refusals: a connection was cut for what the client sent.
+const BAD_FRAMES: &str = "bad-frames";
 /// Headers that are passed to the media server.
-const REQUEST_HEADERS: [HeaderName; 6] =
-    [SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, USER_AGENT, ACCEPT];
+///
+/// No extensions: a small compressed message is a large one to the media server, which sets no limit of its own.
+const REQUEST_HEADERS: [HeaderName; 5] = [SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, SEC_WEBSOCKET_PROTOCOL, USER_AGENT, ACCEPT];
 /// Headers that are passed back when the connection is made.
-const RESPONSE_HEADERS: [HeaderName; 3] = [SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL];
+const RESPONSE_HEADERS: [HeaderName; 2] = [SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL];
 
 /// What signalling is passed through with.
 #[derive(Clone)]
@@ -134,11 +138,11 @@ async fn validate(proxy: &SignallingProxy, authorized: &AuthorizedConnect, url: 
 
 /// Connects client and media server.
 async fn connect(proxy: &SignallingProxy, authorized: AuthorizedConnect, url: Url, request: &mut Request) -> Result<Response, Problem> {
-    proxy.admission.reserve(&authorized.subject).await?;
-    let AuthorizedConnect { subject, room, backend, token, .. } = authorized;
+    let credentials = proxy.admission.reconnect(&authorized.subject).await?;
+    let AuthorizedConnect { subject, room, backend, .. } = authorized;
     let mut headers = passed_on(request.headers());
     set_upgrade(&mut headers);
-    let answer = proxy.upstream.get(url, &token, headers).await.map_err(|_| Problem::UNAVAILABLE)?;
+    let answer = proxy.upstream.get(url, &credentials.token, headers).await.map_err(|_| Problem::UNAVAILABLE)?;
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Err(refused_by_server(answer.status()));
     }
@@ -153,10 +157,13 @@ async fn connect(proxy: &SignallingProxy, authorized: AuthorizedConnect, url: Ur
     }
     let response = switching_protocols(answer.headers());
     let client = hyper::upgrade::on(request);
+    let metrics = proxy.metrics.clone();
     tokio::spawn(async move {
         // Either side may be gone already, which ends the other too.
-        if let (Ok(client), Ok(server)) = tokio::join!(client, answer.upgrade()) {
-            tunnel(TokioIo::new(client), server, guard.cut()).await;
+        let (Ok(client), Ok(server)) = tokio::join!(client, answer.upgrade()) else { return };
+        if let Err(error) = tunnel(TokioIo::new(client), server, guard.cut()).await {
+            metrics.signalling_refused(BAD_FRAMES);
+            tracing::info!(target: AUDIT, event = "cut", namespace = room.namespace, room = room.name, participant = subject.identity, %error);
         }
     });
     Ok(response)

@@ -45,8 +45,22 @@ async fn what_the_media_server_says_of_a_token_is_not_repeated_and_the_token_goe
             assert!(!String::from_utf8_lossy(&answer.body).contains(MEDIA_TOKEN) && answer.header("x-quote").is_none());
             let sent = served.await.unwrap();
             assert!(sent.starts_with(&format!("GET {path}?auto_subscribe=1&sdk=js HTTP/1.1\r\n")), "{sent}");
-            assert!(sent.contains(&format!("authorization: Bearer {token}\r\n")), "{sent}");
+            assert!(sent.contains(&format!("authorization: Bearer {MEDIA_TOKEN}")), "{sent}");
         }
+    }
+}
+
+#[tokio::test]
+async fn the_media_server_gets_a_token_of_the_role_that_somebody_has_now() {
+    for path in ["/rtc", "/rtc/v1"] {
+        let fixture = Fixture::new().await;
+        let (address, served) = quoting_server(401).await;
+        fixture.proxy_to(&address);
+        let token = fixture.media_token("att");
+        fixture.apply(room_with("/spec/participants", json!([{"name": "att", "role": "Consumer"}])));
+        connect(&fixture, path, &format!("access_token={token}")).await;
+        let sent = served.await.unwrap();
+        assert!(sent.contains("/att/Consumer/") && !sent.contains(&token), "{sent}");
     }
 }
 

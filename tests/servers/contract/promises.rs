@@ -205,7 +205,7 @@ pub async fn nobody_joins_a_session_that_does_not_exist(backend: &dyn Backend, p
 pub async fn the_subject_of_a_token_is_told_from_it_as_long_as_it_is_good(backend: &dyn Backend, _: &dyn Joiner) {
     let (session, grant) = (session(), grant(Role::Collaborator));
     let token = backend.mint_token(&session, &grant).expect("a token").token;
-    let subject = Some(TokenSubject { session, identity: "ada".to_owned(), generation: Some(3) });
+    let subject = Some(TokenSubject { session, identity: "ada".to_owned(), display_name: grant.display_name.clone(), generation: Some(3) });
     // Clocks may be a minute apart, and tokens are told in whole seconds.
     let (from, until) = (grant.not_before - Duration::from_mins(1), grant.expires_at + Duration::from_mins(1));
     for moment in [from, grant.not_before, grant.expires_at, until - Duration::from_secs(1)] {

@@ -108,7 +108,7 @@ fn only_a_token_for_joining_a_room_and_nothing_else_has_a_subject() {
         livekit.token_subject(&token.to_jwt().expect("a token"), crate::support::now())
     };
     let joins = VideoGrants { room_join: true, room: "the-session".to_owned(), ..VideoGrants::default() };
-    let expected = TokenSubject { session: "the-session".to_owned(), identity: "ada".to_owned(), generation: None };
+    let expected = TokenSubject { session: "the-session".into(), identity: "ada".into(), display_name: String::new(), generation: None };
     assert_eq!(subject(joins.clone()), Some(expected));
     for refused in [
         VideoGrants { room_join: false, ..joins.clone() },

@@ -8,9 +8,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use super::wire::exchange;
+use super::wire::{exchange, upgrade};
 use crate::support::livekit::Client;
-use crate::support::stage::Stage;
+use crate::support::stage::{PATIENCE, Stage};
 use crate::support::{now, run, run_heavy};
 
 /// A join with this body, announced in this way.
@@ -111,6 +111,45 @@ fn slow_senders_and_idle_connections_are_cut_after_ten_seconds() {
         for took in [head, body, whole] {
             assert!((Duration::from_secs(9)..Duration::from_secs(15)).contains(&took), "{took:?}");
         }
+    });
+}
+
+/// Reads until the other side closes, and returns how it did.
+async fn closed(stream: &mut TcpStream) -> std::io::Result<usize> {
+    let mut answer = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("an end in time")
+}
+
+#[test]
+fn signalling_has_no_compression_and_who_sends_messages_that_no_client_has_to_send_is_cut() {
+    run(async {
+        let stage = Stage::shared().await;
+        let place = stage.place().await;
+        place.apply("call", json!({"participants": [{"name": "ada"}]})).await;
+        place.until_phase("call", Phase::Open).await;
+        let token = stage.credentials(&place.invite("call", "ada").await).await.token;
+        // The beginnings of frames, each with a mask: compressed, too long, and a message that is too long by its parts.
+        let part = [&[0b0000_0001, 0b1111_1111][..], &1_048_576_u64.to_be_bytes(), &vec![0; 4 + 1_048_576]].concat();
+        let last = [&[0b1000_0000, 0b1000_0001][..], &[0; 5]].concat();
+        let frames = [
+            vec![0b1100_0001, 0b1000_0101, 0, 0, 0, 0],
+            [&[0b1000_0001, 0b1111_1111][..], &1_048_577_u64.to_be_bytes(), &[0; 4]].concat(),
+            [part, last].concat(),
+        ];
+        for frame in &frames {
+            let compression = [("sec-websocket-extensions", "permessage-deflate; client_max_window_bits")];
+            let (reply, mut stream) =
+                upgrade(stage.gateway.port, &format!("/rtc?access_token={token}&auto_subscribe=1"), &compression).await;
+            assert_eq!(reply.status, 101, "{reply:?}");
+            assert!(!reply.head.contains("sec-websocket-extensions"), "{reply:?}");
+            // The connection may be cut before all of it is sent.
+            let _ = stream.write_all(frame).await;
+            let _ = closed(&mut stream).await;
+        }
+        let metrics = stage.gateway.metrics().await;
+        let line = metrics.lines().find(|line| line.contains("roomkeeper_signalling_refusals_total{reason=\"bad-frames\"}"));
+        let count: usize = line.and_then(|line| line.rsplit(' ').next()).and_then(|count| count.parse().ok()).unwrap_or_default();
+        assert!(count >= frames.len(), "{metrics}");
     });
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use roomkeeper::api::Phase;
+use roomkeeper::api::{Phase, Role};
 use roomkeeper::backend::{Backend, MediaCredentials, TokenSubject};
 use serde_json::{Value, json};
 
@@ -55,7 +55,8 @@ fn a_removed_client_stays_out_with_a_token_that_livekit_itself_renewed_and_would
         let ada = Client::join_telling_tokens(&grant(stage, &place, "call", "ada").await).await;
         let renewed = ada.event("token-refreshed").await["token"].as_str().expect("a token").to_owned();
         let holder = stage.livekit.backend().token_subject(&renewed, now());
-        assert_eq!(holder, Some(TokenSubject { session: session.clone(), identity: "ada".to_owned(), generation: Some(0) }));
+        let expected = TokenSubject { session: session.clone(), identity: "ada".into(), display_name: "ada".into(), generation: Some(0) };
+        assert_eq!(holder, Some(expected));
 
         place.edit("call", json!({"participants": [{"name": "ben"}]})).await;
         assert_eq!(ada.event("disconnected").await["reason"], "PARTICIPANT_REMOVED", "the page is told why");
@@ -79,6 +80,38 @@ fn somebody_in_the_call_comes_back_with_a_token_that_livekit_renewed() {
         ada.close().await;
         let own = MediaCredentials { url: Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), token: renewed };
         Client::join(&own, &["microphone"]).await.expect("ada is in again").event("track-published").await;
+    });
+}
+
+/// Ada, who was demoted while she was out, comes back by the token that LiveKit renewed while she was a Collaborator.
+async fn who_was_demoted_meanwhile_is_no_more_than_that(stage: &Stage, place: &Place<'_>, room: &str) {
+    let invite = place.invite(room, "ada").await;
+    let ada = Client::join_telling_tokens(&stage.credentials(&invite).await).await;
+    let renewed = ada.event("token-refreshed").await["token"].as_str().expect("a token").to_owned();
+    ada.close().await;
+    place.edit(room, json!({"participants": [{"name": "ada", "role": "Consumer"}]})).await;
+    eventually(PATIENCE, async || match stage.view(&invite).await {
+        view if view.body["role"] == "Consumer" => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
+    let own = MediaCredentials { url: Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), token: renewed };
+    let ada = Client::join(&own, &[]).await.expect("ada is in again");
+    let session = session(&place.rooms().get(room).await.expect("the Room"));
+    let members = stage.livekit.backend().observe(&session).await.expect("an answer").expect("a session");
+    let roles: Vec<_> = members.iter().map(|member| (member.identity.as_str(), member.role)).collect();
+    assert_eq!(roles, [("ada", Some(Role::Consumer))]);
+    ada.close().await;
+}
+
+#[test]
+fn who_was_demoted_does_not_come_back_as_more_by_a_token_that_livekit_renewed() {
+    run(async {
+        let stage = Stage::shared().await;
+        let place = stage.place().await;
+        place.apply("call", json!({"participants": [{"name": "ada", "role": "Collaborator"}]})).await;
+        place.until_phase("call", Phase::Open).await;
+        who_was_demoted_meanwhile_is_no_more_than_that(stage, &place, "call").await;
     });
 }
 
@@ -135,6 +168,8 @@ fn who_may_not_stay_is_out_within_a_second_with_the_controller_dead() {
         place.apply(until, json!({"validUntil": end, "participants": [{"name": "ada"}]})).await;
         place.until_phase(until, Phase::Open).await;
         open(&place, "deleted").await;
+        place.apply("demoted", json!({"participants": [{"name": "ada", "role": "Collaborator"}]})).await;
+        place.until_phase("demoted", Phase::Open).await;
         let namespace = place.namespace.clone();
         stage.controller.process.signal("KILL");
         stage.controller.process.ended(PATIENCE).await;
@@ -143,6 +178,7 @@ fn who_may_not_stay_is_out_within_a_second_with_the_controller_dead() {
         let last = Client::join(&grant(&stage, &place, until, "ada").await, &[]).await.expect("ada is in");
         let gone = Client::join(&grant(&stage, &place, "deleted", "ada").await, &[]).await.expect("ada is in");
         everybody_is_out_in_time(&stage, &place).await;
+        who_was_demoted_meanwhile_is_no_more_than_that(&stage, &place, "demoted").await;
         let deleted_at = now();
         place.delete("deleted").await;
         assert!(out(&gone, deleted_at).await < A_SECOND);
