@@ -46,6 +46,8 @@ pub enum Reason {
     Withdrawn,
     /// InvitesReady: a Secret of the same name exists and is not ours.
     NameConflict,
+    /// A guest's inviter had a shared link that is not in force any more.
+    LinkReplaced,
     /// The API server refused a request for good.
     Refused,
     /// The API server could not be asked; it is tried again.

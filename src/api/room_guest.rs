@@ -48,10 +48,17 @@ pub struct RoomGuestSpec {
     /// role too.
     pub role: Role,
 
-    /// Identity of the person who invited: the name of a participant, or guest-<name> of another RoomGuest.
+    /// Identity of the person who invited: the name of a participant, guest-<name> of another RoomGuest, or * for somebody who has
+    /// the shared link. If that person is not in the Room any more, or is suspended, or has a newer invite, the role of the guest is
+    /// Attendee at most. The guest of a shared link goes with that link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     pub invited_by: Option<String>,
+
+    /// Generation of the inviter's invite when they invited: inviteGeneration of a participant, link.generation of the shared link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub inviter_generation: Option<i64>,
 }
 
 /// What the controller did for a guest.
@@ -62,8 +69,8 @@ pub struct RoomGuestStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_name: Option<String>,
 
-    /// Ready says whether the guest has an invite; reasons when not: RoomNotFound, NameConflict, TooManyParticipants,
-    /// NotAccepted, Expired, Progressing.
+    /// Ready says whether the guest has an invite; reasons when not: RoomNotFound, NameConflict, LinkReplaced,
+    /// TooManyParticipants, NotAccepted, Expired, Progressing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     pub conditions: Vec<Condition>,

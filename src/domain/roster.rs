@@ -130,14 +130,15 @@ pub fn guest_identity(name: &str) -> String {
 
 /// The guests of a Room as people, or why one is not let in. `guests` are in the order in which they came.
 pub fn judge_guests<'a, G: AsRef<RoomGuest>>(room: &Room, guests: &'a [G]) -> Vec<(&'a RoomGuest, Result<Person, Rejection>)> {
-    let listed: HashMap<String, Role> = listed(&room.spec).map(|person| (person.name, person.role)).collect();
+    let link = link(&room.spec);
+    let inviters: HashMap<String, Person> = listed(&room.spec).chain(link.clone()).map(|person| (person.name.clone(), person)).collect();
     let by_identity: HashMap<String, &RoomGuest> =
         guests.iter().map(AsRef::as_ref).map(|guest| (guest_identity(guest.metadata.name.as_deref().unwrap_or_default()), guest)).collect();
     let most = usize::try_from(MAX_PARTICIPANTS).unwrap_or_default();
     let judge = |(number, guest): (usize, &'a G)| {
         let guest = guest.as_ref();
         let name = guest_identity(guest.metadata.name.as_deref().unwrap_or_default());
-        if listed.contains_key(&name) {
+        if inviters.contains_key(&name) {
             let message = format!("metadata.name: the Room has a participant \"{name}\", which is the identity that this guest would have");
             return (guest, Err(Rejection { reason: Reason::NameConflict, message }));
         }
@@ -145,27 +146,43 @@ pub fn judge_guests<'a, G: AsRef<RoomGuest>>(room: &Room, guests: &'a [G]) -> Ve
             let message = format!("spec.roomName: the Room has {} guests, at most {most} are let in", guests.len());
             return (guest, Err(Rejection { reason: Reason::TooManyParticipants, message }));
         }
-        let role = capped(guest, &listed, &by_identity);
+        let by_link = guest.spec.invited_by.as_deref() == Some(LINK_SUBJECT);
+        if by_link && !link.as_ref().is_some_and(|link| is_of_generation(guest, link)) {
+            let message = "spec.invitedBy: the shared link that this guest was invited by is not in force any more".to_owned();
+            return (guest, Err(Rejection { reason: Reason::LinkReplaced, message }));
+        }
+        let role = capped(guest, &inviters, &by_identity);
         (guest, Ok(Person { name, display_name: guest.spec.display_name.clone(), role, suspended: false, generation: 0 }))
     };
     guests.iter().enumerate().map(judge).collect()
 }
 
-/// The role of a guest: never above that of the inviter, as it is now, or of the inviter's inviter.
-fn capped(guest: &RoomGuest, listed: &HashMap<String, Role>, guests: &HashMap<String, &RoomGuest>) -> Role {
+/// The role of a guest: never above that of the inviter, as it is now, or of the inviter's inviter. Who cannot be asked any more
+/// vouches for an ordinary guest, and for no more than that.
+fn capped(guest: &RoomGuest, inviters: &HashMap<String, Person>, guests: &HashMap<String, &RoomGuest>) -> Role {
     let mut role = guest.spec.role;
-    let mut inviter = guest.spec.invited_by.as_deref();
+    let mut current = guest;
     for _ in 0..LONGEST_CHAIN {
-        let Some(identity) = inviter else { return role };
-        let (theirs, next) = match (listed.get(identity), guests.get(identity)) {
-            (Some(theirs), _) => (*theirs, None),
-            (None, Some(guest)) => (guest.spec.role, guest.spec.invited_by.as_deref()),
-            (None, None) => return role,
-        };
-        role = if is_above(role, theirs) { theirs } else { role };
-        inviter = next;
+        let Some(identity) = current.spec.invited_by.as_deref() else { return role };
+        if let Some(inviter) = inviters.get(identity) {
+            let vouches = !inviter.suspended && is_of_generation(current, inviter);
+            return lower(role, if vouches { inviter.role } else { lower(Role::Attendee, inviter.role) });
+        }
+        let Some(inviter) = guests.get(identity) else { return lower(role, Role::Attendee) };
+        role = lower(role, inviter.spec.role);
+        current = inviter;
     }
     Role::Consumer
+}
+
+/// Whether the inviter has the invite still by which they invited. Who was invited by hand, or by a version before this was recorded,
+/// does not say.
+fn is_of_generation(guest: &RoomGuest, inviter: &Person) -> bool {
+    guest.spec.inviter_generation.is_none_or(|generation| generation == inviter.generation)
+}
+
+fn lower(role: Role, limit: Role) -> Role {
+    if is_above(role, limit) { limit } else { role }
 }
 
 /// The people on the list of a spec.

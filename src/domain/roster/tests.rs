@@ -21,14 +21,45 @@ fn guests_are_people_under_an_identity_of_their_own() {
 #[case::of_an_attendee("Presenter", Some("att"), Role::Attendee)]
 #[case::below_the_inviter("Consumer", Some("att"), Role::Consumer)]
 #[case::of_nobody("Presenter", None, Role::Presenter)]
-#[case::of_somebody_who_left("Presenter", Some("gone"), Role::Presenter)]
+#[case::of_somebody_who_left("Presenter", Some("gone"), Role::Attendee)]
+#[case::of_somebody_who_is_suspended("Presenter", Some("out"), Role::Attendee)]
+#[case::of_a_guest_of_somebody_who_left("Presenter", Some("guest-third"), Role::Attendee)]
 #[case::of_a_guest("Presenter", Some("guest-first"), Role::Collaborator)]
 #[case::of_a_guest_of_an_attendee("Presenter", Some("guest-second"), Role::Attendee)]
 #[case::of_itself("Presenter", Some("guest-eve"), Role::Consumer)]
 fn the_role_of_a_guest_is_never_above_that_of_the_inviter(#[case] asked: &str, #[case] inviter: Option<&str>, #[case] expected: Role) {
-    let room = room_from(json!({"participants": [{"name": "pia", "role": "Presenter"}, {"name": "att"}]}));
-    let guests = [guest("first", "Collaborator", Some("pia")), guest("second", "Presenter", Some("att")), guest("eve", asked, inviter)];
+    let out = json!({"name": "out", "role": "Presenter", "suspended": true});
+    let room = room_from(json!({"participants": [{"name": "pia", "role": "Presenter"}, {"name": "att"}, out]}));
+    let guests = [
+        guest("first", "Collaborator", Some("pia")),
+        guest("second", "Presenter", Some("att")),
+        guest("third", "Presenter", Some("gone")),
+        guest("eve", asked, inviter),
+    ];
     assert_eq!(Roster::new(&room, &guests).get("guest-eve").unwrap().role, expected);
+}
+
+/// A guest whose inviter had an invite of this generation.
+fn guest_of(inviter: &str, generation: i64) -> Arc<RoomGuest> {
+    let mut guest = guest("eve", "Presenter", Some(inviter)).as_ref().clone();
+    guest.spec.inviter_generation = Some(generation);
+    Arc::new(guest)
+}
+
+#[test]
+fn a_guest_of_somebody_whose_invite_was_replaced_is_an_attendee_at_most() {
+    let room = room_from(json!({"participants": [{"name": "pia", "role": "Presenter", "inviteGeneration": 2}]}));
+    let role = |generation| Roster::new(&room, &[guest_of("pia", generation)]).get("guest-eve").unwrap().role;
+    assert_eq!((role(2), role(1)), (Role::Presenter, Role::Attendee));
+}
+
+#[rstest]
+#[case::in_force(json!({"joinPolicy": "AnyoneWithLink", "link": {"role": "Collaborator", "generation": 3}}), Ok(Role::Collaborator))]
+#[case::replaced(json!({"joinPolicy": "AnyoneWithLink", "link": {"role": "Presenter", "generation": 4}}), Err(Reason::LinkReplaced))]
+#[case::withdrawn(json!({"joinPolicy": "InviteOnly"}), Err(Reason::LinkReplaced))]
+fn a_guest_of_the_shared_link_goes_with_it(#[case] spec: Value, #[case] expected: Result<Role, Reason>) {
+    let verdict = judge_guests(&room_from(spec), &[guest_of("*", 3)]).remove(0).1;
+    assert_eq!(verdict.map(|person| person.role).map_err(|rejection| rejection.reason), expected);
 }
 
 #[test]

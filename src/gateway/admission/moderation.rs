@@ -168,8 +168,14 @@ fn new_guest(presenter: &Authorization, name: String, display_name: String, role
         owner_references: Some(vec![owner]),
         ..ObjectMeta::default()
     };
-    let invited_by = (!inviter.is_link()).then(|| inviter.name.clone());
-    RoomGuest { metadata, spec: RoomGuestSpec { room_name: room.name.clone(), display_name, role, invited_by }, status: None }
+    let spec = RoomGuestSpec {
+        room_name: room.name.clone(),
+        display_name,
+        role,
+        invited_by: Some(inviter.name.clone()),
+        inviter_generation: Some(inviter.generation),
+    };
+    RoomGuest { metadata, spec, status: None }
 }
 
 /// What somebody is called in Events.

@@ -7,7 +7,7 @@ if obj.status ~= nil and obj.status.conditions ~= nil then
       -- The guest of a call that is over has no invite any more, which is no fault.
       if condition.status == "True" or condition.reason == "Expired" then
         hs.status = "Healthy"
-      elseif condition.reason == "NameConflict" or condition.reason == "TooManyParticipants" then
+      elseif condition.reason == "NameConflict" or condition.reason == "LinkReplaced" or condition.reason == "TooManyParticipants" then
         hs.status = "Degraded"
       else
         hs.status = "Progressing"
