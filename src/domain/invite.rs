@@ -23,7 +23,7 @@ const MAX_LENGTH: usize = 2048;
 const KEY_SUFFIX: &str = ".pem";
 
 /// Who an invite is for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Invite {
     /// Namespace of the Room.
     #[serde(rename = "ns")]

@@ -164,6 +164,7 @@ fn app_state(
         keys,
         rooms: rooms.clone(),
         limits: limits.clone(),
+        trusted_proxies: trusted_proxies.clone(),
         address: PublicAddress::new(args.gateway_url.clone(), trusted_proxies.clone()),
         metrics: metrics.clone(),
     };

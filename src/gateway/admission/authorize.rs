@@ -44,6 +44,12 @@ impl Authorization {
     }
 }
 
+/// Who holds an invite that one of our keys signed, if it is still good: whatever else the Room says now.
+pub fn holder(rooms: &LiveRooms, invite: &Invite) -> Result<Person, Denied> {
+    let room = rooms.get(&ObjectRef::new(&invite.room).within(&invite.namespace)).ok_or(Refusal::InvalidInvite)?;
+    Ok(identify(&room, &rooms.roster(&room), invite)?)
+}
+
 /// Judges the holder of an invite that one of our keys signed. An invite that is not valid is refused before anything else
 /// is looked at.
 pub fn authorize_invite(rooms: &LiveRooms, invite: &Invite, now: Timestamp) -> Result<Authorization, Denied> {

@@ -14,7 +14,7 @@ mod moderation;
 mod random_name;
 mod reservations;
 
-pub use authorize::authorize_token;
+pub use authorize::{authorize_token, holder};
 pub use call_snapshot::LONGEST_REQUEST;
 pub use denied::Denied;
 pub use invite_keys::InviteKeys;

@@ -1,4 +1,4 @@
-//! Limits the rate of requests: by address, before anything else is looked at, and by invite, once it is known to be genuine.
+//! Limits the rate of requests: by address, before anything else is looked at, and by invite, once it is known to be good.
 
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
@@ -26,7 +26,7 @@ const BURST_SECONDS: u32 = 10;
 /// open on several devices, or reload it again and again.
 const PER_INVITE: NonZeroU32 = NonZeroU32::new(2).unwrap();
 const INVITE_BURST: NonZeroU32 = NonZeroU32::new(60).unwrap();
-/// The same for a shared link, which everybody in a call may have.
+/// The same for a shared link from one address: everybody in a call may have it, and be in one office.
 const PER_LINK: NonZeroU32 = NonZeroU32::new(100).unwrap();
 const LINK_BURST: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 /// Most addresses, and most invites, that are remembered. All others share one limit.
@@ -37,8 +37,8 @@ const SWEEP_EVERY: u32 = 256;
 /// The rates of all addresses and invites.
 pub struct RateLimits {
     addresses: Bounded<IpAddr>,
-    invites: Bounded<Option<(String, String, String)>>,
-    links: Bounded<Option<(String, String)>>,
+    invites: Bounded<Option<Invite>>,
+    links: Bounded<Option<(Invite, IpAddr)>>,
 }
 
 impl RateLimits {
@@ -52,13 +52,13 @@ impl RateLimits {
         }
     }
 
-    /// Counts one use of a genuine invite.
-    pub fn count(&self, invite: &Invite) -> Result<(), Problem> {
-        let Invite { namespace, room, participant, .. } = invite;
-        if participant == LINK_SUBJECT {
-            return self.links.count(&Some((namespace.clone(), room.clone())));
+    /// Counts one use of a good invite, by somebody at this address. One that is not good any more is never counted: it would speak for
+    /// the one that took its place.
+    pub fn count(&self, invite: &Invite, client: IpAddr) -> Result<(), Problem> {
+        if invite.participant == LINK_SUBJECT {
+            return self.links.count(&Some((invite.clone(), network(client))));
         }
-        self.invites.count(&Some((namespace.clone(), room.clone(), participant.clone())))
+        self.invites.count(&Some(invite.clone()))
     }
 }
 
@@ -102,6 +102,8 @@ pub async fn limit_by_address(
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     fn invite(participant: usize) -> Invite {
@@ -109,20 +111,27 @@ mod tests {
         Invite { namespace: "team".into(), room: "standup".into(), id: "id".into(), participant: name, generation: 0 }
     }
 
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
+    const THERE: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 2));
+
     #[test]
     fn an_invite_may_be_used_sixty_times_at_once_and_no_other_pays_for_it() {
         let limits = RateLimits::new(PER_ADDRESS);
-        assert!((0..60).all(|_| limits.count(&invite(1)).is_ok()));
-        assert!((0..100).any(|_| limits.count(&invite(1)) == Err(Problem::TOO_MANY_REQUESTS)));
-        assert_eq!(limits.count(&invite(2)), Ok(()));
+        assert!((0..60).all(|_| limits.count(&invite(1), HERE).is_ok()));
+        assert!((0..100).any(|_| limits.count(&invite(1), THERE) == Err(Problem::TOO_MANY_REQUESTS)));
+        assert_eq!(limits.count(&invite(2), HERE), Ok(()));
+        assert_eq!(limits.count(&Invite { generation: 1, ..invite(1) }, HERE), Ok(()), "the one that took its place");
+        assert_eq!(limits.count(&Invite { id: "another".into(), ..invite(1) }, HERE), Ok(()), "the Room that took its place");
     }
 
     #[test]
-    fn a_shared_link_may_be_used_by_everybody_in_a_call_and_has_a_limit_too() {
+    fn a_shared_link_may_be_used_by_everybody_in_an_office_and_by_others_whatever_one_of_them_does() {
         let limits = RateLimits::new(PER_ADDRESS);
         let link = Invite { participant: LINK_SUBJECT.to_owned(), ..invite(1) };
-        assert!((0..1000).all(|_| limits.count(&link).is_ok()));
-        assert!((0..100).any(|_| limits.count(&link).is_err()));
+        assert!((0..1000).all(|_| limits.count(&link, HERE).is_ok()));
+        assert!((0..100).any(|_| limits.count(&link, HERE).is_err()));
+        assert_eq!(limits.count(&link, THERE), Ok(()));
+        assert_eq!(limits.count(&Invite { generation: 1, ..link }, HERE), Ok(()), "the link that took its place");
     }
 
     #[test]
@@ -138,7 +147,7 @@ mod tests {
     fn memory_stays_bounded_however_many_come() {
         let limits = RateLimits::new(PER_ADDRESS);
         for number in 0..MOST_KEYS * 2 {
-            let _ = limits.count(&invite(number));
+            let _ = limits.count(&invite(number), HERE);
         }
         assert!(limits.invites.limiter.len() <= MOST_KEYS + 1);
     }

@@ -1,15 +1,19 @@
 //! The resources of the API.
 
+use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{FromRef, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{FromRef, FromRequestParts, Path, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::routing::{get, post};
 use kube::runtime::reflector::ObjectRef;
 use serde::Deserialize;
 
 use super::bearer::bearer_token;
+use super::client_ip::TrustedProxies;
 use super::json::StrictJson;
 use super::problem::Problem;
 use super::public_address::{PublicAddress, SignallingAddress};
@@ -18,7 +22,7 @@ use super::request_span::describe_room;
 use super::responses::GuestBody;
 use crate::api::Role;
 use crate::domain::Invite;
-use crate::gateway::admission::{AdmissionService, Denied, InviteKeys, JoinResponse, LiveRooms, ModerationService, RoomView};
+use crate::gateway::admission::{AdmissionService, Denied, InviteKeys, JoinResponse, LiveRooms, ModerationService, RoomView, holder};
 use crate::observability::logs::AUDIT;
 use crate::observability::metrics::Metrics;
 
@@ -31,8 +35,24 @@ pub struct Api {
     /// For traces, which name the UID of a Room.
     pub rooms: LiveRooms,
     pub limits: Arc<RateLimits>,
+    pub trusted_proxies: TrustedProxies,
     pub address: PublicAddress,
     pub metrics: Metrics,
+}
+
+/// Who sends a request.
+struct Caller {
+    bearer: Option<String>,
+    address: IpAddr,
+}
+
+impl FromRequestParts<Api> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
+        let address = api.trusted_proxies.client_of(&parts.extensions, &parts.headers);
+        Ok(Self { bearer: bearer_token(&parts.headers).map(str::to_owned), address })
+    }
 }
 
 impl FromRef<Api> for PublicAddress {
@@ -54,8 +74,9 @@ pub fn routes(api: Api) -> Router {
 }
 
 /// `GET /v1/room`: what the holder of an invite is told about the call.
-async fn room(State(api): State<Api>, headers: HeaderMap) -> Result<RoomView, Problem> {
-    let invite = invite(&api, &headers)?;
+async fn room(State(api): State<Api>, caller: Caller) -> Result<RoomView, Problem> {
+    let invite = api.keys.verify(caller.bearer.as_deref())?;
+    check_use(&api, &invite, &caller)?;
     let view = api.admission.view(&invite).await;
     if let Err(Denied::Unavailable(cause)) = &view {
         tracing::info!(namespace = invite.namespace, room = invite.room, participant = invite.participant, cause, "view unavailable");
@@ -75,18 +96,18 @@ struct JoinRequest {
 async fn join(
     State(api): State<Api>,
     SignallingAddress(address): SignallingAddress,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<StrictJson<JoinRequest>, Problem>,
 ) -> Result<JoinResponse, Problem> {
-    let joined = try_join(&api, &headers, body).await;
+    let joined = try_join(&api, &caller, body).await;
     api.metrics.join_ended(joined.as_ref().err().map_or("joined", Problem::name));
     let mut joined = joined?;
     joined.credentials.url.get_or_insert(address);
     Ok(joined)
 }
 
-async fn try_join(api: &Api, headers: &HeaderMap, body: Result<StrictJson<JoinRequest>, Problem>) -> Result<JoinResponse, Problem> {
-    let invite = invite(api, headers).inspect_err(|problem| log_refusal("join", None, problem, None))?;
+async fn try_join(api: &Api, caller: &Caller, body: Result<StrictJson<JoinRequest>, Problem>) -> Result<JoinResponse, Problem> {
+    let invite = invite(api, "join", caller)?;
     let StrictJson(JoinRequest { display_name }) = body.inspect_err(|problem| log_refusal("join", Some(&invite), problem, None))?;
     let joined = api.admission.join(&invite, display_name.as_deref()).await;
     if let Ok(JoinResponse { identity, .. }) = &joined {
@@ -97,20 +118,20 @@ async fn try_join(api: &Api, headers: &HeaderMap, body: Result<StrictJson<JoinRe
 }
 
 /// `POST /v1/participants/{identity}/mute`, for Presenters.
-async fn mute(State(api): State<Api>, Path(identity): Path<String>, headers: HeaderMap) -> Result<StatusCode, Problem> {
-    let invite = invite(&api, &headers)?;
+async fn mute(State(api): State<Api>, Path(identity): Path<String>, caller: Caller) -> Result<StatusCode, Problem> {
+    let invite = invite(&api, "mute", &caller)?;
     or_problem("mute", &invite, api.moderation.mute(&invite, &identity).await).map(|()| StatusCode::NO_CONTENT)
 }
 
 /// `POST /v1/participants/{identity}/remove`, for Presenters.
-async fn remove(State(api): State<Api>, Path(identity): Path<String>, headers: HeaderMap) -> Result<StatusCode, Problem> {
-    let invite = invite(&api, &headers)?;
+async fn remove(State(api): State<Api>, Path(identity): Path<String>, caller: Caller) -> Result<StatusCode, Problem> {
+    let invite = invite(&api, "remove", &caller)?;
     or_problem("remove", &invite, api.moderation.remove(&invite, &identity).await).map(|()| StatusCode::NO_CONTENT)
 }
 
 /// `POST /v1/end`, for Presenters.
-async fn end(State(api): State<Api>, headers: HeaderMap) -> Result<StatusCode, Problem> {
-    let invite = invite(&api, &headers)?;
+async fn end(State(api): State<Api>, caller: Caller) -> Result<StatusCode, Problem> {
+    let invite = invite(&api, "end", &caller)?;
     or_problem("end", &invite, api.moderation.end(&invite).await).map(|()| StatusCode::NO_CONTENT)
 }
 
@@ -129,10 +150,10 @@ struct GuestRequest {
 async fn add_guest(
     State(api): State<Api>,
     address: SignallingAddress,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<StrictJson<GuestRequest>, Problem>,
 ) -> Result<GuestBody, Problem> {
-    let invite = invite(&api, &headers)?;
+    let invite = invite(&api, "add guest", &caller)?;
     let StrictJson(GuestRequest { display_name, role }) = match body {
         Ok(body) => body,
         // Whoever may not add people is told that, whatever they sent.
@@ -146,13 +167,20 @@ async fn add_guest(
     Ok(GuestBody::new(or_problem("add guest", &invite, added)?, &address.http()))
 }
 
-/// The invite of a request: genuine, and not used too often.
-fn invite(api: &Api, headers: &HeaderMap) -> Result<Invite, Problem> {
-    let invite = api.keys.verify(bearer_token(headers))?;
-    api.limits.count(&invite)?;
+/// The invite of a request: genuine, still good, and not used too often. A refusal is logged.
+fn invite(api: &Api, event: &str, caller: &Caller) -> Result<Invite, Problem> {
+    let verified = api.keys.verify(caller.bearer.as_deref()).map_err(Problem::from);
+    let invite = verified.inspect_err(|problem| log_refusal(event, None, problem, None))?;
+    check_use(api, &invite, caller).inspect_err(|problem| log_refusal(event, Some(&invite), problem, None))?;
+    Ok(invite)
+}
+
+/// Whether a genuine invite is still good, and not used too often.
+fn check_use(api: &Api, invite: &Invite, caller: &Caller) -> Result<(), Problem> {
     let room = ObjectRef::new(&invite.room).within(&invite.namespace);
     describe_room(&room, api.rooms.get(&room).and_then(|room| room.metadata.uid.clone()).as_deref());
-    Ok(invite)
+    holder(&api.rooms, invite)?;
+    api.limits.count(invite, caller.address)
 }
 
 /// The outcome of a request, whose refusal is logged.

@@ -291,6 +291,7 @@ fn app_state(rooms: &LiveRooms, keys: InviteKeys, backends: &Arc<Registry>, writ
         keys,
         rooms: rooms.clone(),
         limits: limits.clone(),
+        trusted_proxies: trusted_proxies.clone(),
         address: PublicAddress::new(Some("https://meet.test".into()), trusted_proxies.clone()),
         metrics: metrics.clone(),
     };
