@@ -371,10 +371,14 @@ impl Place<'_> {
         secrets.items.iter().map(|secret| (value(secret, "participant"), value(secret, "invite"))).collect()
     }
 
+    /// What a person joins with by their own invite.
+    pub async fn credentials(&self, room: &str, name: &str) -> MediaCredentials {
+        self.stage.credentials(&self.invite(room, name).await).await
+    }
+
     /// A person in the call of a Room, by their own invite, who publishes these sources.
     pub async fn joined(&self, room: &str, name: &str, publish: &[&str]) -> Caller {
-        let credentials = self.stage.credentials(&self.invite(room, name).await).await;
-        Caller::join(&credentials, publish).await.unwrap_or_else(|status| panic!("{name} is refused with {status}"))
+        Caller::join(&self.credentials(room, name).await, publish).await.unwrap_or_else(|status| panic!("{name} is refused with {status}"))
     }
 
     /// Names of all Secrets of the namespace.

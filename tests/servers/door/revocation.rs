@@ -21,10 +21,6 @@ async fn open(place: &Place<'_>, name: &str) -> String {
     session(&place.until_phase(name, Phase::Open).await)
 }
 
-async fn grant(stage: &Stage, place: &Place<'_>, room: &str, person: &str) -> MediaCredentials {
-    stage.credentials(&place.invite(room, person).await).await
-}
-
 /// LiveKit's own address, which nobody but the gateway should reach.
 fn past_the_door(stage: &Stage, token: &str) -> MediaCredentials {
     MediaCredentials { url: Some(stage.livekit.url().replacen("http", "ws", 1)), token: token.to_owned() }
@@ -52,7 +48,7 @@ fn a_removed_client_stays_out_with_a_token_that_livekit_itself_renewed_and_would
         let stage = Stage::shared().await;
         let place = stage.place().await;
         let session = open(&place, "call").await;
-        let ada = Client::join_telling_tokens(&grant(stage, &place, "call", "ada").await).await;
+        let ada = Client::join_telling_tokens(&place.credentials("call", "ada").await).await;
         let renewed = ada.event("token-refreshed").await["token"].as_str().expect("a token").to_owned();
         let holder = stage.livekit.backend().token_subject(&renewed, now());
         let expected = TokenSubject { session: session.clone(), identity: "ada".into(), display_name: "ada".into(), generation: Some(0) };
@@ -75,7 +71,7 @@ fn somebody_in_the_call_comes_back_with_a_token_that_livekit_renewed() {
         let stage = Stage::shared().await;
         let place = stage.place().await;
         open(&place, "call").await;
-        let ada = Client::join_telling_tokens(&grant(stage, &place, "call", "ada").await).await;
+        let ada = Client::join_telling_tokens(&place.credentials("call", "ada").await).await;
         let renewed = ada.event("token-refreshed").await["token"].as_str().expect("a token").to_owned();
         ada.close().await;
         let own = MediaCredentials { url: Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), token: renewed };
@@ -127,7 +123,7 @@ fn ways_out() -> [(&'static str, Value); 4] {
 
 async fn everybody_is_out_in_time(stage: &Stage, place: &Place<'_>) {
     for (name, _) in ways_out() {
-        let grant = grant(stage, place, name, "ada").await;
+        let grant = place.credentials(name, "ada").await;
         let ada = Client::join(&grant, &[]).await.expect("ada is in");
         let (_, change) = ways_out().into_iter().find(|(way, _)| *way == name).expect("the way");
         let changed_at = now();
@@ -175,8 +171,8 @@ fn who_may_not_stay_is_out_within_a_second_with_the_controller_dead() {
         stage.controller.process.ended(PATIENCE).await;
         let place = stage.place_in(namespace);
 
-        let last = Client::join(&grant(&stage, &place, until, "ada").await, &[]).await.expect("ada is in");
-        let gone = Client::join(&grant(&stage, &place, "deleted", "ada").await, &[]).await.expect("ada is in");
+        let last = Client::join(&place.credentials(until, "ada").await, &[]).await.expect("ada is in");
+        let gone = Client::join(&place.credentials("deleted", "ada").await, &[]).await.expect("ada is in");
         everybody_is_out_in_time(&stage, &place).await;
         who_was_demoted_meanwhile_is_no_more_than_that(&stage, &place, "demoted").await;
         let deleted_at = now();
@@ -201,7 +197,7 @@ fn tokens_of_an_older_epoch_are_refused() {
         let stage = Stage::shared().await;
         let place = stage.place().await;
         let first = open(&place, "call").await;
-        let old = grant(stage, &place, "call", "ada").await;
+        let old = place.credentials("call", "ada").await;
         stage.livekit.backend().close(&first).await.expect("deleted");
         place.until("call", |status| status.session.as_ref().is_some_and(|session| session.epoch == 2)).await;
         // Even if the media server still had it.
@@ -211,7 +207,7 @@ fn tokens_of_an_older_epoch_are_refused() {
             other => Err(format!("{other:?}")),
         })
         .await;
-        Client::join(&grant(stage, &place, "call", "ada").await, &[]).await.expect("ada is in by the new epoch");
+        Client::join(&place.credentials("call", "ada").await, &[]).await.expect("ada is in by the new epoch");
     });
 }
 
@@ -224,7 +220,7 @@ fn a_changed_role_and_a_spec_that_is_not_accepted_cut_nobody_and_the_end_comes_a
         let people = json!([{"name": "ada", "role": "Presenter"}]);
         place.apply("call", json!({"validUntil": end, "participants": people})).await;
         place.until_phase("call", Phase::Open).await;
-        let ada = Client::join(&grant(stage, &place, "call", "ada").await, &[]).await.expect("ada is in");
+        let ada = Client::join(&place.credentials("call", "ada").await, &[]).await.expect("ada is in");
         place.edit("call", json!({"participants": [{"name": "ada", "role": "Consumer"}]})).await;
         ada.event("permissions-changed").await;
         place.edit("call", json!({"maxParticipants": 350, "validUntil": in_seconds(365 * 24 * 3600)})).await;

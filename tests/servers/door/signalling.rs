@@ -41,7 +41,7 @@ fn nothing_but_the_four_paths_reaches_livekit() {
         let place = stage.place().await;
         place.apply("call", json!({"participants": [{"name": "ada"}]})).await;
         place.until_phase("call", Phase::Open).await;
-        let token = stage.credentials(&place.invite("call", "ada").await).await.token;
+        let token = place.credentials("call", "ada").await.token;
         let bearer = format!("Bearer {token}");
         let port = stage.gateway.port;
         let host = stage.livekit.url();
@@ -98,7 +98,7 @@ fn a_client_may_ask_why_it_was_refused_and_learns_no_more_than_by_an_invite() {
         let place = stage.place().await;
         place.apply("call", json!({"participants": [{"name": "ada"}]})).await;
         place.until_phase("call", Phase::Open).await;
-        let token = stage.credentials(&place.invite("call", "ada").await).await.token;
+        let token = place.credentials("call", "ada").await.token;
         let port = stage.gateway.port;
         let valid = ask(port, "GET", &format!("/rtc/validate?access_token={token}"), &[]).await;
         assert_eq!((valid.status, valid.body.as_str()), (200, "success"), "{valid:?}");
@@ -120,7 +120,7 @@ fn foreign_forged_expired_and_missing_tokens_are_refused_alike() {
         let place = stage.place().await;
         place.apply("call", json!({"participants": [{"name": "ada"}]})).await;
         let session = session(&place.until_phase("call", Phase::Open).await);
-        let good = stage.credentials(&place.invite("call", "ada").await).await.token;
+        let good = place.credentials("call", "ada").await.token;
         let grant = |identity: &str, from: &str, to: &str| TokenGrant {
             identity: identity.to_owned(),
             display_name: identity.to_owned(),
@@ -182,7 +182,7 @@ fn a_good_token_without_an_upgrade_or_with_a_second_identity_is_a_bad_request() 
         let place = stage.place().await;
         place.apply("call", json!({"participants": [{"name": "ada"}]})).await;
         place.until_phase("call", Phase::Open).await;
-        let token = stage.credentials(&place.invite("call", "ada").await).await.token;
+        let token = place.credentials("call", "ada").await.token;
         let port = stage.gateway.port;
         assert_eq!(ask(port, "GET", &format!("/rtc?access_token={token}"), &[]).await.problem(), problem(426, "bad-request"));
         for second in ["publish=x", "%70ublish=x", "auto_subscribe=1&publish=x"] {

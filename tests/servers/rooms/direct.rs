@@ -16,7 +16,7 @@ fn who_comes_back_with_a_token_that_livekit_renewed_is_put_out_again() {
         stage.class("direct", &stage.livekit, json!({"backend": {"liveKit": {"signalling": "Direct"}}})).await;
         place.apply("call", json!({"roomClassName": "direct", "participants": [{"name": "ada"}, {"name": "ben"}]})).await;
         place.until_phase("call", Phase::Open).await;
-        let credentials = stage.credentials(&place.invite("call", "ada").await).await;
+        let credentials = place.credentials("call", "ada").await;
         let address = stage.livekit.url().replacen("http", "ws", 1);
         assert_eq!(credentials.url.as_deref(), Some(address.as_str()), "clients get LiveKit's own address");
         let ada = Client::join_telling_tokens(&credentials).await;
