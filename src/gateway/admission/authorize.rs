@@ -1,5 +1,7 @@
 //! Judges an invite or a media token by the live Room, as it is at one moment.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 
@@ -46,16 +48,21 @@ impl Authorization {
 
 /// Who holds an invite that one of our keys signed, if it is still good: whatever else the Room says now.
 pub fn holder(rooms: &LiveRooms, invite: &Invite) -> Result<Person, Denied> {
+    Ok(identified(rooms, invite)?.2)
+}
+
+/// The Room of an invite, its roster, and whom of it the invite is for.
+fn identified(rooms: &LiveRooms, invite: &Invite) -> Result<(Arc<Room>, Roster, Person), Refusal> {
     let room = rooms.get(&ObjectRef::new(&invite.room).within(&invite.namespace)).ok_or(Refusal::InvalidInvite)?;
-    Ok(identify(&room, &rooms.roster(&room), invite)?)
+    let roster = rooms.roster(&room);
+    let person = identify(&room, &roster, invite)?;
+    Ok((room, roster, person))
 }
 
 /// Judges the holder of an invite that one of our keys signed. An invite that is not valid is refused before anything else
 /// is looked at.
 pub fn authorize_invite(rooms: &LiveRooms, invite: &Invite, now: Timestamp) -> Result<Authorization, Denied> {
-    let room = rooms.get(&ObjectRef::new(&invite.room).within(&invite.namespace)).ok_or(Refusal::InvalidInvite)?;
-    let roster = rooms.roster(&room);
-    let person = identify(&room, &roster, invite)?;
+    let (room, roster, person) = identified(rooms, invite)?;
     authorize(rooms, &room, roster, person, now)
 }
 
