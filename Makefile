@@ -71,5 +71,5 @@ need-page:
 
 # It runs for seconds, so it is built in a hurry.
 $(cargo_deny):
-	env --unset=CARGO_BUILD_BUILD_DIR CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+	env --unset=CARGO_BUILD_BUILD_DIR CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=0 \
 		cargo install --locked --version $(cargo_deny_version) --root $(@D:/bin=) cargo-deny
