@@ -33,7 +33,7 @@ test: need-page ## Run all tests, against real servers
 # One at a time, because each of them alone is as much as a machine carries.
 soak: need-page tools ## Run at full length the tests whose repetitions `make test` cuts short
 	PROPTEST_CASES=20000 cargo test --locked --lib domain::
-	ROOMKEEPER_SOAK=1 cargo test --locked --test servers -- --test-threads=1 --nocapture rooms::capacity:: node::failover::
+	ROOMKEEPER_SOAK=1 cargo test --locked --test servers -- --test-threads=1 --nocapture rooms::capacity:: door::taken_away:: node::failover::
 
 check: need ## Run what needs no server: format, lints, shell scripts, licences and bans of dependencies
 	cargo fmt --check

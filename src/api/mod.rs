@@ -28,4 +28,4 @@ pub use room_class::{
     RoomClassSession, RoomClassSpec, RoomClassStatus, Signalling,
 };
 pub use room_guest::{RoomGuest, RoomGuestSpec, RoomGuestStatus};
-pub use status::{Counts, LedgerEntry, Phase, RoomStatus, SessionStatus};
+pub use status::{Counts, LedgerEntry, Phase, RoomStatus, RotatedInvite, SessionStatus};

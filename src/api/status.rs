@@ -37,6 +37,10 @@ pub struct RoomStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<Time>,
 
+    /// When the Room was first seen to be over, from which its TTL counts; absent while it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expired_at: Option<Time>,
+
     /// When the clock alone will change the Room next: its opening, its end, or its deletion after the TTL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_transition_time: Option<Time>,
@@ -49,6 +53,12 @@ pub struct RoomStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1402))]
     pub participants: Vec<LedgerEntry>,
+
+    /// The people, and the shared link, whose invite was ever rotated, with the highest generation seen. An older one never becomes good
+    /// again, not even when somebody is taken off the list and comes back to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10_000))]
+    pub rotated_invites: Vec<RotatedInvite>,
 
     /// Digest of what all invite Secrets of the Room share: signing key, address of the gateway, window and template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -122,6 +132,17 @@ pub struct SessionStatus {
     /// When the session was closed; absent while it lives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Time>,
+}
+
+/// Somebody whose invite was rotated.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RotatedInvite {
+    /// A participant's name, or * for the shared link.
+    pub name: String,
+
+    /// Highest generation seen.
+    pub invite_generation: i64,
 }
 
 /// One issued invite.

@@ -9,7 +9,7 @@ use super::roster::{Person, Roster};
 use super::session::SessionMember;
 use super::valid_room::{Availability, ValidRoom};
 use super::validate::invite_id;
-use super::window::later;
+use super::window::{Window, later};
 use crate::api::{Role, Room};
 
 /// How long a media token is good for, unless the window ends before. Long enough to connect, short enough to be useless
@@ -62,6 +62,23 @@ pub fn identify(room: &Room, roster: &Roster, invite: &Invite) -> Result<Person,
 /// Who somebody in a call is, or somebody who comes back to it: told by identity and by the generation of the invite they came by.
 pub fn recognize(roster: &Roster, member: &SessionMember) -> Result<Person, Refusal> {
     roster.recognize(member).ok_or(Refusal::InvalidInvite)
+}
+
+/// Who somebody in a call is who may stay there although the Room's spec is not accepted: what it takes away counts all the same.
+pub fn remain(room: &Room, roster: &Roster, member: &SessionMember, now: Timestamp) -> Result<Person, Refusal> {
+    if has_ended(room, now) {
+        Err(Refusal::Over)
+    } else if room.spec.suspend {
+        Err(Refusal::Suspended)
+    } else {
+        recognize(roster, member)
+    }
+}
+
+/// Whether the call of a Room whose spec is not accepted is over.
+#[must_use]
+pub fn has_ended(room: &Room, now: Timestamp) -> bool {
+    Window::in_force_unaccepted(room).is_some_and(|window| window.is_over(now))
 }
 
 /// The grant of a person who joins at `now`, if the Room can be joined. `others` is the number of other people in the call or on their

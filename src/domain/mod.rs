@@ -21,7 +21,7 @@ mod validate;
 mod window;
 
 pub use accept::{NamespaceView, accept};
-pub use admission::{Refusal, TokenGrant, admit, identify, recognize};
+pub use admission::{Refusal, TokenGrant, admit, has_ended, identify, recognize, remain};
 pub use condition::{ConditionState, condition};
 pub use failure::{Failure, FailureClass};
 pub use guest::guest_status;
@@ -33,7 +33,7 @@ pub use reconcile::{
     Step, event_drafts, plan, session_to_observe, status,
 };
 pub use rejection::Rejection;
-pub use roster::{Person, Roster, guest_identity, guests_of, is_above, judge_guests};
+pub use roster::{Person, Roster, guest_generation, guest_identity, guests_of, is_above, judge_guests, lower};
 pub use session::{Installation, SESSION_PREFIX, SessionMember, recorded_session};
 pub use valid_room::{Availability, InviteMetadata, ValidRoom};
 pub use validate::{choose_class, invite_id, validate};

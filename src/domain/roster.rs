@@ -5,10 +5,13 @@ use std::collections::{BTreeMap, HashMap};
 use super::invite::Invite;
 use super::rejection::Rejection;
 use super::session::SessionMember;
-use crate::api::{GUEST_PREFIX, JoinPolicy, LINK_SUBJECT, MAX_PARTICIPANTS, Reason, Role, Room, RoomGuest, RoomSpec};
+use crate::api::{GUEST_PREFIX, JoinPolicy, LINK_SUBJECT, MAX_PARTICIPANTS, Reason, Role, Room, RoomGuest};
 
 /// Prefix of the identities of people who came by the shared link. The dot keeps them apart from participants and guests.
 const LINK_PREFIX: &str = "link.";
+/// Longest display name, in bytes: LiveKit refuses to change anything of somebody whose name is longer. What a manifest or a person
+/// gives may be longer in bytes, because it is limited in characters.
+const LONGEST_DISPLAY_NAME: usize = 256;
 /// How many inviters of inviters are asked for their role: more than there are in practice, and few enough for who makes a long chain
 /// on purpose.
 const LONGEST_CHAIN: usize = 8;
@@ -18,12 +21,13 @@ const LONGEST_CHAIN: usize = 8;
 pub struct Person {
     /// The identity in the call, and the name in invites.
     pub name: String,
-    /// The name that others see.
+    /// The name that others see, of at most 256 bytes.
     pub display_name: String,
     pub role: Role,
     /// On the list, but not let in.
     pub suspended: bool,
-    /// Generation of the invite.
+    /// Generation of the invite: as the spec says, and never one that was replaced already. That of a guest is a number that no other
+    /// object has, so that the invite of a guest who is made again under the same name is another one.
     pub generation: i64,
 }
 
@@ -39,8 +43,8 @@ impl Roster {
     #[must_use]
     pub fn new(room: &Room, guests: &[impl AsRef<RoomGuest>]) -> Self {
         let guests = judge_guests(room, guests).into_iter().filter_map(|(_, person)| person.ok());
-        let people = listed(&room.spec).chain(guests).map(|person| (person.name.clone(), person)).collect();
-        Self { people, link: link(&room.spec) }
+        let people = listed(room).chain(guests).map(|person| (person.name.clone(), person)).collect();
+        Self { people, link: link(room) }
     }
 
     /// The people who have an identity of their own before they come, by name.
@@ -90,7 +94,7 @@ impl Person {
     /// Somebody who comes by the shared link, which `self` stands for; `nonce` tells them from all others.
     #[must_use]
     pub fn by_link(&self, nonce: &str, display_name: &str) -> Self {
-        Self { name: format!("{LINK_PREFIX}{nonce}"), display_name: display_name.to_owned(), ..self.clone() }
+        Self { name: format!("{LINK_PREFIX}{nonce}"), display_name: shortened(display_name), ..self.clone() }
     }
 }
 
@@ -130,8 +134,8 @@ pub fn guest_identity(name: &str) -> String {
 
 /// The guests of a Room as people, or why one is not let in. `guests` are in the order in which they came.
 pub fn judge_guests<'a, G: AsRef<RoomGuest>>(room: &Room, guests: &'a [G]) -> Vec<(&'a RoomGuest, Result<Person, Rejection>)> {
-    let link = link(&room.spec);
-    let inviters: HashMap<String, Person> = listed(&room.spec).chain(link.clone()).map(|person| (person.name.clone(), person)).collect();
+    let link = link(room);
+    let inviters: HashMap<String, Person> = listed(room).chain(link.clone()).map(|person| (person.name.clone(), person)).collect();
     let by_identity: HashMap<String, &RoomGuest> =
         guests.iter().map(AsRef::as_ref).map(|guest| (guest_identity(guest.metadata.name.as_deref().unwrap_or_default()), guest)).collect();
     let most = usize::try_from(MAX_PARTICIPANTS).unwrap_or_default();
@@ -152,7 +156,8 @@ pub fn judge_guests<'a, G: AsRef<RoomGuest>>(room: &Room, guests: &'a [G]) -> Ve
             return (guest, Err(Rejection { reason: Reason::LinkReplaced, message }));
         }
         let role = capped(guest, &inviters, &by_identity);
-        (guest, Ok(Person { name, display_name: guest.spec.display_name.clone(), role, suspended: false, generation: 0 }))
+        let display_name = shortened(&guest.spec.display_name);
+        (guest, Ok(Person { name, display_name, role, suspended: false, generation: guest_generation(guest) }))
     };
     guests.iter().enumerate().map(judge).collect()
 }
@@ -181,30 +186,73 @@ fn is_of_generation(guest: &RoomGuest, inviter: &Person) -> bool {
     guest.spec.inviter_generation.is_none_or(|generation| generation == inviter.generation)
 }
 
-fn lower(role: Role, limit: Role) -> Role {
+/// The lower of two roles.
+#[must_use]
+pub fn lower(role: Role, limit: Role) -> Role {
     if is_above(role, limit) { limit } else { role }
 }
 
-/// The people on the list of a spec.
-fn listed(spec: &RoomSpec) -> impl Iterator<Item = Person> + '_ {
-    spec.participants.iter().map(|participant| Person {
+/// The people on the list of a Room.
+fn listed(room: &Room) -> impl Iterator<Item = Person> + '_ {
+    let least = least_generations(room);
+    room.spec.participants.iter().map(move |participant| Person {
         name: participant.name.clone(),
-        display_name: participant.display_name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| participant.name.clone()),
+        display_name: shortened(participant.display_name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&participant.name)),
         role: participant.role.unwrap_or_default(),
         suspended: participant.suspended,
-        generation: participant.invite_generation.unwrap_or_default(),
+        generation: not_below(&least, &participant.name, participant.invite_generation),
     })
 }
 
-fn link(spec: &RoomSpec) -> Option<Person> {
-    let link = spec.link.clone().unwrap_or_default();
-    (spec.join_policy == Some(JoinPolicy::AnyoneWithLink)).then(|| Person {
+fn link(room: &Room) -> Option<Person> {
+    let link = room.spec.link.clone().unwrap_or_default();
+    (room.spec.join_policy == Some(JoinPolicy::AnyoneWithLink)).then(|| Person {
         name: LINK_SUBJECT.to_owned(),
         display_name: String::new(),
         role: link.role.unwrap_or_default(),
         suspended: false,
-        generation: link.generation.unwrap_or_default(),
+        generation: not_below(&least_generations(room), LINK_SUBJECT, link.generation),
     })
+}
+
+/// Everybody whose invite was ever rotated, and the shared link if it was, with the lowest generation that can still be in force.
+pub fn rotated(room: &Room) -> BTreeMap<String, i64> {
+    let known = least_generations(room).into_iter().map(|(name, generation)| (name.to_owned(), generation));
+    let declared = listed(room).chain(link(room)).filter(|person| person.generation > 0).map(|person| (person.name, person.generation));
+    // The later ones count, and are not below the others.
+    known.chain(declared).collect()
+}
+
+/// The lowest generations that can still be in force, by name, where they are above 0: a list that somebody was taken off and came back
+/// to does not say which of their invites were replaced before.
+fn least_generations(room: &Room) -> HashMap<&str, i64> {
+    let Some(status) = &room.status else { return HashMap::new() };
+    // That of a guest is no count.
+    let issued = status.participants.iter().filter(|entry| !entry.name.starts_with(GUEST_PREFIX));
+    let issued = issued.map(|entry| (entry.name.as_str(), entry.invite_generation));
+    let rotated = status.rotated_invites.iter().map(|rotated| (rotated.name.as_str(), rotated.invite_generation));
+    let mut least = HashMap::new();
+    for (name, generation) in issued.chain(rotated).filter(|(_, generation)| *generation > 0) {
+        let known = least.entry(name).or_insert(generation);
+        *known = generation.max(*known);
+    }
+    least
+}
+
+fn not_below(least: &HashMap<&str, i64>, name: &str, declared: Option<i64>) -> i64 {
+    declared.unwrap_or_default().max(least.get(name).copied().unwrap_or_default())
+}
+
+/// The generation of a guest's invite: the first 48 bits of the object's UID, which JSON carries as a number.
+#[must_use]
+pub fn guest_generation(guest: &RoomGuest) -> i64 {
+    let digits = guest.metadata.uid.iter().flat_map(|uid| uid.chars()).filter_map(|digit| digit.to_digit(16));
+    digits.take(12).fold(0, |number, digit| number * 16 + i64::from(digit))
+}
+
+/// As much of a name as media servers take.
+fn shortened(name: &str) -> String {
+    name.get(..name.floor_char_boundary(LONGEST_DISPLAY_NAME)).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

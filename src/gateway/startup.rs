@@ -141,7 +141,7 @@ fn app_state(
 ) -> Result<AppState, ServeError> {
     let Cluster { rooms, secrets, backends, changes } = cluster;
     let clock = WallClock::new(clock::now);
-    let connections = Arc::new(Connections::new(rooms.clone(), clock.clone(), metrics.clone()));
+    let connections = Arc::new(Connections::new(rooms.clone(), backends.clone(), clock.clone(), metrics.clone()));
     tasks.spawn(recheck_connections(changes, connections.clone()));
     tasks.spawn(connections.clone().end_calls_on_time(health.watchdog().begin("the ends of calls".into())));
     let staleness = CacheStaleness::default();

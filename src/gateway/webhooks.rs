@@ -62,8 +62,8 @@ async fn put_out_strangers(webhooks: &Webhooks, class: &str, backend: &dyn Backe
     };
     let subjects: Vec<TokenSubject> = members.into_iter().map(subject).collect();
     let review = review_members(&webhooks.rooms, &room, &subjects.iter().collect::<Vec<_>>(), webhooks.clock.now());
-    for (TokenSubject { identity, .. }, refusal) in subjects.iter().zip(review.refusals) {
-        let Some(refusal) = refusal else { continue };
+    for (TokenSubject { identity, .. }, verdict) in subjects.iter().zip(review.verdicts) {
+        let Err(refusal) = verdict else { continue };
         let removed = backend.remove(session, identity).await.is_ok();
         let (namespace, reason) = (room.namespace.as_deref(), Problem::from(&refusal).name());
         tracing::info!(target: AUDIT, event = "put out after a hint", namespace, room = room.name, participant = identity, reason, removed);

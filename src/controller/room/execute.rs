@@ -2,7 +2,7 @@
 
 use futures::{FutureExt, StreamExt, stream};
 use kube::Api;
-use kube::api::{DeleteParams, Patch, Preconditions};
+use kube::api::{DeleteParams, ObjectMeta, Patch, Preconditions};
 use kube::core::Status;
 use serde_json::json;
 
@@ -65,7 +65,9 @@ async fn room_step(step: &RoomStep, snapshot: &Snapshot, context: &Context) -> R
         RoomStep::ReleaseFinalizer { give_up: _ } => fine_if(Status::is_not_found, set_finalizers(snapshot, context, false).await),
         RoomStep::Delete => {
             let (api, name) = rooms(snapshot, context);
-            let preconditions = Preconditions { uid: snapshot.room().metadata.uid.clone(), resource_version: None };
+            // One that was changed since may have a later end.
+            let ObjectMeta { uid, resource_version, .. } = snapshot.room().metadata.clone();
+            let preconditions = Preconditions { uid, resource_version };
             let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
             fine_if(|status| status.is_not_found() || status.is_conflict(), timed(api.delete(&name, &params)).await)
         }

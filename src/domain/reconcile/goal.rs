@@ -12,6 +12,9 @@ use super::observed::Observed;
 /// How long the deletion of a Room waits for a media server that does not answer.
 const TEARDOWN_PATIENCE: Duration = Duration::from_mins(1);
 
+/// How long after an expiry was recorded the object is deleted at the earliest: what is deleted was expired when it was looked at before.
+const BEFORE_DELETION: Duration = Duration::from_secs(1);
+
 /// What the Room should be at this moment. Unlike [`Availability`] it also knows Rooms that are deleted or not accepted, which nobody
 /// can join and which need different steps.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +24,7 @@ pub enum Goal {
         /// The deletion goes on even if the session could not be closed.
         give_up: bool,
     },
-    /// The spec is not accepted: nobody new gets in, nobody is removed, the end comes all the same.
+    /// The spec is not accepted: what it takes away counts, what it gives does not. Nobody new gets in, the call goes on for the others.
     NotAccepted(Rejection),
     /// Before the window.
     Scheduled,
@@ -54,15 +57,21 @@ pub(super) fn goal(observed: &Observed, now: Timestamp) -> Goal {
 pub(super) fn next_transition(observed: &Observed, goal: &Goal, window: Option<Window>, now: Timestamp) -> Option<Timestamp> {
     let moment = match goal {
         Goal::Gone { .. } => observed.room.metadata.deletion_timestamp.as_ref().map(|deleted| later(deleted.0, TEARDOWN_PATIENCE)),
-        Goal::Expired => removal(observed, window),
+        Goal::Expired => removal(observed, now),
         Goal::Scheduled => window.map(|window| window.from),
         Goal::Suspended | Goal::Open | Goal::NotAccepted(_) => window.map(|window| window.until),
     };
     moment.filter(|moment| *moment > now)
 }
 
-/// When the TTL of an expired Room is over. Not known while the spec is not accepted: it may contain a later end that is not in force
-/// yet, and a deleted object does not come back.
-pub(super) fn removal(observed: &Observed, window: Option<Window>) -> Option<Timestamp> {
-    Some(later(window?.until, observed.valid.as_ref().ok()?.ttl?))
+/// When the TTL of an expired Room is over. It counts from the moment at which the Room was first seen to be over, so that an end in the
+/// far past, of a restored Room or by mistake, leaves as much time as any other.
+///
+/// Not known while the spec is not accepted: it may contain a later end that is not in force yet, and a deleted object does not come back.
+pub(super) fn removal(observed: &Observed, now: Timestamp) -> Option<Timestamp> {
+    let ttl = observed.valid.as_ref().ok()?.ttl?;
+    Some(match observed.expired_at() {
+        Some(expired_at) => later(expired_at, ttl),
+        None => later(now, ttl.max(BEFORE_DELETION)),
+    })
 }

@@ -6,6 +6,7 @@ mod goal;
 mod observed;
 mod outcome;
 mod plan;
+mod restrict;
 mod status;
 mod step;
 mod teardown;

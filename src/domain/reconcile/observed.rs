@@ -9,13 +9,13 @@ use super::super::rejection::Rejection;
 use super::super::session::SessionMember;
 use super::super::valid_room::ValidRoom;
 use super::super::window::Window;
-use crate::api::{FINALIZER, LedgerEntry, Room, RoomGuest, RoomStatus, SessionStatus};
+use crate::api::{FINALIZER, LedgerEntry, Phase, Room, RoomGuest, RoomStatus, SessionStatus};
 
 /// A Room and its session, as observed at the beginning of a reconciliation.
 ///
-/// The plan of a Room that is open, or will be, reads [`ValidRoom`] alone. Teardown and status read the object itself too: a Room
-/// must come to its end, and tell of it, when its spec is not accepted any more, and invites that a crash kept from the ledger can
-/// only be found by the list of the spec.
+/// The plan of a Room that is open, or will be, reads [`ValidRoom`] alone. Teardown, status and what is withdrawn read the object itself
+/// too: a Room must come to its end, tell of it, and lose whom it takes off its list when its spec is not accepted any more, and invites
+/// that a crash kept from the ledger can only be found by the list of the spec.
 #[derive(Clone, Debug)]
 pub struct Observed {
     /// The newest known state of the object.
@@ -48,10 +48,12 @@ pub enum SessionView {
     Unknown(Failure),
 }
 
-/// The session that has to be observed at `now`: the living one of an open Room. For all other Rooms the media server is not asked.
+/// The session that has to be observed at `now`: the living one of a Room that is open, or was when its spec was accepted last. For all
+/// other Rooms the media server is not asked.
 #[must_use]
 pub fn session_to_observe<'a>(room: &'a Room, valid: Result<&ValidRoom, &Rejection>, now: Timestamp) -> Option<&'a str> {
-    let open = valid.is_ok_and(|room| !room.suspend && room.window.contains(now));
+    let window = valid.map_or_else(|_| Window::in_force_unaccepted(room), |room| Some(room.window));
+    let open = !room.spec.suspend && window.is_some_and(|window| window.contains(now));
     let session = room.status.as_ref()?.live_session()?;
     (open && room.metadata.deletion_timestamp.is_none()).then_some(session.id.as_str())
 }
@@ -59,6 +61,12 @@ pub fn session_to_observe<'a>(room: &'a Room, valid: Result<&ValidRoom, &Rejecti
 impl Observed {
     pub(super) fn status(&self) -> Option<&RoomStatus> {
         self.room.status.as_ref()
+    }
+
+    /// When the Room was first seen to be over, if it was when it was looked at last.
+    pub(super) fn expired_at(&self) -> Option<Timestamp> {
+        let status = self.status().filter(|status| status.phase == Phase::Expired)?;
+        status.expired_at.as_ref().map(|time| time.0)
     }
 
     pub(super) fn live_session(&self) -> Option<&SessionStatus> {
@@ -79,11 +87,11 @@ impl Observed {
         recorded.map_or(1, |session| session.epoch.saturating_add(1))
     }
 
-    /// The window of the spec, or, while the spec is not accepted, the one that was in force last.
+    /// The window of the spec, or, while the spec is not accepted, what is in force of the last one.
     pub(super) fn window(&self) -> Option<Window> {
         match &self.valid {
             Ok(room) => Some(room.window),
-            Err(_) => self.status().and_then(Window::recorded),
+            Err(_) => Window::in_force_unaccepted(&self.room),
         }
     }
 

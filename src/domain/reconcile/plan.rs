@@ -1,6 +1,6 @@
 //! From what was observed to the whole ordered list of steps: pure and total.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -9,8 +9,9 @@ use super::super::valid_room::ValidRoom;
 use super::super::window::{Window, later};
 use super::goal::{Goal, goal, next_transition};
 use super::observed::{Observed, SessionView};
+use super::restrict::{restrict, withdraw_unlisted};
 use super::step::{InviteStep, InviteWrite, RoomStep, SessionStep, Step};
-use super::teardown::{close_live_session, expire, release, withdraw};
+use super::teardown::{close_live_session, expire, release};
 use crate::api::{LedgerEntry, Provision};
 
 /// What to do now, in this order, and when to look again. An [`Execution`](super::Execution) consumes it.
@@ -34,7 +35,7 @@ pub fn plan(observed: &Observed, installation: &Installation, now: Timestamp) ->
         (Goal::Expired, _) => expire(observed, installation, window, now),
         (Goal::Scheduled | Goal::Suspended, Ok(room)) => stay(observed, room, close_live_session(observed, installation)),
         (Goal::Open, Ok(room)) => stay(observed, room, open(observed, room, installation, now)),
-        (Goal::NotAccepted(_), _) | (Goal::Scheduled | Goal::Suspended | Goal::Open, Err(_)) => Vec::new(),
+        (Goal::NotAccepted(_), _) | (Goal::Scheduled | Goal::Suspended | Goal::Open, Err(_)) => restrict(observed, installation),
     };
     let next_transition = next_transition(observed, &goal, window, now);
     Plan { goal, window, steps, next_transition }
@@ -87,11 +88,9 @@ fn correct(room: &ValidRoom, session: &str, member: &SessionMember) -> Option<Se
 fn invites(observed: &Observed, room: &ValidRoom) -> Vec<Step> {
     let status = observed.status();
     let issued: BTreeMap<&str, &LedgerEntry> = observed.ledger().iter().map(|entry| (entry.name.as_str(), entry)).collect();
-    let listed: BTreeSet<&str> = room.roster.invited().map(|person| person.name.as_str()).collect();
     let all_stale = observed.recheck_invites
         || status.and_then(|status| status.invites_revision.as_ref()) != Some(&observed.invites_revision)
         || status.and_then(|status| status.observed_generation) != observed.room.metadata.generation;
-    let gone = issued.values().filter(|entry| !listed.contains(entry.name.as_str())).map(|entry| withdraw(entry));
     let wanted = room.roster.invited().filter_map(|person| {
         let write = match issued.get(person.name.as_str()) {
             None => InviteWrite::Create,
@@ -100,5 +99,5 @@ fn invites(observed: &Observed, room: &ValidRoom) -> Vec<Step> {
         };
         Some(Step::Invite(InviteStep::Issue { person: person.clone(), write }))
     });
-    gone.chain(wanted).collect()
+    withdraw_unlisted(observed, &room.roster).chain(wanted).collect()
 }

@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::super::roster::rotated;
 use super::conditions::Conditions;
 use super::goal::Goal;
 use super::observed::Observed;
 use super::outcome::{InviteChange, Outcome};
-use crate::api::{Counts, LedgerEntry, Phase, RoomStatus, SessionStatus};
+use crate::api::{Counts, LedgerEntry, Phase, RoomStatus, RotatedInvite, SessionStatus};
 
 /// The status of a Room after a reconciliation. Equal to the one before when nothing changed, so that nothing is written.
 #[must_use]
@@ -24,10 +25,16 @@ pub fn status(observed: &Observed, outcome: &Outcome, now: Timestamp) -> RoomSta
         room_class_name: observed.valid.as_ref().ok().map(|room| room.class.clone()).or(before.room_class_name),
         valid_from: outcome.window.map(|window| Time(window.from)),
         valid_until: outcome.window.map(|window| Time(window.until)),
+        expired_at: (outcome.goal == Goal::Expired).then(|| Time(observed.expired_at().unwrap_or(now))),
         next_transition_time: outcome.next_transition.map(Time),
         counts: Some(counts),
         conditions,
         session,
+        // It only grows: who is forgotten could come back by an invite that was replaced.
+        rotated_invites: rotated(&observed.room)
+            .into_iter()
+            .map(|(name, invite_generation)| RotatedInvite { name, invite_generation })
+            .collect(),
         participants: ledger(before.participants, outcome),
         invites_revision: match &outcome.goal {
             Goal::NotAccepted(_) if before.observed_generation == generation => before.invites_revision,

@@ -129,3 +129,77 @@ fn only_who_came_by_the_invite_of_today_keeps_a_seat() {
         assert!(roster.recognize(&SessionMember { generation, ..member(identity, 0) }).is_none(), "{identity} {generation:?}");
     }
 }
+
+/// ben with this generation on the list, of a Room whose status knows him by these.
+fn ben(listed: Option<i64>, issued: Option<i64>, rotated: Option<i64>) -> Room {
+    let mut room = room_from(json!({"participants": [{"name": "ben", "inviteGeneration": listed}]}));
+    let issued = issued
+        .map(|generation| json!({"name": "ben", "role": "Attendee", "inviteGeneration": generation, "secretName": "s", "secretUID": "u"}));
+    let rotated = rotated.map(|generation| json!({"name": "ben", "inviteGeneration": generation}));
+    let status = json!({"participants": issued.into_iter().collect::<Vec<_>>(), "rotatedInvites": rotated.into_iter().collect::<Vec<_>>()});
+    room.status = Some(serde_json::from_value(status).unwrap());
+    room
+}
+
+#[rstest]
+#[case::new(None, None, None, 0)]
+#[case::declared(Some(2), None, None, 2)]
+#[case::off_the_list_and_back(None, None, Some(1), 1)]
+#[case::back_before_anybody_noticed(None, Some(1), None, 1)]
+#[case::rotated_again(Some(3), Some(2), Some(2), 3)]
+fn an_invite_that_was_replaced_never_becomes_good_again(
+    #[case] listed: Option<i64>,
+    #[case] issued: Option<i64>,
+    #[case] rotated: Option<i64>,
+    #[case] expected: i64,
+) {
+    let room = ben(listed, issued, rotated);
+    let roster = roster(&room);
+    assert_eq!(roster.get("ben").unwrap().generation, expected);
+    for generation in 0..expected {
+        assert!(roster.invitee(&Invite { generation, ..invite("ben") }).is_none());
+        assert!(roster.recognize(&member("ben", generation)).is_none());
+    }
+    let remembered: Vec<_> = super::rotated(&room).into_iter().collect();
+    assert_eq!(remembered, if expected > 0 { vec![("ben".to_owned(), expected)] } else { vec![] });
+}
+
+#[test]
+fn who_left_the_list_is_remembered_by_what_was_issued_last() {
+    let mut room = ben(None, Some(4), None);
+    room.spec.participants.clear();
+    assert_eq!(super::rotated(&room), [("ben".to_owned(), 4)].into());
+}
+
+#[test]
+fn a_guest_who_is_made_again_under_the_same_name_has_another_invite() {
+    let made = |uid: &str| {
+        let mut guest = guest("eve", "Attendee", None).as_ref().clone();
+        guest.metadata.uid = Some(uid.into());
+        Arc::new(guest)
+    };
+    let room = room_from(json!({}));
+    let generation = |guest: Arc<RoomGuest>| Roster::new(&room, &[guest]).get("guest-eve").unwrap().generation;
+    let (first, second) =
+        (generation(made("12345678-9abc-4def-8000-000000000001")), generation(made("12345678-9abd-4def-8000-000000000001")));
+    assert_eq!((first, second), (0x1234_5678_9abc, 0x1234_5678_9abd));
+    assert!(first < 1 << 53, "JSON carries it as a number");
+}
+
+#[rstest]
+#[case::short("\u{e9}", "\u{e9}")]
+#[case::as_long_as_can_be(&"\u{e9}".repeat(128), &"\u{e9}".repeat(128))]
+#[case::too_long(&"\u{9577}".repeat(100), &"\u{9577}".repeat(85))]
+#[case::emoji(&"\u{1f600}".repeat(128), &"\u{1f600}".repeat(64))]
+fn a_name_of_many_bytes_is_shown_as_far_as_media_servers_take_it(#[case] declared: &str, #[case] shown: &str) {
+    let guest = {
+        let mut guest = guest("eve", "Attendee", None).as_ref().clone();
+        guest.spec.display_name = declared.into();
+        Arc::new(guest)
+    };
+    let room = room_from(json!({"joinPolicy": "AnyoneWithLink", "participants": [{"name": "li", "displayName": declared}]}));
+    let roster = Roster::new(&room, &[guest]);
+    let names = ["li", "guest-eve"].map(|name| roster.get(name).unwrap().display_name.clone());
+    assert_eq!(names, [shown, shown]);
+    assert_eq!(roster.get(LINK_SUBJECT).unwrap().by_link("x", declared).display_name, shown);
+}

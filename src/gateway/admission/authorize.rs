@@ -10,7 +10,7 @@ use super::denied::Denied;
 use super::live_rooms::LiveRooms;
 use crate::api::Room;
 use crate::backend::TokenSubject;
-use crate::domain::{Invite, Person, Refusal, Roster, TokenGrant, ValidRoom, admit, identify, recognize};
+use crate::domain::{Invite, Person, Refusal, Roster, TokenGrant, ValidRoom, admit, has_ended, identify, recognize};
 
 /// Somebody who belongs to a Room, at the moment `now`. Whether they come in is said by the grant.
 pub struct Authorization {
@@ -82,14 +82,4 @@ fn authorize(rooms: &LiveRooms, room: &Room, roster: Roster, person: Person, now
         Err(_) if deleted || has_ended(room, now) => Err(Refusal::Over.into()),
         Err(denied) => Err(denied),
     }
-}
-
-/// Whether the window that was last in force is over.
-pub fn has_ended(room: &Room, now: Timestamp) -> bool {
-    recorded_end(room).is_some_and(|until| until <= now)
-}
-
-/// The end of the window that was last in force.
-pub fn recorded_end(room: &Room) -> Option<Timestamp> {
-    room.status.as_ref()?.valid_until.as_ref().map(|until| until.0)
 }

@@ -13,6 +13,7 @@ use super::display_name::{display_name, no_display_name};
 use super::live_rooms::LiveRooms;
 use super::random_name::random_name;
 use super::reservations::Reservations;
+use crate::api::Role;
 use crate::backend::{MediaCredentials, Registry, TokenSubject};
 use crate::domain::{Availability, Invite, Person, Refusal, ValidRoom};
 use crate::gateway::wall_clock::WallClock;
@@ -99,7 +100,7 @@ impl AdmissionService {
     /// Reserves a place for somebody who connects by a media token, and mints the one that the media server gets in its stead: what
     /// the client holds says who they are, and the Room what they may do now. People who are in the call have a place; those who come
     /// back to it may find theirs taken.
-    pub async fn reconnect(&self, subject: &TokenSubject) -> Result<MediaCredentials, Denied> {
+    pub async fn reconnect(&self, subject: &TokenSubject) -> Result<(MediaCredentials, Role), Denied> {
         let authorization = authorize_token(&self.rooms, subject, self.clock.now())?;
         authorization.check()?;
         let ObservedCall { backend, snapshot } = self.observe(&authorization).await?;
@@ -107,7 +108,7 @@ impl AdmissionService {
         let is_member = snapshot.has(&subject.identity);
         self.reservations.reserve(&authorization.person.name, &snapshot, authorization.now, |others| {
             let grant = authorization.grant_in(&snapshot, if is_member { 0 } else { others })?;
-            Ok((grant.expires_at, backend.mint_token(&subject.session, &grant)?))
+            Ok((grant.expires_at, (backend.mint_token(&subject.session, &grant)?, grant.role)))
         })
     }
 

@@ -18,8 +18,8 @@ pub trait KubeWriter: Send + Sync {
     /// Publishes an Event on a Room. One that is lost is no reason to fail: what it tells of has happened all the same.
     async fn publish_event(&self, room: &ValidRoom, reason: Reason, note: String);
 
-    /// Creates a guest. The error is for logs.
-    async fn create_guest(&self, guest: RoomGuest) -> Result<(), String>;
+    /// Creates a guest, and gives it as the API server has it. The error is for logs.
+    async fn create_guest(&self, guest: RoomGuest) -> Result<RoomGuest, String>;
 }
 
 /// Writes to a real API server.
@@ -54,9 +54,9 @@ impl KubeWriter for ApiWriter {
         }
     }
 
-    async fn create_guest(&self, guest: RoomGuest) -> Result<(), String> {
+    async fn create_guest(&self, guest: RoomGuest) -> Result<RoomGuest, String> {
         let api = Api::<RoomGuest>::namespaced(self.client.clone(), guest.metadata.namespace.as_deref().unwrap_or_default());
         let params = post_params();
-        api.create(&params, &guest).await.map(drop).map_err(|error| error.to_string())
+        api.create(&params, &guest).await.map_err(|error| error.to_string())
     }
 }

@@ -18,7 +18,7 @@ use super::live_rooms::LiveRooms;
 use super::random_name::random_name;
 use crate::api::{MAX_PARTICIPANTS, Reason, Role, Room, RoomGuest, RoomGuestSpec};
 use crate::backend::Registry;
-use crate::domain::{Invite, Permissions, Person, Refusal, ValidRoom, guest_identity, is_above};
+use crate::domain::{Invite, Permissions, Person, Refusal, ValidRoom, guest_generation, guest_identity, is_above};
 use crate::gateway::wall_clock::WallClock;
 use crate::observability::logs::AUDIT;
 
@@ -92,10 +92,10 @@ impl ModerationService {
         let guest = new_guest(&presenter, random_name()?, display_name.clone(), role);
         let reference = ObjectRef::from_obj(&guest);
         let identity = guest_identity(&reference.name);
-        self.writer.create_guest(guest).await.map_err(Denied::unavailable)?;
+        let created = self.writer.create_guest(guest).await.map_err(Denied::unavailable)?;
         self.record(&presenter, Reason::GuestAdded, &identity, |by| format!("{by} added {identity} as {role:?}"));
         self.await_guest(&reference, &presenter.room).await;
-        let invite = Invite { participant: identity.clone(), generation: 0, ..invite.clone() };
+        let invite = Invite { participant: identity.clone(), generation: guest_generation(&created), ..invite.clone() };
         Ok(AddedGuest { identity, display_name, role, invite: self.keys.sign(&invite)? })
     }
 

@@ -21,14 +21,14 @@ use hyper_util::rt::TokioIo;
 use kube::runtime::reflector::ObjectRef;
 use reqwest::Url;
 
-use super::connections::Connections;
+use super::connections::{Connections, NewConnection};
 use super::query::{address, token_in};
 use super::tunnel::tunnel;
 use super::upstream::Upstream;
 use crate::api::Room;
 use crate::backend::{Backend, Registry, Signalling, TokenSubject};
 use crate::domain::Refusal;
-use crate::gateway::admission::{AdmissionService, Denied, LiveRooms, authorize_token, review_members};
+use crate::gateway::admission::{AdmissionService, Denied, LiveRooms, authorize_token};
 use crate::gateway::http::{Problem, bearer_token, describe_room};
 use crate::gateway::wall_clock::WallClock;
 use crate::observability::logs::AUDIT;
@@ -63,6 +63,7 @@ pub struct SignallingProxy {
 struct AuthorizedConnect {
     subject: TokenSubject,
     room: ObjectRef<Room>,
+    class: String,
     backend: Arc<dyn Backend>,
     /// Address of the media server.
     upstream: String,
@@ -118,7 +119,7 @@ fn authorize(proxy: &SignallingProxy, headers: &HeaderMap, query: &str) -> Resul
                 authorization.check().map_err(|refusal| Problem::from(&refusal))?;
                 let room = ObjectRef::new(&authorization.room.name).within(&authorization.room.namespace);
                 describe_room(&room, Some(&authorization.room.uid));
-                return Ok(AuthorizedConnect { subject, room, backend, upstream, token });
+                return Ok(AuthorizedConnect { subject, room, class, backend, upstream, token });
             }
             Ok(_) => {}
             Err(refused) => denied = refused,
@@ -138,23 +139,18 @@ async fn validate(proxy: &SignallingProxy, authorized: &AuthorizedConnect, url: 
 
 /// Connects client and media server.
 async fn connect(proxy: &SignallingProxy, authorized: AuthorizedConnect, url: Url, request: &mut Request) -> Result<Response, Problem> {
-    let credentials = proxy.admission.reconnect(&authorized.subject).await?;
-    let AuthorizedConnect { subject, room, backend, .. } = authorized;
+    let (credentials, role) = proxy.admission.reconnect(&authorized.subject).await?;
+    let AuthorizedConnect { subject, room, class, backend, .. } = authorized;
     let mut headers = passed_on(request.headers());
     set_upgrade(&mut headers);
     let answer = proxy.upstream.get(url, &credentials.token, headers).await.map_err(|_| Problem::UNAVAILABLE)?;
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Err(refused_by_server(answer.status()));
     }
-    let guard = proxy.connections.register(room.clone(), subject.clone(), backend.clone());
-    // The Room may have changed while the media server was asked. Judged after the connection is registered, so that every
-    // change is seen either here or by the watch.
-    let review = review_members(&proxy.rooms, &room, &[&subject], proxy.clock.now());
-    proxy.connections.ends_at(&room, review.ends_at);
-    if let Some(refusal) = review.refusals.into_iter().flatten().next() {
-        tokio::spawn(async move { backend.remove(&subject.session, &subject.identity).await });
-        return Err(Problem::from(&refusal));
-    }
+    let identity = subject.identity.clone();
+    let new = NewConnection { room: room.clone(), subject, class, backend, role };
+    // The Room may have changed while the media server was asked.
+    let guard = proxy.connections.register(new).map_err(|refusal| Problem::from(&refusal))?;
     let response = switching_protocols(answer.headers());
     let client = hyper::upgrade::on(request);
     let metrics = proxy.metrics.clone();
@@ -163,7 +159,7 @@ async fn connect(proxy: &SignallingProxy, authorized: AuthorizedConnect, url: Ur
         let (Ok(client), Ok(server)) = tokio::join!(client, answer.upgrade()) else { return };
         if let Err(error) = tunnel(TokioIo::new(client), server, guard.cut()).await {
             metrics.signalling_refused(BAD_FRAMES);
-            tracing::info!(target: AUDIT, event = "cut", namespace = room.namespace, room = room.name, participant = subject.identity, %error);
+            tracing::info!(target: AUDIT, event = "cut", namespace = room.namespace, room = room.name, participant = identity, %error);
         }
     });
     Ok(response)

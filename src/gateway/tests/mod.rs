@@ -299,7 +299,7 @@ fn app_state(rooms: &LiveRooms, keys: InviteKeys, backends: &Arc<Registry>, writ
         rooms: rooms.clone(),
         admission,
         backends: backends.clone(),
-        connections: Arc::new(Connections::new(rooms.clone(), clock.clone(), metrics.clone())),
+        connections: Arc::new(Connections::new(rooms.clone(), backends.clone(), clock.clone(), metrics.clone())),
         upstream: Upstream::new().unwrap(),
         clock: clock.clone(),
         metrics,
@@ -340,8 +340,9 @@ impl KubeWriter for FakeWriter {
         self.events.lock().push(format!("{}: {reason}: {note}", room.name));
     }
 
-    async fn create_guest(&self, guest: RoomGuest) -> Result<(), String> {
-        self.guest(&Event::Apply(guest));
-        Ok(())
+    async fn create_guest(&self, mut guest: RoomGuest) -> Result<RoomGuest, String> {
+        guest.metadata.uid = Some("5e1f0000-0000-4000-8000-000000000001".into());
+        self.guest(&Event::Apply(guest.clone()));
+        Ok(guest)
     }
 }

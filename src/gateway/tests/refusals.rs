@@ -172,6 +172,7 @@ async fn a_room_that_is_not_accepted_is_unavailable_and_the_client_told_to_try_a
 #[tokio::test]
 async fn a_call_that_has_ended_is_over_although_its_class_has_gone() {
     let mut ended = room_with("/spec/roomClassName", json!("vanished"));
+    ended["status"]["validFrom"] = json!(FROM);
     ended["status"]["validUntil"] = json!(NOON);
     assert_eq!(Fixture::with(ended).await.join("att").await.problem(), problem(403, "over"));
 }
@@ -180,7 +181,7 @@ async fn a_call_that_has_ended_is_over_although_its_class_has_gone() {
 async fn a_guest_is_let_in_as_long_as_the_guest_is_there() {
     let fixture = Fixture::new().await;
     let guest: RoomGuest = serde_json::from_value(json!({
-        "metadata": {"namespace": "team", "name": "eve", "uid": "guest-uid"},
+        "metadata": {"namespace": "team", "name": "eve"},
         "spec": {"roomName": "standup", "displayName": "Eve", "role": "Attendee"},
     }))
     .unwrap();

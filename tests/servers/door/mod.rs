@@ -7,4 +7,5 @@ mod limits;
 mod outage;
 mod revocation;
 mod signalling;
+mod taken_away;
 mod wire;

@@ -95,6 +95,43 @@ fn a_rotated_invite_puts_its_holder_out_and_a_new_one_takes_its_place() {
 }
 
 #[test]
+fn an_invite_that_was_rotated_stays_dead_when_its_person_leaves_the_list_and_comes_back() {
+    run(async {
+        let stage = Stage::shared().await;
+        let place = stage.place().await;
+        place.apply("call", json!({"participants": [{"name": "ada"}, {"name": "ben"}]})).await;
+        place.until_phase("call", Phase::Open).await;
+        let (ada, leaked) = (place.invite("call", "ada").await, place.invite("call", "ben").await);
+        place.edit("call", json!({"participants": [{"name": "ada"}, {"name": "ben", "inviteGeneration": 1}]})).await;
+        place.until_phase("call", Phase::Open).await;
+        let second = place.invite("call", "ben").await;
+        place.edit("call", json!({"participants": [{"name": "ada"}]})).await;
+        place.until_phase("call", Phase::Open).await;
+        place.edit("call", json!({"participants": [{"name": "ada"}, {"name": "ben"}]})).await;
+        place.until_phase("call", Phase::Open).await;
+        assert_eq!(place.invite("call", "ben").await, second, "the link that was in force last is so again");
+        assert_eq!(stage.view(&leaked).await.problem(), "invalid-invite");
+        assert_eq!((stage.view(&second).await.status, stage.view(&ada).await.status), (200, 200));
+    });
+}
+
+#[test]
+fn a_changed_role_reaches_who_has_a_name_of_more_bytes_than_the_media_server_takes() {
+    run(async {
+        let stage = Stage::shared().await;
+        let place = stage.place().await;
+        let li = |role: &str| json!({"participants": [{"name": "li", "role": role, "displayName": "\u{9577}".repeat(100)}]});
+        place.apply("call", li("Presenter")).await;
+        place.until_phase("call", Phase::Open).await;
+        let caller = place.joined("call", "li", &["camera"]).await;
+        caller.event("track-published").await;
+        place.edit("call", li("Consumer")).await;
+        caller.wait_for("publishing is forbidden", |event| event["event"] == "permissions-changed" && event["canPublish"] == false).await;
+        place.until_phase("call", Phase::Open).await;
+    });
+}
+
+#[test]
 fn somebody_added_to_the_list_gets_an_invite_and_the_others_keep_theirs() {
     run(async {
         let stage = Stage::shared().await;

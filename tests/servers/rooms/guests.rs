@@ -61,6 +61,36 @@ fn a_guest_gets_an_invite_of_their_own_and_goes_with_the_object() {
 }
 
 #[test]
+fn a_guest_who_is_made_again_under_the_same_name_is_somebody_else() {
+    run(async {
+        let stage = Stage::shared().await;
+        let place = stage.place().await;
+        place.apply("call", json!({"participants": [{"name": "pia", "role": "Presenter"}]})).await;
+        place.until_phase("call", Phase::Open).await;
+        let presenter = place.invite("call", "pia").await;
+        let added = stage.post("/v1/guests", &presenter, Some(json!({"displayName": "Irina", "role": "Attendee"}))).await;
+        let by_presenter = added.body["url"].as_str().and_then(|url| url.split_once('#')).expect("a link").1.to_owned();
+        assert_eq!(stage.view(&by_presenter).await.status, 200, "the link is good at once");
+
+        add(stage, &place, "interpreter", json!({"roomName": "call", "displayName": "Irina", "role": "Attendee"})).await;
+        until(stage, &place, "interpreter", "Issued").await;
+        let first = place.invite("call", "guest-interpreter").await;
+        let irina = Client::join(&stage.credentials(&first).await, &[]).await.expect("in the call");
+        guests(stage, &place).delete("interpreter", &DeleteParams::default()).await.expect("deleted");
+        add(stage, &place, "interpreter", json!({"roomName": "call", "displayName": "Somebody else", "role": "Attendee"})).await;
+        irina.event("disconnected").await;
+        eventually(PATIENCE, async || {
+            let second = place.invite_secret("call", "guest-interpreter").await.map(|secret| value(&secret, "invite"));
+            let second = second.filter(|second| *second != first).ok_or("no other invite")?;
+            let view = stage.view(&second).await;
+            if view.body["participant"]["displayName"] == "Somebody else" { Ok(()) } else { Err("not known yet") }
+        })
+        .await;
+        assert_eq!(stage.view(&first).await.problem(), "invalid-invite");
+    });
+}
+
+#[test]
 fn a_guest_of_a_room_that_does_not_exist_is_told_so_and_let_in_once_it_does() {
     run(async {
         let stage = Stage::shared().await;

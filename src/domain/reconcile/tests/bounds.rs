@@ -68,6 +68,7 @@ impl Sight {
         let status = room.status.as_mut().unwrap();
         status.phase = self.phase;
         status.observed_generation = Some(self.observed_generation);
+        status.expired_at = (self.phase == Phase::Expired).then_some(Time(self.window.until));
         (status.valid_from, status.valid_until) = (Some(Time(self.window.from)), Some(Time(self.window.until)));
         status.session = self.session.map(|(epoch, lives, made)| SessionStatus {
             id: session_id(epoch),
@@ -238,7 +239,14 @@ proptest! {
         };
         prop_assert!(plan.steps.is_sorted_by_key(place), "{:?}", plan.steps);
         if matches!(plan.goal, Goal::NotAccepted(_)) {
-            prop_assert!(plan.steps.is_empty());
+            let takes_away = |step: &Step| {
+                matches!(
+                    step,
+                    Step::Session(SessionStep::Close { .. } | SessionStep::RemoveMember { .. } | SessionStep::SetRole { .. })
+                        | Step::Invite(InviteStep::Withdraw { .. })
+                )
+            };
+            prop_assert!(plan.steps.iter().all(takes_away), "{:?}", plan.steps);
         }
     }
 }

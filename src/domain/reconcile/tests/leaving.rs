@@ -65,7 +65,7 @@ fn an_end_that_moves_into_the_past_ends_the_room_now() {
 
 #[rstest]
 #[case::of_the_room(Some(600), Some(1), false, Some("10:10"))]
-#[case::at_once(Some(0), Some(1), false, Some("10:00"))]
+#[case::at_once(Some(0), Some(1), false, Some("10:00:01"))]
 #[case::of_the_class(None, Some(120), false, Some("10:02"))]
 #[case::tracked_by_gitops(None, Some(120), true, None)]
 #[case::tracked_by_gitops_with_its_own(Some(600), Some(120), true, Some("10:10"))]
@@ -80,14 +80,38 @@ fn an_expired_room_is_deleted_after_its_ttl(
     let tracking = tracked.then(|| [("argocd.argoproj.io/tracking-id".to_owned(), "x".to_owned())].into());
     sim.room_mut().metadata.annotations = tracking;
     sim.reconcile();
-    let deletes = |time: &str| sim.clone().at(time).plan().describe().last().is_some_and(|step| step == "delete room");
-    assert_eq!(sim.clone().at("10:00").plan().next_transition, removal.map(at).filter(|removal| *removal > at("10:00")));
+    assert_eq!(sim.clone().at("23:59").plan().describe().last().unwrap(), "withdraw bob by secret-2", "what nobody recorded stays");
+    sim = sim.at("10:00");
+    assert_eq!(sim.reconcile().next_transition, removal.map(at));
+    let deletes = |time: &str| sim.clone().at(time).plan().describe() == ["delete room"];
     assert_eq!(deletes("23:59"), removal.is_some());
     if let Some(removal) = removal {
-        let before = at(removal) - jiff::SignedDuration::from_nanos(1);
+        let before = at(removal) - jiff::SignedDuration::from_secs(1) - jiff::SignedDuration::from_nanos(1);
         assert!(deletes(removal) && !deletes(&before.strftime("%H:%M:%S%.f").to_string()));
         assert_eq!(sim.clone().at(removal).plan().next_transition, None);
     }
+}
+
+#[rstest]
+#[case::an_end_in_the_far_past(|sim: &mut Simulation| sim.edit(|spec| {
+    spec.valid_from = None;
+    spec.valid_until = Some(Time("2020-01-01T00:00:00Z".parse().unwrap()));
+}))]
+#[case::restored_long_after_its_end(|sim: &mut Simulation| sim.room_mut().status = None)]
+#[case::a_clock_that_was_set(|_: &mut Simulation| ())]
+fn the_ttl_counts_from_when_a_room_was_first_seen_to_be_over(#[case] change: fn(&mut Simulation)) {
+    let mut sim = Simulation::new(RoomSpec { ttl_seconds_after_expired: Some(60), ..spec() });
+    sim.reconcile();
+    sim = sim.with(change).at("12:00");
+    let pass = sim.reconcile();
+    assert_eq!((pass.goal, pass.next_transition), (Goal::Expired, Some(at("12:01"))));
+    assert!(!pass.steps.contains(&"delete room".to_owned()));
+    assert_eq!(sim.clone().at("12:01").reconcile().steps, ["delete room"]);
+    // Somebody gives it a later end, and it ends again.
+    sim.edit(|spec| (spec.valid_from, spec.valid_until) = (Some(Time(at("09:00"))), Some(Time(at("13:00")))));
+    sim.reconcile();
+    assert_eq!(sim.status().expired_at, None);
+    assert_eq!(sim.at("13:00").reconcile().next_transition, Some(at("13:01")));
 }
 
 #[rstest]
@@ -104,8 +128,9 @@ fn while_a_spec_is_not_accepted_the_room_is_kept_because_a_later_end_may_wait_in
 #[test]
 fn the_ttl_takes_a_room_away_with_everything_it_had() {
     let mut sim = Simulation::new(RoomSpec { ttl_seconds_after_expired: Some(0), ..spec() }).with(|sim| drop(sim.reconcile())).at("10:00");
-    assert_eq!(sim.plan().describe(), ["close 1", "close 2", "withdraw ada by secret-1", "withdraw bob by secret-2", "delete room"]);
-    sim.reconcile();
+    assert_eq!(sim.reconcile().steps, ["close 1", "close 2", "withdraw ada by secret-1", "withdraw bob by secret-2"]);
+    sim = sim.at("10:00:01");
+    assert_eq!(sim.reconcile().steps, ["delete room"]);
     assert!(sim.room().metadata.deletion_timestamp.is_some());
     sim.reconcile();
     assert!(sim.room.is_none() && sim.media.sessions().is_empty() && sim.secrets.is_empty());

@@ -117,21 +117,77 @@ fn a_window_that_the_class_changes_brings_all_invites_up_to_date() {
     assert_eq!(sim.plan().describe(), ["refresh ada", "refresh bob"]);
 }
 
+/// An edit that no class accepts, besides this one.
+fn unaccepted(change: impl FnOnce(&mut RoomSpec)) -> Simulation {
+    in_the_call().edited(|spec| {
+        spec.max_participants = Some(351);
+        change(spec);
+    })
+}
+
+/// This edit, while the class is gone.
+fn without_class(change: impl FnOnce(&mut RoomSpec)) -> Simulation {
+    in_the_call().with(|sim| sim.class = None).edited(change)
+}
+
 #[rstest]
-#[case::class_gone(|sim: &mut Simulation| sim.class = None)]
-#[case::bad_edit(|sim: &mut Simulation| sim.edit(|spec| spec.max_participants = Some(351)))]
-#[case::bad_edit_that_removes_somebody(|sim: &mut Simulation| sim.edit(|spec| {
-    spec.participants.remove(0);
-    spec.max_participants = Some(0);
-}))]
-fn while_a_spec_is_not_accepted_nobody_is_thrown_out_and_nothing_is_done(#[case] change: fn(&mut Simulation)) {
-    let mut sim = in_the_call().with(change);
+#[case::nothing(|_: &mut RoomSpec| ())]
+#[case::a_role_that_is_raised(|spec: &mut RoomSpec| spec.participants[1].role = Some(Role::Presenter))]
+#[case::another_name(|spec: &mut RoomSpec| spec.participants[1].display_name = Some("B".into()))]
+#[case::somebody_added(|spec: &mut RoomSpec| spec.participants.push(participant("cy", Role::Presenter)))]
+#[case::a_later_end(|spec: &mut RoomSpec| spec.valid_until = Some(Time(at("11:00"))))]
+#[case::no_end(|spec: &mut RoomSpec| spec.valid_until = None)]
+fn while_a_spec_is_not_accepted_nothing_is_given_and_the_call_goes_on(
+    #[case] change: fn(&mut RoomSpec),
+    #[values(unaccepted, without_class)] spoil: fn(fn(&mut RoomSpec)) -> Simulation,
+) {
+    let mut sim = spoil(change);
     let pass = sim.reconcile();
     assert!(matches!(pass.goal, Goal::NotAccepted(_)), "{:?}", pass.goal);
     assert_eq!(pass.steps, [""; 0]);
     assert_eq!(pass.next_transition, Some(at("10:00")));
     assert_eq!(sim.media.members(&session_id(1)).unwrap().len(), 2);
     assert_eq!(sim.secrets.len(), 2);
+}
+
+#[rstest]
+#[case::removed(|spec: &mut RoomSpec| drop(spec.participants.remove(1)), &["remove bob from 1", "withdraw bob by secret-2"])]
+#[case::suspended(|spec: &mut RoomSpec| spec.participants[1].suspended = true, &["remove bob from 1"])]
+#[case::rotated(|spec: &mut RoomSpec| spec.participants[1].invite_generation = Some(1), &["remove bob from 1"])]
+#[case::role_lowered(|spec: &mut RoomSpec| spec.participants[0].role = None, &["make ada Attendee \"ada\" in 1"])]
+#[case::all_suspended(|spec: &mut RoomSpec| spec.suspend = true, &["close 1", "close 2"])]
+#[case::ended(
+    |spec: &mut RoomSpec| spec.valid_until = Some(Time(at("09:05"))),
+    &["close 1", "close 2", "withdraw ada by secret-1", "withdraw bob by secret-2"]
+)]
+#[case::shortened(
+    |spec: &mut RoomSpec| (spec.valid_until, spec.duration) = (None, Some(std::time::Duration::from_mins(10).into())),
+    &["close 1", "close 2", "withdraw ada by secret-1", "withdraw bob by secret-2"]
+)]
+fn what_a_spec_takes_away_counts_although_it_is_not_accepted(
+    #[case] change: fn(&mut RoomSpec),
+    #[case] steps: &[&str],
+    #[values(unaccepted, without_class)] spoil: fn(fn(&mut RoomSpec)) -> Simulation,
+) {
+    let mut sim = spoil(change);
+    assert_eq!(sim.reconcile().steps, steps);
+    assert_eq!(sim.reconcile().steps, [""; 0], "once is enough");
+}
+
+#[test]
+fn an_end_that_came_early_while_the_spec_was_not_accepted_is_taken_back_by_an_accepted_spec_alone() {
+    let mut sim = unaccepted(|spec| spec.valid_until = Some(Time(at("09:05"))));
+    sim.reconcile();
+    sim.edit(|spec| spec.valid_until = Some(Time(at("10:00"))));
+    assert_eq!(sim.reconcile().goal, Goal::Expired);
+    sim.edit(|spec| spec.max_participants = None);
+    assert_eq!(sim.reconcile().goal, Goal::Open);
+}
+
+#[test]
+fn a_suspension_counts_before_anybody_is_asked_who_is_there() {
+    let sim = unaccepted(|spec| spec.suspend = true);
+    assert_eq!(crate::domain::session_to_observe(sim.room(), sim.valid().as_ref(), sim.now), None);
 }
 
 #[test]
