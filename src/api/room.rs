@@ -144,9 +144,9 @@ pub struct RoomSpec {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suspend: bool,
 
-    /// Seconds after the end of the window at which the Room object itself is deleted; 0 deletes it at once. Default: the
-    /// class's ttlSecondsAfterExpired, but never for a Room that Argo CD or Flux tracks, because they would only create
-    /// it again.
+    /// Seconds after the Room was first seen to be over at which the object itself is deleted; 0 deletes it at once. Default:
+    /// the class's ttlSecondsAfterExpired, but never for a Room that Argo CD, Flux or Helm tracks, because they would only
+    /// create it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub ttl_seconds_after_expired: Option<i32>,

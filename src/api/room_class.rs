@@ -60,8 +60,8 @@ pub struct RoomClassSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<RoomClassLimits>,
 
-    /// Seconds after the end of its window at which a Room is deleted, unless it says otherwise itself or Argo CD or Flux
-    /// tracks it. Default: 86400 (24 hours).
+    /// Seconds after it was first seen to be over at which a Room is deleted, unless it says otherwise itself or Argo CD, Flux
+    /// or Helm tracks it. Default: 86400 (24 hours).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub ttl_seconds_after_expired: Option<i32>,

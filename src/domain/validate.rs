@@ -149,10 +149,11 @@ fn as_kubernetes(duration: Duration) -> String {
     }
 }
 
-/// Labels and annotations by which GitOps tools track what they applied.
-fn tracked_by_gitops(room: &Room) -> bool {
+/// Labels and annotations by which Argo CD, Flux and Helm track what they applied, and would create again if it were gone.
+fn is_tracked(room: &Room) -> bool {
     let is_tracking = |key: &str| {
-        key.starts_with("argocd.argoproj.io/") || key.split_once('/').is_some_and(|(prefix, _)| prefix.ends_with(".toolkit.fluxcd.io"))
+        let prefix = key.split_once('/').map_or("", |(prefix, _)| prefix);
+        ["argocd.argoproj.io", "meta.helm.sh"].contains(&prefix) || prefix.ends_with(".toolkit.fluxcd.io")
     };
     let labels = room.metadata.labels.iter().flat_map(BTreeMap::keys);
     labels.chain(room.metadata.annotations.iter().flat_map(BTreeMap::keys)).any(|key| is_tracking(key))
@@ -161,7 +162,7 @@ fn tracked_by_gitops(room: &Room) -> bool {
 fn ttl(room: &Room, class: &RoomClass) -> Option<Duration> {
     let seconds = match room.spec.ttl_seconds_after_expired {
         Some(seconds) => seconds,
-        None if tracked_by_gitops(room) => return None,
+        None if is_tracked(room) => return None,
         None => class.spec.ttl_seconds_after_expired.unwrap_or(DEFAULT_TTL_SECONDS),
     };
     Some(Duration::from_secs(u64::try_from(seconds).unwrap_or_default()))

@@ -219,6 +219,7 @@ const FLUX: &str = "kustomize.toolkit.fluxcd.io/name";
 #[case::argo_cd(json!({}), json!({"ttlSecondsAfterExpired": 60}), Some(ARGO_CD), None)]
 #[case::flux_kustomize(json!({}), json!({}), Some(FLUX), None)]
 #[case::flux_helm(json!({}), json!({}), Some("helm.toolkit.fluxcd.io/namespace"), None)]
+#[case::helm(json!({}), json!({}), Some("meta.helm.sh/release-name"), None)]
 #[case::tracked_with_own_ttl(json!({"ttlSecondsAfterExpired": 5}), json!({}), Some(FLUX), Some(5))]
 #[case::other_key(json!({}), json!({}), Some("example.org/toolkit.fluxcd.io"), Some(86_400))]
 #[case::key_without_prefix(json!({}), json!({}), Some("argocd"), Some(86_400))]

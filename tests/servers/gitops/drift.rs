@@ -24,6 +24,8 @@ const FLUX: Tool = Tool {
     manager: "kustomize-controller",
     metadata: |_, _| json!({"labels": {"kustomize.toolkit.fluxcd.io/name": "rooms", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}}),
 };
+/// Helm, which looks at its release at each upgrade, and makes what is gone.
+const HELM: Tool = Tool { manager: "helm", metadata: |_, _| json!({"annotations": {"meta.helm.sh/release-name": "rooms"}}) };
 
 impl Tool {
     fn manifest(&self, namespace: &str, name: &str, spec: &Value) -> Value {
@@ -184,7 +186,7 @@ fn a_tracked_room_that_is_over_stays_and_is_not_made_again() {
         stage.class("short-lived", &stage.livekit, json!({"ttlSecondsAfterExpired": 1})).await;
         let spec = json!({"roomClassName": "short-lived", "validUntil": in_seconds(3), "participants": [{"name": "ada"}]});
         let mut kept = Vec::new();
-        for (name, tool) in [("argo-cd", ARGO_CD), ("flux", FLUX)] {
+        for (name, tool) in [("argo-cd", ARGO_CD), ("flux", FLUX), ("helm", HELM)] {
             tool.apply(&place, name, &spec).await;
             kept.push((name, tool, place.until_phase(name, Phase::Expired).await));
         }
