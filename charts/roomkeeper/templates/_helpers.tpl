@@ -76,6 +76,14 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- if hasPrefix "*" (include "roomkeeper.knownGatewayURL" . | trimPrefix "https://" | trimPrefix "http://") -}}
 {{- fail "gateway.url must say where join links lead while the first host of the Ingress or the HTTPRoute begins with an asterisk" -}}
 {{- end -}}
+{{- if not (include "roomkeeper.knownGatewayURL" .) -}}
+{{- /* Whoever opens the gateway to others does not mean links to their own machine, and invites may be sent before anybody looks at one. */ -}}
+{{- if .Values.gateway.httpRoute.enabled -}}
+{{- fail "gateway.url must say where join links lead while gateway.httpRoute.hostnames is empty" -}}
+{{- else if ne .Values.gateway.service.type "ClusterIP" -}}
+{{- fail (printf "gateway.url must say where join links lead while gateway.service.type is %s; set http://localhost:8080 until its address is known" .Values.gateway.service.type) -}}
+{{- end -}}
+{{- end -}}
 {{- include "roomkeeper.knownGatewayURL" . | default "http://localhost:8080" -}}
 {{- end -}}
 

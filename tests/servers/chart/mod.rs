@@ -6,6 +6,7 @@ mod install;
 mod livekit;
 mod metrics;
 mod network;
+mod notes;
 mod others;
 mod permissions;
 mod refusals;

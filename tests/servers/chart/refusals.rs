@@ -61,7 +61,19 @@ const REFUSED: &[(&[&str], &str)] = &[
     ),
     (&["--set", "gateway.ingress.enabled=true"], "gateway.ingress.hosts must name a host"),
     (&["--set", "gateway.ingress.enabled=true,gateway.ingress.hosts={*.example.org}"], "gateway.url must say where join links lead"),
-    (&["--set", "gateway.httpRoute.enabled=true"], "gateway.httpRoute.parentRefs must name a Gateway"),
+    (
+        &["--set", "gateway.httpRoute.enabled=true,gateway.httpRoute.hostnames={meet.example.org}"],
+        "gateway.httpRoute.parentRefs must name a Gateway",
+    ),
+    (
+        &["--set", "gateway.httpRoute.enabled=true,gateway.httpRoute.parentRefs[0].name=public"],
+        "gateway.url must say where join links lead while gateway.httpRoute.hostnames is empty",
+    ),
+    (
+        &["--set", "gateway.service.type=LoadBalancer"],
+        "gateway.url must say where join links lead while gateway.service.type is LoadBalancer; set http://localhost:8080 until",
+    ),
+    (&["--set", "gateway.service.type=NodePort"], "gateway.url must say where join links lead while gateway.service.type is NodePort"),
     (&["--kube-version", "1.29.0"], "chart requires kubeVersion: >=1.30.0-0"),
 ];
 
