@@ -119,7 +119,7 @@ pub struct GatewayArgs {
     #[arg(long, env = "ROOMKEEPER_GATEWAY_URL", value_parser = base_url)]
     pub gateway_url: Option<String>,
 
-    /// Networks of the proxies before the gateway, for example 10.0.0.0/8: their X-Forwarded-For and X-Forwarded-Proto are
+    /// Networks of the proxies before the gateway, for example 10.244.0.0/16: their X-Forwarded-For and X-Forwarded-Proto are
     /// believed, nobody else's.
     #[arg(long, env = "ROOMKEEPER_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<IpNet>,

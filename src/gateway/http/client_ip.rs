@@ -35,17 +35,31 @@ impl TrustedProxies {
     /// The last address that no trusted proxy has. What stands before it may be made up.
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer;
-        let values = headers.get_all(FORWARDED_FOR);
-        let forwarded: Vec<&str> = values.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).collect();
-        for forwarded in forwarded.iter().rev() {
+        let values: Vec<_> = headers.get_all(FORWARDED_FOR).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let forwarded = values.iter().rev().flat_map(|value| value.rsplit(',')).map(str::trim).filter(|entry| !entry.is_empty());
+        for forwarded in forwarded {
             if !self.contain(client) {
                 break;
             }
-            let Ok(address) = forwarded.trim().parse::<IpAddr>() else { break };
+            let Some(address) = forwarded_address(forwarded) else { break };
             client = address.to_canonical();
         }
         client
     }
+}
+
+/// The address that a proxy wrote: bare, or as some do with the port, in the brackets of a URL, in quotes, or with the zone of a link.
+fn forwarded_address(entry: &str) -> Option<IpAddr> {
+    let entry = entry.trim_matches('"');
+    let host = match entry.strip_prefix('[') {
+        Some(bracketed) => bracketed.split_once(']')?.0,
+        None => match entry.split_once(':') {
+            // With a second colon it is an IPv6 address.
+            Some((host, port)) if !port.contains(':') => host,
+            _ => entry,
+        },
+    };
+    host.split('%').next()?.parse().ok()
 }
 
 /// The network that counts as one client: 64 bits of an IPv6 address, which is what a single customer has, or all of an
@@ -59,13 +73,15 @@ pub fn network(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn client(peer: &str, forwarded: &[&str]) -> String {
         let proxies = TrustedProxies::new(&["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()]);
         let mut headers = HeaderMap::new();
         for value in forwarded {
-            headers.append(FORWARDED_FOR, value.parse().unwrap());
+            headers.append(FORWARDED_FOR, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         proxies.client(peer.parse().unwrap(), &headers).to_string()
     }
@@ -86,10 +102,34 @@ mod tests {
     }
 
     #[test]
+    fn an_address_is_known_in_every_form_that_proxies_write() {
+        for v4 in
+            ["198.51.100.1", "198.51.100.1:51234", "\"198.51.100.1:51234\"", "[198.51.100.1]:443", "::ffff:198.51.100.1", " 198.51.100.1\t"]
+        {
+            assert_eq!(client("10.0.0.1", &[v4]), "198.51.100.1", "{v4}");
+            assert_eq!(client("10.0.0.1", &[&format!("192.0.2.1, {v4}, 10.2.2.2:80")]), "198.51.100.1", "{v4}");
+        }
+        for v6 in
+            ["2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:443", "\"[2001:db8::1]:443\"", "2001:db8::1%eth0", "[2001:db8::1%eth0]:443"]
+        {
+            assert_eq!(client("10.0.0.1", &[v6]), "2001:db8::1", "{v6}");
+        }
+    }
+
+    #[test]
+    fn an_entry_that_is_empty_or_no_text_hides_no_address_after_it() {
+        assert_eq!(client("10.0.0.1", &["192.0.2.1, , 198.51.100.1,, 10.2.2.2, "]), "198.51.100.1");
+        assert_eq!(client("10.0.0.1", &["192.0.2.1", ""]), "192.0.2.1");
+        assert_eq!(client("10.0.0.1", &["192.0.2.1", "\u{ff}, 198.51.100.1"]), "198.51.100.1");
+    }
+
+    #[test]
     fn a_proxy_that_names_nobody_is_the_client_itself() {
         assert_eq!(client("10.0.0.1", &[]), "10.0.0.1");
         assert_eq!(client("10.0.0.1", &["garbage"]), "10.0.0.1");
-        assert_eq!(client("10.0.0.1", &["198.51.100.1, garbage"]), "10.0.0.1");
+        for nobody in ["garbage", "unknown", "_hidden:1", "[2001:db8::1", "198.51.100.1:80:80", ":", "[]", "%"] {
+            assert_eq!(client("10.0.0.1", &[&format!("198.51.100.1, {nobody}")]), "10.0.0.1", "{nobody}");
+        }
     }
 
     #[test]

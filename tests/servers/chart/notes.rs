@@ -19,7 +19,10 @@ fn the_notes_tell_where_links_lead_and_who_cannot_open_them() {
         (&["--set", "gateway.service.type=LoadBalancer,gateway.url=http://localhost:8080"], "http://localhost:8080", true),
         (&["--set", "gateway.url=https://meet.example.org/"], "https://meet.example.org", false),
         (
-            &["--set", "gateway.httpRoute.enabled=true,gateway.httpRoute.parentRefs[0].name=a,gateway.httpRoute.hostnames={meet.example.org}"],
+            &[
+                "--set",
+                "gateway.httpRoute.enabled=true,gateway.httpRoute.parentRefs[0].name=a,gateway.httpRoute.hostnames={meet.example.org}",
+            ],
             "https://meet.example.org",
             false,
         ),

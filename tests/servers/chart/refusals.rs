@@ -26,6 +26,9 @@ const REFUSED: &[(&[&str], &str)] = &[
     (&["--set", "gateway.trustedProxies[0]=10.0.0.1"], "at '/gateway/trustedProxies/0'"),
     (&["--set", "gateway.frameAncestors[0]=*"], "at '/gateway/frameAncestors/0'"),
     (&["--set", "gateway.service.type=External"], "at '/gateway/service/type': value must be one of"),
+    (&["--set", "gateway.service.externalTrafficPolicy=local"], "at '/gateway/service/externalTrafficPolicy': value must be one of"),
+    (&["--set", "gateway.service.loadBalancerSourceRanges={203.0.113.1}"], "at '/gateway/service/loadBalancerSourceRanges/0'"),
+    (&["--set", "gateway.service.ipFamilies={ipv4}"], "at '/gateway/service/ipFamilies/0': value must be one of"),
     (&["--set", "gateway.extraArgs[0]=debug"], "at '/gateway/extraArgs/0'"),
     (&["--set", "image.pullPolicy=Sometimes"], "at '/image/pullPolicy': value must be one of"),
     (&["--set", "image.digest=sha256:abc"], "at '/image/digest'"),
@@ -59,6 +62,13 @@ const REFUSED: &[(&[&str], &str)] = &[
         &["--set", "roomClass.spec.backend.liveKit.signalling=Direct"],
         "roomClass.spec.backend.liveKit.signalling must be Proxied while livekit.enabled is true",
     ),
+    (&["--set", "gateway.service.nodePort=30080"], "gateway.service.nodePort needs the type NodePort or LoadBalancer"),
+    (&["--set", "gateway.service.externalTrafficPolicy=Local"], "gateway.service.externalTrafficPolicy needs the type NodePort or"),
+    (
+        &["--set", "gateway.service.type=NodePort,gateway.url=http://a,gateway.service.loadBalancerClass=a"],
+        "gateway.service.loadBalancerClass and loadBalancerSourceRanges need the type LoadBalancer",
+    ),
+    (&["--set", "gateway.service.loadBalancerSourceRanges={203.0.113.0/24}"], "loadBalancerSourceRanges need the type LoadBalancer"),
     (&["--set", "gateway.ingress.enabled=true"], "gateway.ingress.hosts must name a host"),
     (&["--set", "gateway.ingress.enabled=true,gateway.ingress.hosts={*.example.org}"], "gateway.url must say where join links lead"),
     (
