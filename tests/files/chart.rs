@@ -136,6 +136,40 @@ fn leaves(root: &Value, schema: &Value, path: &str, found: &mut BTreeSet<String>
     }
 }
 
+/// Values that have a default, and that are left out if null.
+const LEFT_OUT: [&str; 6] = [
+    "controller.resources",
+    "gateway.replicaCount",
+    "gateway.resources",
+    "grafanaDashboard.labels",
+    "livekit.resources",
+    "podSecurityContext",
+];
+/// Of the values with which `tests/servers/chart` renders and applies the chart, those that are null.
+const NULLS: &str = include_str!("../servers/chart/values/nulls.yaml");
+
+#[test]
+fn the_schema_lets_those_values_alone_be_null_that_can_be_empty_or_left_out() {
+    let schema = schema();
+    let nulls: Value = serde_yaml::from_str(NULLS).expect("YAML");
+    for value in values() {
+        let is_optional = ["\"\"", "[]", "{}", "null"].contains(&value.default.as_str()) || LEFT_OUT.contains(&value.key.as_str());
+        let (mut at, mut is_required) = (&schema, true);
+        for part in value.key.split('.') {
+            if let Some(name) = at["$ref"].as_str() {
+                at = &schema["$defs"][name.trim_start_matches("#/$defs/")];
+            }
+            is_required &= at["required"].as_array().is_some_and(|required| required.contains(&part.into()));
+            at = &at["properties"][part];
+        }
+        // Helm takes what is null out of the values before it asks the schema.
+        assert_eq!(is_required, !is_optional, "{}", value.key);
+        // Pods without a security context are not for the namespace of those tests.
+        let is_tried = nulls.pointer(&format!("/{}", value.key.replace('.', "/"))).is_some() || value.key == "podSecurityContext";
+        assert!(is_tried || is_required, "{} is not tried", value.key);
+    }
+}
+
 #[test]
 fn the_schema_refuses_unknown_keys_everywhere() {
     let mut objects = 0;

@@ -12,3 +12,4 @@ mod permissions;
 mod refusals;
 mod releases;
 mod selftest;
+mod upgrades;

@@ -48,6 +48,8 @@ const REFUSED: &[(&[&str], &str)] = &[
     (&["--set", "gateway.rateLimitPerAddress=1000001"], "at '/gateway/rateLimitPerAddress': maximum"),
     (&["--set", "roomClass.spec.controllerName=example.org/a"], "at '/roomClass/spec': additional properties 'controllerName' not allowed"),
     (&["--set", "livekit=null"], "missing property 'livekit'"),
+    (&["--set", "controller.replicaCount=null"], "at '/controller': missing property 'replicaCount'"),
+    (&["--set", "admissionPolicy.enabled=null"], "at '/admissionPolicy': missing property 'enabled'"),
     // What takes two values to be wrong is refused by the templates.
     (
         &["--set", "controller.leaderElection.enabled=false"],

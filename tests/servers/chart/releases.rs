@@ -19,23 +19,25 @@ use crate::support::process::{Leashed, free_port, log_file};
 use crate::support::stage::PATIENCE;
 use crate::support::{eventually, run};
 
-async fn cluster() -> Cluster {
+/// A control plane on which nothing is installed.
+pub async fn cluster() -> Cluster {
     Cluster::empty(&log_file("cluster").with_extension("d")).await
 }
 
 /// Runs helm with all rights; what it says, or its errors.
-fn on(cluster: &Cluster, arguments: &[&str]) -> Result<String, String> {
+pub fn on(cluster: &Cluster, arguments: &[&str]) -> Result<String, String> {
     let output = helm(Some(&cluster.admin_kubeconfig()), arguments);
     if output.status.success() { Ok(said(&output)) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
 }
 
 /// Installs the chart as the release `roomkeeper`.
-fn install(cluster: &Cluster, namespace: &str, more: &[&str]) -> Result<String, String> {
+pub fn install(cluster: &Cluster, namespace: &str, more: &[&str]) -> Result<String, String> {
     let chart = chart().display().to_string();
     on(cluster, &[&["install", "roomkeeper", &chart, "--namespace", namespace, "--create-namespace"], more].concat())
 }
 
-fn kubectl(cluster: &Cluster, arguments: &[&str], input: &str) -> String {
+/// What kubectl says, with `input` as its standard input.
+pub fn kubectl(cluster: &Cluster, arguments: &[&str], input: &str) -> String {
     let output = cluster.kubectl(arguments, input);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
