@@ -12,6 +12,7 @@ pub mod node;
 pub mod operator;
 pub mod process;
 pub mod stage;
+pub mod tls;
 pub mod tools;
 
 use std::fmt::Display;

@@ -75,10 +75,24 @@ impl Role {
         Self::launch("gateway", kubeconfig, &["--listen", &format!("127.0.0.1:{port}")], port, free_port())
     }
 
+    /// Starts a controller with a variable more in its environment, and does not wait for it.
+    pub fn controller_in(environment: (&str, &str), kubeconfig: &Path, arguments: &[&str]) -> Self {
+        Self::launch_in(&[environment], "controller", kubeconfig, arguments, 0, free_port())
+    }
+
+    /// The same for a gateway at this port.
+    pub fn gateway_in(environment: (&str, &str), kubeconfig: &Path, port: u16) -> Self {
+        Self::launch_in(&[environment], "gateway", kubeconfig, &["--listen", &format!("127.0.0.1:{port}")], port, free_port())
+    }
+
     fn launch(role: &str, kubeconfig: &Path, arguments: &[&str], port: u16, metrics_port: u16) -> Self {
+        Self::launch_in(&[], role, kubeconfig, arguments, port, metrics_port)
+    }
+
+    fn launch_in(environment: &[(&str, &str)], role: &str, kubeconfig: &Path, arguments: &[&str], port: u16, metrics_port: u16) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_roomkeeper"));
         command.arg(role).args(arguments).args(["--metrics-addr", &format!("127.0.0.1:{metrics_port}")]);
-        command.env("KUBECONFIG", kubeconfig);
+        command.env("KUBECONFIG", kubeconfig).envs(environment.iter().copied());
         Self { process: Leashed::spawn(role, &command), metrics_port, port }
     }
 

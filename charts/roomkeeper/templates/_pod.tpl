@@ -95,3 +95,36 @@ readinessProbe:
   periodSeconds: 3
   timeoutSeconds: 3
 {{- end -}}
+
+{{- /* More authorities than the image has, for controller and gateway. */ -}}
+{{- define "roomkeeper.caBundleVolume" -}}
+- name: ca-bundle
+  configMap:
+    name: {{ .Values.caBundle.configMap | quote }}
+    items:
+      - key: {{ .Values.caBundle.key | quote }}
+        path: ca.crt
+{{- end -}}
+
+{{- define "roomkeeper.caBundleMount" -}}
+- name: ca-bundle
+  mountPath: /etc/roomkeeper-ca
+  readOnly: true
+{{- end -}}
+
+{{- /* Takes (list CONTEXT COMPONENT). */ -}}
+{{- define "roomkeeper.env" -}}
+{{- $root := index . 0 -}}
+{{- $extra := (index $root.Values (index . 1)).extraEnv -}}
+{{- if or $root.Values.caBundle.configMap $extra -}}
+env:
+{{- if $root.Values.caBundle.configMap }}
+  # In place of the system's default, so that this is named again.
+  - name: SSL_CERT_DIR
+    value: /etc/ssl/certs:/etc/roomkeeper-ca
+{{- end }}
+{{- with $extra }}
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+{{- end -}}

@@ -1,13 +1,31 @@
 //! What LiveKit's errors mean.
 
 use livekit_api::services::{ServerError, ServerErrorCode, ServiceError};
+use rustls::CertificateError;
 
 use crate::api::Reason;
 use crate::domain::Failure;
+use crate::tls;
 
 /// No answer, or one that says it is the server's own trouble.
 pub(super) fn unreachable() -> Failure {
     Failure::transient(Reason::Unreachable, "the media server cannot be reached")
+}
+
+/// No answer to a request: what is told apart is what somebody has to see to.
+pub(super) fn unanswered(error: &reqwest::Error) -> Failure {
+    let message = match tls::certificate_error(error) {
+        None => return unreachable(),
+        Some(CertificateError::UnknownIssuer) => {
+            "the certificate of the media server is not trusted: it was issued by no authority that Roomkeeper knows"
+        }
+        Some(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => "the certificate of the media server has expired",
+        Some(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }) => {
+            "the certificate of the media server is not for the host of its URL"
+        }
+        Some(_) => "the certificate of the media server is not trusted",
+    };
+    Failure::transient(Reason::Unreachable, message)
 }
 
 /// An answer that LiveKit would not give: that of a proxy, or of something else at this address.
@@ -26,6 +44,7 @@ pub(super) fn classify(error: &ServiceError) -> Failure {
         ServiceError::Twirp(ServerError::Twirp(answer)) => by_code(&answer.code),
         ServiceError::Twirp(ServerError::Prost(_)) => foreign(),
         error if lost_its_status(error) => foreign(),
+        ServiceError::Twirp(ServerError::Request(error)) => unanswered(error),
         _ => unreachable(),
     }
 }

@@ -42,8 +42,8 @@ impl Probe {
 
     /// Fine only when the server refuses because the room does not exist.
     pub(super) async fn run(&self) -> Result<(), Failure> {
-        let mut response =
-            self.http.get(self.validate.clone()).bearer_auth(self.token()?).send().await.map_err(|_| failures::unreachable())?;
+        let request = self.http.get(self.validate.clone()).bearer_auth(self.token()?);
+        let mut response = request.send().await.map_err(|error| failures::unanswered(&error))?;
         // Something else may listen at this address, or a proxy may answer in LiveKit's place: what is no plain text was not
         // said by LiveKit, and says nothing about it.
         if !is_plain_text(&response) {

@@ -1,6 +1,7 @@
 //! The chart: what it renders for which values, what it refuses, and its life on a real API server.
 
 mod accounts;
+mod authorities;
 mod files;
 mod install;
 mod livekit;

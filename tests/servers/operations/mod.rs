@@ -8,5 +8,5 @@ mod relist;
 mod scope;
 mod signals;
 mod start;
-mod traces;
+pub mod traces;
 mod two_leaders;

@@ -19,10 +19,10 @@ use crate::support::stage::{PATIENCE, Stage, ask};
 use crate::support::{eventually, run};
 
 /// Spans by the service that sent them.
-type Spans = Arc<Mutex<Vec<(String, Span)>>>;
+pub type Spans = Arc<Mutex<Vec<(String, Span)>>>;
 
 /// A receiver of OTLP over HTTP, and what it got.
-async fn receiver() -> (String, Spans) {
+pub async fn receiver() -> (String, Spans) {
     let spans = Spans::default();
     let router = Router::new().route("/v1/traces", post(receive)).with_state(spans.clone());
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
