@@ -35,7 +35,7 @@ pub fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
 }
 
 /// The pod that a rendered object leads to.
-fn pod(object: &Value) -> Option<Value> {
+pub fn pod(object: &Value) -> Option<Value> {
     match object["kind"].as_str()? {
         "Pod" => Some(json!({"metadata": {"labels": object["metadata"]["labels"]}, "spec": object["spec"]})),
         "Deployment" | "Job" => Some(object["spec"]["template"].clone()),

@@ -12,5 +12,6 @@ mod others;
 mod permissions;
 mod refusals;
 mod releases;
+mod security_context;
 mod selftest;
 mod upgrades;
