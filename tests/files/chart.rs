@@ -115,8 +115,10 @@ fn the_schema_knows_every_value_and_no_other() {
     let schema = schema();
     let mut known = BTreeSet::new();
     leaves(&schema, &schema, "", &mut known);
-    // Given by Helm to charts that are part of another.
-    known.remove("global");
+    // Given to charts that are part of another, by Helm and by conditions.
+    for given in ["global", "enabled"] {
+        assert!(known.remove(given), "{given}");
+    }
     let values: BTreeSet<String> = values().into_iter().map(|value| value.key).collect();
     assert_eq!(known, values);
 }
@@ -164,8 +166,7 @@ fn the_schema_lets_those_values_alone_be_null_that_can_be_empty_or_left_out() {
         }
         // Helm takes what is null out of the values before it asks the schema.
         assert_eq!(is_required, !is_optional, "{}", value.key);
-        // Pods without a security context are not for the namespace of those tests.
-        let is_tried = nulls.pointer(&format!("/{}", value.key.replace('.', "/"))).is_some() || value.key == "podSecurityContext";
+        let is_tried = nulls.pointer(&format!("/{}", value.key.replace('.', "/"))).is_some();
         assert!(is_tried || is_required, "{} is not tried", value.key);
     }
 }

@@ -51,10 +51,23 @@ enableServiceLinks: false
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with $root.Values.podSecurityContext }}
+{{- with include "roomkeeper.podSecurity" $root }}
+{{ . }}
+{{- end }}
+{{- end -}}
+
+{{- /* Fields that are empty are left out: null, with which Helm takes a field away, does nothing in the values of a parent chart. */ -}}
+{{- define "roomkeeper.podSecurity" -}}
+{{- $context := dict -}}
+{{- range $field, $value := .Values.podSecurityContext -}}
+{{- if not (or (kindIs "invalid" $value) (eq "" (toString $value))) -}}
+{{- $_ := set $context $field $value -}}
+{{- end -}}
+{{- end -}}
+{{- with $context -}}
 securityContext:
   {{- toYaml . | nindent 2 }}
-{{- end }}
+{{- end -}}
 {{- end -}}
 
 {{- define "roomkeeper.containerSecurity" -}}

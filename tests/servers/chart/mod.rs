@@ -9,6 +9,7 @@ mod metrics;
 mod network;
 mod notes;
 mod others;
+mod parent;
 mod permissions;
 mod refusals;
 mod releases;

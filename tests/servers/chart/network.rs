@@ -313,3 +313,29 @@ fn pods_are_spread_over_nodes_by_labels_that_they_alone_have() {
         }
     }
 }
+
+#[test]
+fn the_service_of_the_gateway_is_as_the_values_say() {
+    let values = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/chart/values/own-livekit.yaml");
+    let service = |arguments: &[&str]| {
+        let objects = rendered(OPERATOR_NAMESPACE, arguments);
+        let mut found = objects.into_iter().find(|object| object["kind"] == "Service" && object["spec"]["ports"][0]["name"] == "http");
+        let mut spec = found.as_mut().expect("the Service")["spec"].take();
+        spec.as_object_mut().expect("a spec").remove("selector");
+        spec
+    };
+    let plain = service(&["--set", "livekit.enabled=false,roomClass.create=false"]);
+    assert_eq!(plain, json!({"type": "ClusterIP", "ports": [{"name": "http", "port": 80, "targetPort": "http"}]}));
+    assert_eq!(
+        service(&["--values", values]),
+        json!({
+            "type": "LoadBalancer",
+            "externalTrafficPolicy": "Local",
+            "loadBalancerClass": "example.org/lb",
+            "loadBalancerSourceRanges": ["203.0.113.0/24", "2001:db8::/32"],
+            "ipFamilyPolicy": "PreferDualStack",
+            "ipFamilies": ["IPv4"],
+            "ports": [{"name": "http", "port": 443, "targetPort": "http", "nodePort": 32443}],
+        })
+    );
+}

@@ -19,9 +19,11 @@ fn contexts(values: &str) -> Vec<Value> {
 
 #[test]
 fn the_values_for_openshift_leave_the_ids_of_all_pods_to_it_and_nothing_else() {
-    let contexts = contexts("podSecurityContext.runAsUser=null,podSecurityContext.runAsGroup=null,podSecurityContext.fsGroup=null");
-    for context in contexts {
-        assert_eq!(context, json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}}));
+    for empty in ["", "null"] {
+        let ids = ["runAsUser", "runAsGroup", "fsGroup"].map(|id| format!("podSecurityContext.{id}={empty}"));
+        for context in contexts(&ids.join(",")) {
+            assert_eq!(context, json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}}), "{empty}");
+        }
     }
 }
 
