@@ -139,13 +139,15 @@ fn leaves(root: &Value, schema: &Value, path: &str, found: &mut BTreeSet<String>
 }
 
 /// Values that have a default, and that are left out if null.
-const LEFT_OUT: [&str; 6] = [
+const LEFT_OUT: [&str; 8] = [
     "controller.resources",
     "gateway.replicaCount",
     "gateway.resources",
     "grafanaDashboard.labels",
     "livekit.resources",
     "podSecurityContext",
+    "selftest.resources",
+    "uninstallHook.resources",
 ];
 /// Of the values with which `tests/servers/chart` renders and applies the chart, those that are null.
 const NULLS: &str = include_str!("../servers/chart/values/nulls.yaml");

@@ -11,6 +11,7 @@ mod notes;
 mod others;
 mod parent;
 mod permissions;
+mod pods;
 mod refusals;
 mod releases;
 mod security_context;
