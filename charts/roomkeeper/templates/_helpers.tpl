@@ -2,9 +2,12 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
 
+{{- /* Begins with a letter, as the names of Services have to before Kubernetes 1.34; those of releases may begin with a digit. */ -}}
 {{- define "roomkeeper.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- else if regexMatch "^[0-9]" .Release.Name -}}
+{{- printf "%s-%s" (include "roomkeeper.name" .) .Release.Name | trunc 40 | trimSuffix "-" -}}
 {{- else if contains (include "roomkeeper.name" .) .Release.Name -}}
 {{- .Release.Name | trunc 40 | trimSuffix "-" -}}
 {{- else -}}
@@ -24,8 +27,8 @@ roomkeeper
 {{- /* Takes (list CONTEXT COMPONENT). */ -}}
 {{- define "roomkeeper.selectorLabels" -}}
 {{- $root := index . 0 -}}
-app.kubernetes.io/name: {{ include "roomkeeper.name" $root }}
-app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/name: {{ include "roomkeeper.name" $root | quote }}
+app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}
 

@@ -23,7 +23,7 @@ affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with $values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- end -}}
 
@@ -44,7 +44,7 @@ topologySpreadConstraints:
 
 {{- define "roomkeeper.pod" -}}
 {{- $root := index . 0 -}}
-serviceAccountName: {{ include "roomkeeper.serviceAccountName" . }}
+serviceAccountName: {{ include "roomkeeper.serviceAccountName" . | quote }}
 # Variables of Services would begin like those of Roomkeeper's own settings.
 enableServiceLinks: false
 {{- with $root.Values.imagePullSecrets }}
@@ -86,10 +86,10 @@ capabilities:
 {{- with include "roomkeeper.controllerName" $root }}
 - --controller-name={{ . }}
 {{- end }}
-- --log={{ $root.Values.logs.level }}
+- {{ printf "--log=%s" $root.Values.logs.level | quote }}
 - --log-format={{ $root.Values.logs.format }}
 {{- with $root.Values.otlp.endpoint }}
-- --otlp-endpoint={{ . }}
+- {{ printf "--otlp-endpoint=%s" . | quote }}
 {{- end }}
 {{- end -}}
 

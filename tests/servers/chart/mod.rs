@@ -6,6 +6,7 @@ mod files;
 mod install;
 mod livekit;
 mod metrics;
+mod names;
 mod network;
 mod notes;
 mod others;
