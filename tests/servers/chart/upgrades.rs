@@ -1,5 +1,7 @@
 //! Upgrades of a release that somebody else had a hand in.
 
+use serde_json::json;
+
 use super::releases::{cluster, install, kubectl, on};
 use crate::support::cluster::Cluster;
 use crate::support::helm::{chart, manifests};
@@ -37,5 +39,49 @@ fn an_upgrade_leaves_the_number_of_gateways_to_whoever_scales_them() {
         scale("5");
         upgrade(&cluster, &["--force-conflicts", "--set", LEFT_OUT]);
         assert_eq!(replicas(), "5");
+    });
+}
+
+#[test]
+fn after_a_change_of_the_class_the_notes_tell_how_only_one_is_the_default() {
+    run(async {
+        let cluster = cluster().await;
+        install(&cluster, NAMESPACE, &[]).expect("installed");
+        // As the controllers of two releases have made them.
+        for (name, controller) in [("livekit", "roomkeeper.io/controller"), ("foreign", "roomkeeper.io/other")] {
+            let class = json!({
+                "apiVersion": "roomkeeper.io/v1alpha1",
+                "kind": "RoomClass",
+                "metadata": {"name": name, "annotations": {"roomclass.roomkeeper.io/is-default-class": "true"}},
+                "spec": {"controllerName": controller, "backend": {"liveKit": {"url": "http://livekit", "credentialsSecretRef": {"name": "livekit"}}}},
+            });
+            kubectl(&cluster, &["apply", "-f", "-"], &class.to_string());
+        }
+        let command = |notes: &str| notes.lines().find_map(|line| line.trim().strip_prefix("kubectl annotate ").map(str::to_owned));
+        assert_eq!(command(&upgrade(&cluster, &[])), None);
+        let notes = upgrade(&cluster, &["--set", "roomClass.name=meet"]);
+        assert!(notes.contains("The RoomClass livekit is a default class besides meet."), "{notes}");
+        let told = command(&notes).unwrap_or_else(|| panic!("no command: {notes}"));
+        kubectl(&cluster, &[&["annotate"], &told.split(' ').collect::<Vec<_>>()[..]].concat(), "");
+        assert_eq!(command(&upgrade(&cluster, &["--set", "roomClass.name=meet"])), None);
+    });
+}
+
+#[test]
+fn definitions_that_are_there_already_are_taken_over_as_the_documentation_says() {
+    run(async {
+        let cluster = cluster().await;
+        let (chart, crds) = (chart().display().to_string(), concat!(env!("CARGO_MANIFEST_DIR"), "/crds"));
+        kubectl(&cluster, &["apply", "--server-side", "-f", crds], "");
+        // From kubectl, and then from a release that was called otherwise.
+        for (release, namespace) in [("roomkeeper", "first"), ("meet", "second")] {
+            let install = ["install", release, &chart, "--namespace", namespace, "--create-namespace"];
+            let refusal = on(&cluster, &install).expect_err("it is accepted");
+            assert!(refusal.contains("invalid ownership metadata"), "{refusal}");
+            let taken = on(&cluster, &[&install[..], &["--take-ownership", "--force-conflicts"]].concat());
+            taken.unwrap_or_else(|error| panic!("{release}: {error}"));
+            on(&cluster, &["uninstall", release, "--namespace", namespace, "--no-hooks"]).expect("uninstalled");
+            assert_eq!(kubectl(&cluster, &["get", "crds", "-o", "name"], "").lines().count(), 3, "they stay");
+        }
     });
 }
