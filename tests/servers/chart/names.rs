@@ -1,17 +1,15 @@
 //! Names that YAML takes for numbers, booleans, dates or nothing, unless they are in quotes. Kubernetes allows them all.
 
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::{Deserializer, Value};
 
 use super::install::of_kind;
-use super::releases::{cluster, kubectl, on};
+use super::releases::{cluster, kubectl, on, typed};
 use crate::docs::pages::page;
 use crate::support::cluster::kubectl as kubectl_with;
 use crate::support::helm::{chart, helm, said};
 use crate::support::run;
-use crate::support::tools::tool;
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/helm");
 
@@ -108,14 +106,7 @@ fn release_example_and_backup_work_where_all_names_look_like_something_else() {
         // As the page says, which has to bring the Room back.
         let page = page("docs/guides/backup.md");
         let save = page.blocks.iter().find(|block| block.text.starts_with("save()")).expect("the function");
-        let script = format!("set -eu\n{}\nkubectl delete room 2027-01-15 --namespace 1e3\nkubectl apply -f rooms.yaml", save.text);
-        let place = crate::support::process::log_file("backup").with_extension("d");
-        std::fs::create_dir_all(&place).expect("a directory");
-        let tools = tool("kubectl").parent().expect("a directory").display().to_string();
-        let path = format!("{tools}:{}", std::env::var("PATH").unwrap_or_default());
-        let mut shell = Command::new("bash");
-        shell.args(["-c", &script]).current_dir(place).env("PATH", path).env("KUBECONFIG", cluster.admin_kubeconfig());
-        said(&shell.output().expect("bash"));
+        typed(&cluster, &format!("{}\nkubectl delete room 2027-01-15 --namespace 1e3\nkubectl apply -f rooms.yaml", save.text));
         assert_eq!(people(), "2027-01-15 1e3 4711 on");
     });
 }

@@ -17,6 +17,7 @@ use crate::support::livekit::{LiveKitServer, Options};
 use crate::support::operator::Role;
 use crate::support::process::{Leashed, free_port, log_file};
 use crate::support::stage::PATIENCE;
+use crate::support::tools::tool;
 use crate::support::{eventually, run};
 
 /// A control plane on which nothing is installed.
@@ -41,6 +42,17 @@ pub fn kubectl(cluster: &Cluster, arguments: &[&str], input: &str) -> String {
     let output = cluster.kubectl(arguments, input);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Types commands, as a page has them, in a directory of their own.
+pub fn typed(cluster: &Cluster, commands: &str) {
+    let place = log_file("typed").with_extension("d");
+    fs::create_dir_all(&place).expect("a directory");
+    let tools = tool("kubectl").parent().expect("a directory").display().to_string();
+    let path = format!("{tools}:{}", std::env::var("PATH").unwrap_or_default());
+    let mut shell = std::process::Command::new("bash");
+    shell.args(["-euc", commands]).current_dir(place).env("PATH", path).env("KUBECONFIG", cluster.admin_kubeconfig());
+    said(&shell.output().expect("bash"));
 }
 
 fn room(namespace: &str, name: &str) -> String {
