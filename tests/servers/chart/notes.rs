@@ -12,6 +12,22 @@ fn notes(arguments: &[&str]) -> String {
 }
 
 #[test]
+fn the_notes_tell_of_tls_that_the_ingress_does_not_know_of() {
+    const HOST: &str = "gateway.ingress.enabled=true,gateway.ingress.hosts={meet.example.org}";
+    for (more, url, advice, hint) in [
+        ("", "http://meet.example.org", true, true),
+        (",gateway.ingress.tls[0].secretName=meet-tls", "https://meet.example.org", false, false),
+        (",gateway.url=https://meet.example.org", "https://meet.example.org", false, false),
+        (",gateway.url=http://meet.example.org", "http://meet.example.org", true, false),
+    ] {
+        let notes = notes(&["--set", &format!("{HOST}{more}")]);
+        assert!(notes.contains(&format!("Join links begin with {url}.")), "{notes}");
+        assert_eq!(notes.contains("camera and microphone to pages by https alone"), advice, "{notes}");
+        assert_eq!(notes.contains("set gateway.url=https://meet.example.org."), hint, "{notes}");
+    }
+}
+
+#[test]
 fn the_notes_tell_where_links_lead_and_who_cannot_open_them() {
     const FOR_NOBODY: &str = "nobody else can use them";
     for (arguments, url, warns) in [
