@@ -3,6 +3,7 @@
 mod backends;
 mod changes;
 mod client;
+mod guests;
 mod merge;
 mod other_classes;
 mod preflight;
@@ -15,6 +16,7 @@ mod writes;
 pub use backends::{BackendConfig, sync_backends};
 pub use changes::{Change, ChangeStream};
 pub use client::{ClientError, REQUEST_TIMEOUT, client};
+pub use guests::{Guests, watch_guest_changes, watch_guests};
 pub use other_classes::OtherClasses;
 pub use preflight::{PreflightError, installation, may_list, may_read};
 pub use room_class_file::{ClassFileError, apply_class, read_class};

@@ -109,7 +109,8 @@ where
     kept(events(api, watcher::Config::default()), writer)
 }
 
-fn scope_events<K>(client: &Client, scope: &Scope, store: Store<K>) -> WatchStream<K>
+/// What a watch of a namespaced kind tells.
+pub(super) fn scope_events<K>(client: &Client, scope: &Scope, store: Store<K>) -> WatchStream<K>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
 {
@@ -152,7 +153,8 @@ where
         .boxed()
 }
 
-fn kept<K>(events: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static, writer: Writer<K>) -> WatchStream<K>
+/// The same events, once the store of `writer` shows them.
+pub(super) fn kept<K>(events: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static, writer: Writer<K>) -> WatchStream<K>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
 {

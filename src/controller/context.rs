@@ -10,9 +10,9 @@ use tokio::sync::{mpsc, watch};
 
 use super::class::occupancy::Occupancy;
 use super::room::state::RoomStates;
-use crate::api::{Room, RoomClass, RoomGuest};
+use crate::api::{Room, RoomClass};
 use crate::backend::Registry;
-use crate::cluster::OtherClasses;
+use crate::cluster::{Guests, OtherClasses};
 use crate::domain::{Installation, KeyRing};
 use crate::observability::health::Health;
 use crate::observability::metrics::Metrics;
@@ -22,7 +22,7 @@ pub struct Context {
     /// Writes go through it; it never repeats a request by itself.
     pub client: Client,
     pub rooms: Store<Room>,
-    pub guests: Store<RoomGuest>,
+    pub guests: Guests,
     /// The RoomClasses of this installation.
     pub classes: Store<RoomClass>,
     /// The RoomClasses of other installations.

@@ -1,5 +1,6 @@
 //! The guests of Rooms: makes the Room their owner, and tells in their status what became of them.
 
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -50,26 +51,73 @@ async fn reconcile_guest(
     adopted.and(reported)
 }
 
-/// Tells guests that they have no Room, as they come.
-pub async fn follow(mut guests: mpsc::UnboundedReceiver<Change<RoomGuest>>, context: Arc<Context>) {
-    while let Some(change) = guests.recv().await {
-        if let Change::Applied(guest) = change {
-            tell_without_room(&guest, &context, clock::now()).await;
+/// Tells guests that they have no Room, or came too late for its reconciliation to look at them. One at a time, and one of each
+/// namespace after the other: whoever makes very many of them waits, and nobody else.
+pub async fn follow(mut changed: mpsc::UnboundedReceiver<Change<RoomGuest>>, context: Arc<Context>) {
+    let mut turns = Turns::default();
+    loop {
+        // All that came since the last one, so that no namespace waits behind what another has made at once.
+        while let Ok(change) = changed.try_recv() {
+            turns.add(change.object());
+        }
+        if let Some(guest) = turns.next() {
+            tell(&guest, &context, clock::now()).await;
+        } else if let Some(change) = changed.recv().await {
+            turns.add(change.object());
+        } else {
+            return;
         }
     }
 }
 
-async fn tell_without_room(guest: &RoomGuest, context: &Context, now: Timestamp) {
-    let room = ObjectRef::<Room>::new(&guest.spec.room_name).within(&guest.namespace().unwrap_or_default());
-    if context.rooms.get(&room).is_some() || guest.metadata.deletion_timestamp.is_some() {
-        return;
+/// Guests who wait for their turn, by namespace.
+#[derive(Default)]
+struct Turns {
+    waiting: HashMap<String, BTreeSet<String>>,
+    namespaces: VecDeque<String>,
+}
+
+impl Turns {
+    /// A guest waits, once, however often this is called.
+    fn add(&mut self, guest: &RoomGuest) {
+        let namespace = guest.namespace().unwrap_or_default();
+        let waiting = self.waiting.entry(namespace.clone()).or_default();
+        if waiting.is_empty() {
+            self.namespaces.push_back(namespace);
+        }
+        waiting.insert(guest.name_any());
     }
-    let message = format!("spec.roomName: there is no Room \"{}\" in this namespace", guest.spec.room_name);
-    let rejection = Rejection { reason: Reason::RoomNotFound, message };
-    let after = guest_status(guest, Err(&rejection), now);
+
+    /// Whose turn it is.
+    fn next(&mut self) -> Option<ObjectRef<RoomGuest>> {
+        let namespace = self.namespaces.pop_front()?;
+        let waiting = self.waiting.get_mut(&namespace)?;
+        let guest = waiting.pop_first().map(|name| ObjectRef::new(&name).within(&namespace));
+        if waiting.is_empty() {
+            self.waiting.remove(&namespace);
+        } else {
+            self.namespaces.push_back(namespace);
+        }
+        guest
+    }
+}
+
+/// Tells a guest whom no reconciliation looks at.
+async fn tell(guest: &ObjectRef<RoomGuest>, context: &Context, now: Timestamp) {
+    let Some(guest) = context.guests.get(guest).filter(|guest| guest.metadata.deletion_timestamp.is_none()) else { return };
+    let room = ObjectRef::<Room>::new(&guest.spec.room_name).within(&guest.namespace().unwrap_or_default());
+    let rejection = match context.rooms.get(&room) {
+        None => Rejection {
+            reason: Reason::RoomNotFound,
+            message: format!("spec.roomName: there is no Room \"{}\" in this namespace", guest.spec.room_name),
+        },
+        Some(room) if context.is_of_another(&room) || !context.guests.is_late(&guest, &room) => return,
+        Some(_) => Rejection::too_many_guests(),
+    };
+    let after = guest_status(&guest, Err(&rejection), now);
     // Only the guest as it was seen: the Room may come meanwhile, and its reconciliation say something else.
     let metadata = json!({"uid": guest.metadata.uid, "resourceVersion": guest.metadata.resource_version});
-    if let Err(failure) = report(guest, after, metadata, context).await {
+    if let Err(failure) = report(&guest, after, metadata, context).await {
         tracing::info!(namespace = guest.namespace(), guest = guest.name_any(), %failure, "the status of a guest could not be written");
     }
 }
@@ -104,5 +152,32 @@ fn fine_when_gone(answer: Result<RoomGuest, kube::Error>) -> Result<(), Failure>
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
         Err(error) => Err(failure_of(&error)),
         Ok(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guest(namespace: &str, name: &str) -> RoomGuest {
+        let mut guest = RoomGuest::default();
+        guest.metadata.namespace = Some(namespace.into());
+        guest.metadata.name = Some(name.into());
+        guest
+    }
+
+    #[test]
+    fn a_namespace_with_very_many_guests_waits_for_those_with_few_and_each_guest_has_one_turn() {
+        let mut turns = Turns::default();
+        for number in 0..1000 {
+            turns.add(&guest("crowd", &format!("g{number:03}")));
+            turns.add(&guest("crowd", "g000"));
+        }
+        turns.add(&guest("team", "ann"));
+        turns.add(&guest("team", "ben"));
+        let mut told = || turns.next().map(|guest| guest.name);
+        assert_eq!([told(), told(), told(), told(), told()].map(Option::unwrap), ["g000", "ann", "g001", "ben", "g002"]);
+        assert_eq!(std::iter::from_fn(told).count(), 997);
+        assert!(turns.waiting.is_empty() && turns.namespaces.is_empty());
     }
 }

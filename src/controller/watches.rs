@@ -14,13 +14,14 @@ use super::facts::{class_facts, guest_facts, namespace_facts, room_facts};
 use crate::api::{Room, RoomClass, RoomGuest};
 use crate::args::ControllerArgs;
 use crate::cluster::{
-    Change, OtherClasses, OwnSecrets, Scope, watch_class_changes, watch_namespace_changes, watch_own_secrets, watch_scope_changes,
+    Change, Guests, OtherClasses, OwnSecrets, Scope, watch_class_changes, watch_guest_changes, watch_namespace_changes, watch_own_secrets,
+    watch_scope_changes,
 };
 
 /// The caches.
 pub struct Watches {
     pub rooms: Store<Room>,
-    pub guests: Store<RoomGuest>,
+    pub guests: Guests,
     /// The RoomClasses of this installation.
     pub classes: Store<RoomClass>,
     /// The RoomClasses of other installations.
@@ -46,7 +47,6 @@ pub fn start(client: &Client, args: &ControllerArgs, tasks: &mut JoinSet<()>) ->
     let ControllerArgs { operator_namespace, controller_name, .. } = args;
     let scope = &Scope::new(&args.watch_namespaces);
     let (rooms, room_writer) = reflector::store();
-    let (guests, guest_writer) = reflector::store();
     let (classes, class_writer) = reflector::store();
     let (namespaces, namespace_writer) = reflector::store();
     let (secrets, secret_changes) = watch_own_secrets(client.clone(), operator_namespace);
@@ -61,7 +61,8 @@ pub fn start(client: &Client, args: &ControllerArgs, tasks: &mut JoinSet<()>) ->
 
     // Whoever took the receivers has ended when they are gone: then nothing is left to do.
     follow(watch_scope_changes(client, scope, room_writer, room_facts), tasks, move |change| drop(room.send(change)));
-    follow(watch_scope_changes(client, scope, guest_writer, guest_facts), tasks, move |change: Change<RoomGuest>| {
+    let (guests, guest_changes) = watch_guest_changes(client, scope, guest_facts);
+    follow(guest_changes, tasks, move |change| {
         drop(lonely_guest.send(change.clone()));
         drop(guest.send(change));
     });
@@ -103,7 +104,7 @@ impl Watches {
         self.secrets.ready().await?;
         self.namespaces.wait_until_ready().await?;
         self.classes.wait_until_ready().await?;
-        self.guests.wait_until_ready().await?;
+        self.guests.ready().await?;
         self.rooms.wait_until_ready().await
     }
 }

@@ -9,6 +9,7 @@ mod admission;
 mod condition;
 mod failure;
 mod guest;
+mod guest_index;
 mod invite;
 mod orphans;
 mod permissions;
@@ -25,6 +26,7 @@ pub use admission::{Refusal, TokenGrant, admit, has_ended, identify, recognize, 
 pub use condition::{ConditionState, condition};
 pub use failure::{Failure, FailureClass};
 pub use guest::guest_status;
+pub use guest_index::{GUESTS_JUDGED, GuestIndex};
 pub use invite::{InvalidInvite, Invite, KeyError, KeyRing, generate_key};
 pub use orphans::orphans;
 pub use permissions::Permissions;
@@ -33,7 +35,7 @@ pub use reconcile::{
     Step, event_drafts, plan, session_to_observe, status,
 };
 pub use rejection::Rejection;
-pub use roster::{Person, Roster, guest_generation, guest_identity, guests_of, is_above, judge_guests, lower};
+pub use roster::{Person, Roster, guest_generation, guest_identity, is_above, judge_guests, lower};
 pub use session::{Installation, SESSION_PREFIX, SessionMember, recorded_session};
 pub use valid_room::{Availability, InviteMetadata, ValidRoom};
 pub use validate::{choose_class, invite_id, validate};

@@ -105,27 +105,6 @@ pub fn is_above(role: Role, other: Role) -> bool {
     role < other
 }
 
-/// The guests of a Room among `guests`. One that belongs to another object of the same name, which is gone, is none.
-pub fn guests_of<G: AsRef<RoomGuest>>(room: &Room, guests: impl IntoIterator<Item = G>) -> Vec<G> {
-    let mut guests: Vec<G> = guests.into_iter().filter(|guest| is_guest_of(guest.as_ref(), room)).collect();
-    guests.sort_by_cached_key(|guest| {
-        let meta = &guest.as_ref().metadata;
-        (meta.creation_timestamp.clone().map(|created| created.0), meta.name.clone())
-    });
-    guests
-}
-
-fn is_guest_of(guest: &RoomGuest, room: &Room) -> bool {
-    let meta = &guest.metadata;
-    let of_another = |owner: &&k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference| {
-        owner.kind == "Room" && room.metadata.uid.as_deref() != Some(&owner.uid)
-    };
-    Some(&guest.spec.room_name) == room.metadata.name.as_ref()
-        && meta.namespace == room.metadata.namespace
-        && meta.deletion_timestamp.is_none()
-        && !meta.owner_references.iter().flatten().any(|owner| of_another(&owner))
-}
-
 /// Identity of a guest.
 #[must_use]
 pub fn guest_identity(name: &str) -> String {
@@ -147,8 +126,7 @@ pub fn judge_guests<'a, G: AsRef<RoomGuest>>(room: &Room, guests: &'a [G]) -> Ve
             return (guest, Err(Rejection { reason: Reason::NameConflict, message }));
         }
         if number >= most {
-            let message = format!("spec.roomName: the Room has {} guests, at most {most} are let in", guests.len());
-            return (guest, Err(Rejection { reason: Reason::TooManyParticipants, message }));
+            return (guest, Err(Rejection::too_many_guests()));
         }
         let by_link = guest.spec.invited_by.as_deref() == Some(LINK_SUBJECT);
         if by_link && !link.as_ref().is_some_and(|link| is_of_generation(guest, link)) {

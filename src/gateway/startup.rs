@@ -21,13 +21,14 @@ use super::router::{AppState, router};
 use super::signalling::{Connections, SignallingProxy, Upstream, UpstreamError};
 use super::wall_clock::WallClock;
 use super::webhooks::Webhooks;
-use crate::api::{Room, RoomClass, RoomGuest};
+use crate::api::{Room, RoomClass};
 use crate::args::GatewayArgs;
 use crate::backend::Registry;
 use crate::bind::bind;
 use crate::clock;
 use crate::cluster::{
-    OtherClasses, OwnSecrets, PreflightError, Scope, installation, may_read, sync_backends, watch_classes, watch_own_secrets, watch_scope,
+    OtherClasses, OwnSecrets, PreflightError, Scope, installation, may_read, sync_backends, watch_classes, watch_guests, watch_own_secrets,
+    watch_scope,
 };
 use crate::observability::health::Health;
 use crate::observability::metrics::Metrics;
@@ -114,10 +115,9 @@ async fn watch_cluster(client: &Client, args: &GatewayArgs, metrics: &Metrics, t
     let (sender, changes) = unbounded_channel();
     let (secrets, secret_changes) = watch_own_secrets(client.clone(), operator_namespace);
     let (rooms, room_writer) = store::<Room>();
-    let (guests, guest_writer) = store::<RoomGuest>();
     let (classes, class_writer) = store::<RoomClass>();
     let room_changes = watch_scope(client, scope, rooms.clone(), room_writer);
-    let guest_changes = watch_scope(client, scope, guests.clone(), guest_writer);
+    let (guests, guest_changes) = watch_guests(client, scope);
     let class_changes = watch_classes(client, controller_name, OtherClasses::default(), class_writer).map(|_| ());
     tasks.spawn(forward(of_rooms_and_guests(room_changes, guest_changes), sender.clone()));
     let follow_both = stream::select(class_changes, secret_changes);

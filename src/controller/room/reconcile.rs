@@ -14,7 +14,7 @@ use super::validate::validate;
 use crate::api::{Reason, Room};
 use crate::clock;
 use crate::controller::context::Context;
-use crate::domain::{Failure, guests_of, plan};
+use crate::domain::{Failure, plan};
 use crate::observability::traces::{join_room_trace, room_trace_id};
 
 /// Reconciles a Room that is ours, as part of its trace.
@@ -34,7 +34,7 @@ async fn reconcile_room(room: Arc<Room>, context: &Context) -> Result<Duration, 
     let _working = context.health.watchdog().begin(format!("a reconciliation of {:?}/{:?}", room.metadata.namespace, room.metadata.name));
     let started = clock::now();
     let room = context.states.newest(room);
-    let guests = guests_of(&room, context.guests.state());
+    let guests = context.guests.of(&room);
     let keys = context.keys.borrow().clone();
     let keys = keys.ok_or_else(|| Failure::transient(Reason::Misconfigured, "the invite signing keys are not known yet"))?;
 

@@ -4,7 +4,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::fixtures::{ROOM_UID, guest, invite, member, room_from, roster};
+use crate::fixtures::{guest, invite, member, room_from, roster};
 
 #[test]
 fn guests_are_people_under_an_identity_of_their_own() {
@@ -80,24 +80,6 @@ fn no_more_than_350_guests_are_let_in() {
     let refused: Vec<_> =
         verdicts.iter().filter_map(|(guest, verdict)| Some((guest.metadata.name.clone()?, verdict.as_ref().err()?.reason))).collect();
     assert_eq!(refused, [("g350".to_owned(), Reason::TooManyParticipants)]);
-}
-
-#[test]
-fn guests_are_those_of_this_room_and_no_other_of_its_name() {
-    let with = |pointer: &str, value: Value| {
-        let mut guest = serde_json::to_value(guest("eve", "Attendee", None).as_ref()).unwrap();
-        let (parent, key) = pointer.rsplit_once('/').unwrap();
-        guest.pointer_mut(parent).unwrap()[key] = value;
-        Arc::new(serde_json::from_value::<RoomGuest>(guest).unwrap())
-    };
-    let owner = |uid: &str| json!([{"apiVersion": "roomkeeper.io/v1alpha1", "kind": "Room", "name": "standup", "uid": uid}]);
-    let count = |guest: Arc<RoomGuest>| guests_of(&room_from(json!({})), [guest]).len();
-    assert_eq!(count(guest("eve", "Attendee", None)), 1);
-    assert_eq!(count(with("/metadata/ownerReferences", owner(ROOM_UID))), 1);
-    assert_eq!(count(with("/metadata/ownerReferences", owner("uid-of-one-before"))), 0);
-    assert_eq!(count(with("/metadata/namespace", json!("other"))), 0);
-    assert_eq!(count(with("/spec/roomName", json!("other"))), 0);
-    assert_eq!(count(with("/metadata/deletionTimestamp", json!("2030-01-01T00:00:00Z"))), 0);
 }
 
 #[test]

@@ -7,27 +7,28 @@ use kube::runtime::reflector::{ObjectRef, Store};
 
 use super::denied::Denied;
 use crate::api::{Room, RoomClass, RoomGuest, RoomStatus};
-use crate::domain::{Installation, NamespaceView, Roster, ValidRoom, accept, guests_of};
+use crate::cluster::Guests;
+use crate::domain::{Installation, NamespaceView, Roster, ValidRoom, accept};
 
 /// The live Rooms, their guests and their classes.
 #[derive(Clone)]
 pub struct LiveRooms {
     rooms: Store<Room>,
-    guests: Store<RoomGuest>,
+    guests: Guests,
     classes: Store<RoomClass>,
     installation: Installation,
 }
 
 impl LiveRooms {
     /// A view of these stores; `installation` is the one whose sessions the Rooms have.
-    pub fn new(rooms: Store<Room>, guests: Store<RoomGuest>, classes: Store<RoomClass>, installation: Installation) -> Self {
+    pub fn new(rooms: Store<Room>, guests: Guests, classes: Store<RoomClass>, installation: Installation) -> Self {
         Self { rooms, guests, classes, installation }
     }
 
     /// Waits until the stores hold what the API server has: before that, good invites would look like unknown ones.
     pub async fn ready(&self) -> Result<(), WriterDropped> {
         self.rooms.wait_until_ready().await?;
-        self.guests.wait_until_ready().await?;
+        self.guests.ready().await?;
         self.classes.wait_until_ready().await
     }
 
@@ -53,7 +54,7 @@ impl LiveRooms {
     }
 
     pub fn guests_of(&self, room: &Room) -> Vec<Arc<RoomGuest>> {
-        guests_of(room, self.guests.state())
+        self.guests.of(room)
     }
 
     /// Whether this guest is known already.

@@ -37,6 +37,7 @@ use super::webhooks::Webhooks;
 use crate::api::{Reason, Role, Room, RoomClass, RoomGuest};
 use crate::backend::fake::Operation;
 use crate::backend::{Backend, FakeMediaServer, Registry};
+use crate::cluster::Guests;
 use crate::domain::{Failure, Installation, Invite, KeyRing, SessionMember, TokenGrant, ValidRoom, generate_key};
 use crate::observability::metrics::Metrics;
 
@@ -171,13 +172,14 @@ impl Fixture {
 
     async fn with(room: Value) -> Self {
         let (rooms_reader, mut rooms) = store();
-        let (guests_reader, mut guests) = store();
+        let (guests, mut guest_writer) = Guests::new();
         let (classes_reader, mut classes) = store();
         for event in [Event::Init, Event::InitApply(serde_json::from_value(room).unwrap()), Event::InitDone] {
             rooms.apply_watcher_event(&event);
         }
         for event in [Event::Init, Event::InitDone] {
-            guests.apply_watcher_event(&event);
+            guests.see(&event);
+            guest_writer.apply_watcher_event(&event);
         }
         for event in [Event::Init, Event::InitApply(serde_json::from_value(class()).unwrap()), Event::InitDone] {
             classes.apply_watcher_event(&event);
@@ -187,9 +189,9 @@ impl Fixture {
         media.set_members(SESSION, []);
         let backends = Arc::new(Registry::default());
         backends.set("default", Ok(media.clone()));
-        let writer = Arc::new(FakeWriter { events: Mutex::default(), guests: Mutex::new(guests) });
+        let writer = Arc::new(FakeWriter { events: Mutex::default(), guests: guests.clone(), guest_writer: Mutex::new(guest_writer) });
         let clock = TestClock(Arc::new(Mutex::new(moment(NOON))));
-        let live = LiveRooms::new(rooms_reader, guests_reader, classes_reader, Installation::from_namespace_uid("test"));
+        let live = LiveRooms::new(rooms_reader, guests, classes_reader, Installation::from_namespace_uid("test"));
         live.ready().await.unwrap();
         let state = app_state(&live, InviteKeys::new(keys_reader), &backends, writer.clone(), &clock.wall_clock());
         let rooms = Arc::new(Mutex::new(rooms));
@@ -324,13 +326,15 @@ async fn received(response: Response<Body>) -> Answer {
 /// An API server that shows at once what is written to it.
 struct FakeWriter {
     events: Mutex<Vec<String>>,
-    guests: Mutex<Writer<RoomGuest>>,
+    guests: Guests,
+    guest_writer: Mutex<Writer<RoomGuest>>,
 }
 
 impl FakeWriter {
     /// Something that happened to a guest.
     fn guest(&self, event: &Event<RoomGuest>) {
-        self.guests.lock().apply_watcher_event(event);
+        self.guests.see(event);
+        self.guest_writer.lock().apply_watcher_event(event);
     }
 }
 

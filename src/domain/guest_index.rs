@@ -1,0 +1,177 @@
+//! The guests of each Room, without a look at those of all others.
+
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::Timestamp;
+
+use crate::api::{MAX_PARTICIPANTS, Room, RoomGuest};
+
+/// How many guests of a Room are looked at. More than are let in, so that the first of the others are judged with them; and no more than
+/// that, so that it costs the same however many somebody makes.
+pub const GUESTS_JUDGED: usize = 2 * MAX_PARTICIPANTS.unsigned_abs() as usize;
+
+/// Namespace and name of an object.
+type Name = (String, String);
+/// Guests come in the order in which they were created.
+type Place = (Option<Timestamp>, String);
+
+/// The Rooms that a guest can belong to: the one that owns it or, before it has an owner, any of its name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Home {
+    room: Name,
+    owner: Option<String>,
+}
+
+/// Names of guests by the Room that they belong to.
+#[derive(Default)]
+pub struct GuestIndex {
+    homes: HashMap<Home, BTreeSet<Place>>,
+    guests: HashMap<Name, (Home, Place)>,
+}
+
+impl GuestIndex {
+    /// Takes in a guest as it is now. One that is being deleted is gone.
+    pub fn apply(&mut self, guest: &RoomGuest) {
+        self.remove(guest);
+        let Some(home) = home(guest) else { return };
+        let name = name(guest);
+        let place = (guest.metadata.creation_timestamp.as_ref().map(|created| created.0), name.1.clone());
+        self.homes.entry(home.clone()).or_default().insert(place.clone());
+        self.guests.insert(name, (home, place));
+    }
+
+    /// A guest is gone.
+    pub fn remove(&mut self, guest: &RoomGuest) {
+        let Some((home, place)) = self.guests.remove(&name(guest)) else { return };
+        if let Some(places) = self.homes.get_mut(&home) {
+            places.remove(&place);
+            if places.is_empty() {
+                self.homes.remove(&home);
+            }
+        }
+    }
+
+    /// Names of the guests of a Room, in the order in which they came: the first [`GUESTS_JUDGED`] of them.
+    #[must_use]
+    pub fn of(&self, room: &Room) -> Vec<&str> {
+        self.first(room).into_iter().map(|(_, name)| name.as_str()).collect()
+    }
+
+    /// Whether a guest belongs to a Room and came after all of those.
+    #[must_use]
+    pub fn is_late(&self, guest: &RoomGuest, room: &Room) -> bool {
+        let Some((home, place)) = self.guests.get(&name(guest)) else { return false };
+        let first = self.first(room);
+        homes(room).contains(home) && first.len() == GUESTS_JUDGED && first.last().is_some_and(|last| *last < place)
+    }
+
+    fn first(&self, room: &Room) -> Vec<&Place> {
+        let homes = homes(room);
+        let places = homes.iter().filter_map(|home| self.homes.get(home));
+        let mut first: Vec<&Place> = places.flat_map(|places| places.iter().take(GUESTS_JUDGED)).collect();
+        first.sort();
+        first.truncate(GUESTS_JUDGED);
+        first
+    }
+}
+
+/// Where the guests of a Room belong.
+fn homes(room: &Room) -> [Home; 2] {
+    let metadata = &room.metadata;
+    let name = (metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default());
+    [None, metadata.uid.clone()].map(|owner| Home { room: name.clone(), owner })
+}
+
+/// Where a guest belongs; nowhere while it is being deleted, or when two Rooms own it.
+fn home(guest: &RoomGuest) -> Option<Home> {
+    let metadata = &guest.metadata;
+    let mut owners: Vec<&str> =
+        metadata.owner_references.iter().flatten().filter(|owner| owner.kind == "Room").map(|owner| owner.uid.as_str()).collect();
+    owners.dedup();
+    if metadata.deletion_timestamp.is_some() || owners.len() > 1 {
+        return None;
+    }
+    let room = (metadata.namespace.clone().unwrap_or_default(), guest.spec.room_name.clone());
+    Some(Home { room, owner: owners.pop().map(str::to_owned) })
+}
+
+fn name(guest: &RoomGuest) -> Name {
+    (guest.metadata.namespace.clone().unwrap_or_default(), guest.metadata.name.clone().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::fixtures::{ROOM_UID, guest, room_from};
+
+    /// A guest with more in its metadata.
+    fn guest_with(name: &str, metadata: Value) -> RoomGuest {
+        let mut object = serde_json::to_value(guest(name, "Attendee", None).as_ref()).unwrap();
+        object["metadata"].as_object_mut().unwrap().extend(metadata.as_object().unwrap().clone());
+        serde_json::from_value(object).unwrap()
+    }
+
+    fn owned_by(uids: &[&str]) -> Value {
+        let owner = |uid: &&str| json!({"apiVersion": "roomkeeper.io/v1alpha1", "kind": "Room", "name": "standup", "uid": uid});
+        json!({"ownerReferences": uids.iter().map(owner).collect::<Vec<_>>()})
+    }
+
+    fn index(guests: &[RoomGuest]) -> GuestIndex {
+        let mut index = GuestIndex::default();
+        guests.iter().for_each(|guest| index.apply(guest));
+        index
+    }
+
+    #[rstest]
+    #[case::without_an_owner(json!({}), 1)]
+    #[case::that_the_room_owns(owned_by(&[ROOM_UID]), 1)]
+    #[case::of_one_of_its_name_that_is_gone(owned_by(&["uid-of-one-before"]), 0)]
+    #[case::of_both(owned_by(&[ROOM_UID, "uid-of-one-before"]), 0)]
+    #[case::of_another_namespace(json!({"namespace": "other"}), 0)]
+    #[case::being_deleted(json!({"deletionTimestamp": "2030-01-01T00:00:00Z"}), 0)]
+    fn guests_are_those_of_this_room_and_no_other_of_its_name(#[case] metadata: Value, #[case] count: usize) {
+        assert_eq!(index(&[guest_with("eve", metadata)]).of(&room_from(json!({}))).len(), count);
+    }
+
+    #[test]
+    fn they_come_in_the_order_in_which_they_were_created_owned_or_not() {
+        let created = |name, owner: &[&str], second: u8| {
+            let mut metadata = owned_by(owner);
+            metadata["creationTimestamp"] = json!(format!("2030-01-01T00:00:{second:02}Z"));
+            guest_with(name, metadata)
+        };
+        let guests = [created("c", &[ROOM_UID], 1), created("b", &[], 2), created("a", &[ROOM_UID], 3), created("d", &[], 1)];
+        assert_eq!(index(&guests).of(&room_from(json!({}))), ["c", "d", "b", "a"]);
+    }
+
+    #[test]
+    fn a_guest_that_changes_is_there_once_and_one_that_goes_not_at_all() {
+        let mut index = index(&[guest_with("eve", json!({}))]);
+        let adopted = guest_with("eve", owned_by(&[ROOM_UID]));
+        index.apply(&adopted);
+        assert_eq!(index.of(&room_from(json!({}))), ["eve"]);
+        index.apply(&guest_with("eve", json!({"deletionTimestamp": "2030-01-01T00:00:00Z"})));
+        index.remove(&adopted);
+        assert!(index.of(&room_from(json!({}))).is_empty() && index.homes.is_empty() && index.guests.is_empty());
+    }
+
+    #[test]
+    fn of_a_hundred_thousand_guests_a_room_looks_at_its_own_and_at_no_more_than_seven_hundred() {
+        let mut crowd: Vec<RoomGuest> = (0..100_000).map(|number| guest_with(&format!("g{number:06}"), json!({}))).collect();
+        let mut neighbour = room_from(json!({}));
+        neighbour.metadata.name = Some("neighbour".into());
+        for guest in crowd.iter_mut().rev().take(3) {
+            guest.spec.room_name = "neighbour".into();
+        }
+        let index = index(&crowd);
+        assert_eq!(index.of(&neighbour), ["g099997", "g099998", "g099999"]);
+        let first = index.of(&room_from(json!({})));
+        assert_eq!((first.len(), first[0], first[699]), (700, "g000000", "g000699"));
+        let late = |number: usize| index.is_late(&crowd[number], &room_from(json!({})));
+        assert_eq!([late(699), late(700), late(99_998)], [false, true, false]);
+        assert!(!index.is_late(&crowd[99_998], &neighbour));
+    }
+}
