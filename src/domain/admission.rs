@@ -56,7 +56,7 @@ pub fn identify(room: &Room, roster: &Roster, invite: &Invite) -> Result<Person,
     let same_room = invite_id(room).is_some_and(|id| id == invite.id)
         && room.metadata.name.as_deref() == Some(&invite.room)
         && room.metadata.namespace.as_deref() == Some(&invite.namespace);
-    roster.invitee(invite).filter(|_| same_room).cloned().ok_or(Refusal::InvalidInvite)
+    roster.invitee(invite).filter(|_| same_room).ok_or(Refusal::InvalidInvite)
 }
 
 /// Who somebody in a call is, or somebody who comes back to it: told by identity and by the generation of the invite they came by.

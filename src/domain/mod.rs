@@ -35,7 +35,9 @@ pub use reconcile::{
     Step, event_drafts, plan, session_to_observe, status,
 };
 pub use rejection::Rejection;
-pub use roster::{Person, Roster, guest_generation, guest_identity, is_above, judge_guests, lower};
+pub use roster::{
+    Person, Roster, bounded_display_name, guest_generation, guest_identity, is_above, is_visitor, judge_guests, lower, visitor_identity,
+};
 pub use session::{Installation, SESSION_PREFIX, SessionMember, recorded_session};
 pub use valid_room::{Availability, InviteMetadata, ValidRoom};
 pub use validate::{choose_class, invite_id, validate};

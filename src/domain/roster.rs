@@ -1,6 +1,6 @@
 //! Who belongs to a Room: the people on its list, its guests, and whoever has the shared link.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::invite::Invite;
 use super::rejection::Rejection;
@@ -36,6 +36,10 @@ pub struct Person {
 pub struct Roster {
     people: BTreeMap<String, Person>,
     link: Option<Person>,
+    /// Presenters of the list, for whom there is a place however many come by the link.
+    hosts: Vec<String>,
+    /// Visitors whom a Presenter has removed.
+    removed: BTreeSet<String>,
 }
 
 impl Roster {
@@ -44,7 +48,19 @@ impl Roster {
     pub fn new(room: &Room, guests: &[impl AsRef<RoomGuest>]) -> Self {
         let guests = judge_guests(room, guests).into_iter().filter_map(|(_, person)| person.ok());
         let people = listed(room).chain(guests).map(|person| (person.name.clone(), person)).collect();
-        Self { people, link: link(room) }
+        let hosts = listed(room).filter(|person| person.role == Role::Presenter && !person.suspended).map(|person| person.name);
+        Self { people, link: link(room), hosts: hosts.collect(), removed: BTreeSet::new() }
+    }
+
+    /// The same without these visitors, whom a Presenter has removed.
+    #[must_use]
+    pub fn without(self, removed: impl IntoIterator<Item = String>) -> Self {
+        Self { removed: removed.into_iter().collect(), ..self }
+    }
+
+    /// Presenters of the list, for whom there is a place however many come by the link.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.hosts.iter().map(String::as_str)
     }
 
     /// The people who have an identity of their own before they come, by name.
@@ -65,21 +81,22 @@ impl Roster {
 
     /// Whom an invite is for, if it is still good: not for somebody who is suspended, and of no older generation.
     #[must_use]
-    pub fn invitee(&self, invite: &Invite) -> Option<&Person> {
-        self.get(&invite.participant).filter(|person| !person.suspended && person.generation == invite.generation)
+    pub fn invitee(&self, invite: &Invite) -> Option<Person> {
+        let person = self.get(&invite.participant).cloned().or_else(|| self.visitor(&invite.participant, ""))?;
+        (!person.suspended && person.generation == invite.generation).then_some(person)
+    }
+
+    /// Who an identity of the shared link is.
+    fn visitor(&self, identity: &str, display_name: &str) -> Option<Person> {
+        let link = self.link.as_ref().filter(|_| is_visitor(identity) && !self.removed.contains(identity))?;
+        Some(Person { name: identity.to_owned(), display_name: display_name.to_owned(), ..link.clone() })
     }
 
     /// The person that a session member is, with the role and name that they should have; `None` if they must not be there.
     #[must_use]
     pub fn recognize(&self, member: &SessionMember) -> Option<Person> {
-        let by_link = || {
-            self.link.as_ref().filter(|_| member.identity.starts_with(LINK_PREFIX)).map(|link| Person {
-                name: member.identity.clone(),
-                display_name: member.display_name.clone(),
-                ..link.clone()
-            })
-        };
-        let person = self.people.get(&member.identity).cloned().or_else(by_link)?;
+        let visitor = || self.visitor(&member.identity, &member.display_name);
+        let person = self.people.get(&member.identity).cloned().or_else(visitor)?;
         (!person.suspended && member.generation == Some(person.generation)).then_some(person)
     }
 }
@@ -91,11 +108,23 @@ impl Person {
         self.name == LINK_SUBJECT
     }
 
-    /// Somebody who comes by the shared link, which `self` stands for; `nonce` tells them from all others.
+    /// Whether this is somebody who came by the shared link.
     #[must_use]
-    pub fn by_link(&self, nonce: &str, display_name: &str) -> Self {
-        Self { name: format!("{LINK_PREFIX}{nonce}"), display_name: shortened(display_name), ..self.clone() }
+    pub fn is_visitor(&self) -> bool {
+        is_visitor(&self.name)
     }
+}
+
+/// The identity of somebody new who comes by the shared link; `nonce` tells them from all others.
+#[must_use]
+pub fn visitor_identity(nonce: &str) -> String {
+    format!("{LINK_PREFIX}{nonce}")
+}
+
+/// Whether an identity is that of somebody who came by a shared link.
+#[must_use]
+pub fn is_visitor(identity: &str) -> bool {
+    identity.starts_with(LINK_PREFIX)
 }
 
 /// Whether a role is above another: it may do all that the other may, and more.
@@ -134,7 +163,7 @@ pub fn judge_guests<'a, G: AsRef<RoomGuest>>(room: &Room, guests: &'a [G]) -> Ve
             return (guest, Err(Rejection { reason: Reason::LinkReplaced, message }));
         }
         let role = capped(guest, &inviters, &by_identity);
-        let display_name = shortened(&guest.spec.display_name);
+        let display_name = bounded_display_name(&guest.spec.display_name);
         (guest, Ok(Person { name, display_name, role, suspended: false, generation: guest_generation(guest) }))
     };
     guests.iter().enumerate().map(judge).collect()
@@ -175,7 +204,9 @@ fn listed(room: &Room) -> impl Iterator<Item = Person> + '_ {
     let least = least_generations(room);
     room.spec.participants.iter().map(move |participant| Person {
         name: participant.name.clone(),
-        display_name: shortened(participant.display_name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&participant.name)),
+        display_name: bounded_display_name(
+            participant.display_name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&participant.name),
+        ),
         role: participant.role.unwrap_or_default(),
         suspended: participant.suspended,
         generation: not_below(&least, &participant.name, participant.invite_generation),
@@ -228,8 +259,9 @@ pub fn guest_generation(guest: &RoomGuest) -> i64 {
     digits.take(12).fold(0, |number, digit| number * 16 + i64::from(digit))
 }
 
-/// As much of a name as media servers take.
-fn shortened(name: &str) -> String {
+/// As much of a name as media servers take: 256 bytes at most.
+#[must_use]
+pub fn bounded_display_name(name: &str) -> String {
     name.get(..name.floor_char_boundary(LONGEST_DISPLAY_NAME)).unwrap_or_default().to_owned()
 }
 

@@ -152,8 +152,8 @@ fn app_state(
         move |stale| probes.set_ready(!stale && known_keys.borrow().is_some()),
     );
     tasks.spawn(judged);
-    let admission = Arc::new(AdmissionService::new(rooms.clone(), backends.clone(), clock.clone()));
     let keys = InviteKeys::new(secrets.keys.clone());
+    let admission = Arc::new(AdmissionService::new(rooms.clone(), backends.clone(), keys.clone(), clock.clone()));
     let writer = Arc::new(ApiWriter::new(client));
     let moderation = ModerationService::new(rooms.clone(), keys.clone(), backends.clone(), writer, clock.clone());
     let limits = Arc::new(RateLimits::new(args.rate_limit_per_address));

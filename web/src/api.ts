@@ -1,5 +1,7 @@
 // The gateway's HTTP API. The invite goes into a header, and nowhere else.
 
+import { type Visitor, recallVisitor, rememberVisitor } from "./visitor";
+
 export type Role = "Presenter" | "Collaborator" | "Attendee" | "Consumer";
 export const ROLES: readonly Role[] = ["Presenter", "Collaborator", "Attendee", "Consumer"];
 
@@ -31,6 +33,8 @@ export interface RoomView {
 export interface Ticket {
   url: string;
   token: string;
+  /** By a shared link, the invite to come back with as the same person. */
+  invite?: string;
 }
 
 /** Answer of `POST /v1/guests`. */
@@ -62,8 +66,25 @@ const PATIENCE = 15_000;
 export class Gateway {
   /** The gateway's clock minus ours, in milliseconds. */
   private skew = 0;
+  /** Who this is, once they came by a shared link. */
+  private visitor: Visitor | null;
 
-  constructor(private readonly invite: string) {}
+  constructor(private readonly invite: string) {
+    this.visitor = recallVisitor(invite);
+  }
+
+  /** The name that a visitor chose before. */
+  get visitorName(): string {
+    return this.visitor?.displayName ?? "";
+  }
+
+  /** From now on a visitor is anybody with the link; says whether they were somebody before. */
+  forgetVisitor(): boolean {
+    const { visitor } = this;
+    this.visitor = null;
+    if (visitor) rememberVisitor(null);
+    return visitor !== null;
+  }
 
   /** The present moment by the gateway's clock, because ours may be wrong. */
   now(): number {
@@ -78,7 +99,12 @@ export class Gateway {
   }
 
   async join(displayName: string | null): Promise<Ticket> {
-    return (await this.ask("POST", "/v1/join", displayName === null ? undefined : { displayName })) as Ticket;
+    const ticket = (await this.ask("POST", "/v1/join", displayName === null ? undefined : { displayName })) as Ticket;
+    if (ticket.invite !== undefined && displayName !== null) {
+      this.visitor = { link: this.invite, invite: ticket.invite, displayName };
+      rememberVisitor(this.visitor);
+    }
+    return ticket;
   }
 
   async mute(identity: string): Promise<void> {
@@ -98,7 +124,7 @@ export class Gateway {
   }
 
   private async ask(method: string, path: string, body?: unknown): Promise<unknown> {
-    const headers: Record<string, string> = { Authorization: `Bearer ${this.invite}` };
+    const headers: Record<string, string> = { Authorization: `Bearer ${this.visitor?.invite ?? this.invite}` };
     if (body !== undefined) headers["Content-Type"] = "application/json";
     let answer: Response;
     let text: string;

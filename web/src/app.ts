@@ -80,6 +80,8 @@ export class App {
   }
 
   private failed(problem: Problem): void {
+    // Somebody whom a Presenter removed, for example: before the door they are anybody with the link again.
+    if (problem.kind === "invalid-invite" && this.gateway.forgetVisitor()) return this.start();
     if (!problem.passes) return this.gone(problem.kind === "invalid-invite" ? "invalid" : "over");
     if (this.lobby) return this.lobby.failed(problem);
     const words = problem.kind === "too-many-requests" ? "unreachable.crowded" : "unreachable.text";
@@ -115,6 +117,7 @@ export class App {
       if (error.kind === "bad-request" && displayName !== null) lobby.refuseName();
       else if (error.kind === "too-early") lobby.wait(true);
       else if (error.kind === "suspended") this.suspended();
+      else if (error.kind === "invalid-invite" && this.gateway.forgetVisitor()) this.start();
       else this.gone(error.kind === "over" ? "over" : "invalid");
     }
   }
@@ -146,6 +149,7 @@ export class App {
   private async parted(call: Call, how: Parting, displayName: string | null): Promise<void> {
     const signal = this.next();
     if (how === "left" || how === "elsewhere") return this.gone(how);
+    if (how === "removed") this.gateway.forgetVisitor();
     try {
       if (how === "lost") return await this.comeBack(call, displayName, signal);
       call.returning(t("app.loading"));
@@ -158,6 +162,8 @@ export class App {
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof Problem)) throw error;
+      // The removal of a visitor may come to light only when they come back.
+      if (error.kind === "invalid-invite" && this.gateway.forgetVisitor()) return await this.parted(call, "removed", displayName);
       if (error.kind === "suspended") return this.suspendedNow();
       if (error.kind === "too-early") return this.start();
       // An invite that is not known any more after the whole call was closed belongs to a call that is gone.

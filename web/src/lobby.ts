@@ -48,6 +48,7 @@ export class Lobby implements Screen {
     this.countdown = new Countdown(() => gateway.now(), (left, milliseconds) => (milliseconds > 0 ? left : t("lobby.opening")));
     this.preview = new Preview(devices);
     const hint = newId("name-hint");
+    this.name.value = gateway.visitorName;
     this.name.setAttribute("aria-describedby", `${hint} ${this.nameError.id}`);
     this.nameField = el(
       "div",

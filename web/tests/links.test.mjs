@@ -4,7 +4,7 @@ import { accessible } from "./lib/accessibility.mjs";
 import { inSeconds } from "./lib/eventually.mjs";
 import { makeRoom } from "./lib/kubernetes.mjs";
 import { showsPicture } from "./lib/media.mjs";
-import { NARROW, inCall, join, person } from "./lib/people.mjs";
+import { NARROW, controlOf, inCall, join, person } from "./lib/people.mjs";
 
 test("whoever comes by a shared link chooses a name, and is seen by it", async (t) => {
   const room = await makeRoom({ joinPolicy: "AnyoneWithLink", link: { role: "Attendee" } });
@@ -29,4 +29,32 @@ test("whoever waits with a shared link joins by themselves once there is a name"
   await named.getByLabel("Your name").fill("Ada");
   await inCall(named);
   await nameless.getByRole("button", { name: "Join now" }).waitFor();
+});
+
+test("a visitor who reloads is the same person in the same place, and after a removal somebody new", async (t) => {
+  const room = await makeRoom({
+    joinPolicy: "AnyoneWithLink",
+    link: { role: "Attendee" },
+    maxParticipants: 2,
+    participants: [{ name: "host", role: "Presenter" }],
+  });
+  const [host, visitor] = [await person(t, room.link("host")), await person(t, room.link(null))];
+  await join(host);
+  await visitor.getByLabel("Your name").fill("Ada");
+  await join(visitor);
+  await controlOf(host, "people").click();
+  const identity = () => host.locator(".person").filter({ hasText: "Ada" }).getAttribute("data-identity");
+  const before = await identity();
+  await visitor.reload();
+  assert.equal(await visitor.getByLabel("Your name").inputValue(), "Ada");
+  await join(visitor);
+  assert.equal(await identity(), before);
+  await host.getByRole("button", { name: "Remove Ada" }).click();
+  await host.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+  await visitor.getByRole("heading", { name: "A presenter removed you from the call" }).waitFor();
+  await visitor.getByRole("button", { name: "Join again" }).click();
+  await visitor.getByLabel("Your name").fill("Ada");
+  await join(visitor);
+  await host.locator(".person").filter({ hasText: "Ada" }).waitFor();
+  assert.notEqual(await identity(), before);
 });

@@ -87,8 +87,8 @@ fn the_shared_link_lets_in_whoever_has_it_under_names_that_no_participant_can_ha
     let roster = roster(&room_from(json!({"joinPolicy": "AnyoneWithLink", "link": {"role": "Consumer", "generation": 2}})));
     let link = roster.invitee(&Invite { generation: 2, ..invite("*") }).unwrap();
     assert!(link.is_link() && roster.invited().any(Person::is_link) && roster.people().next().is_none());
-    let person = link.by_link("abc", "Ann");
-    assert_eq!((person.name.as_str(), person.display_name.as_str(), person.role), ("link.abc", "Ann", Role::Consumer));
+    let person = roster.invitee(&Invite { generation: 2, ..invite(&visitor_identity("abc")) }).unwrap();
+    assert_eq!((person.name.as_str(), person.role, person.is_visitor(), person.is_link()), ("link.abc", Role::Consumer, true, false));
     assert_eq!(roster.recognize(&member("link.abc", 2)).unwrap().display_name, "link.abc", "the name of their own choice is kept");
 }
 
@@ -183,5 +183,5 @@ fn a_name_of_many_bytes_is_shown_as_far_as_media_servers_take_it(#[case] declare
     let roster = Roster::new(&room, &[guest]);
     let names = ["li", "guest-eve"].map(|name| roster.get(name).unwrap().display_name.clone());
     assert_eq!(names, [shown, shown]);
-    assert_eq!(roster.get(LINK_SUBJECT).unwrap().by_link("x", declared).display_name, shown);
+    assert_eq!(bounded_display_name(declared), shown);
 }

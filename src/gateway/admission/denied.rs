@@ -14,6 +14,9 @@ pub enum Denied {
     /// A field of the request has a value that is not allowed.
     #[error(transparent)]
     Invalid(#[from] InvalidField),
+    /// As many people as may come at the same time are on their way.
+    #[error("too many people are on their way")]
+    Crowded,
     /// The Room cannot take one more guest.
     #[error("the Room has {limit} guests, which is the most it may have")]
     TooManyGuests { limit: usize },

@@ -10,16 +10,21 @@ use super::authorize::{Authorization, authorize_invite, authorize_token};
 use super::call_snapshot::{ObservedCall, observe_call};
 use super::denied::Denied;
 use super::display_name::{display_name, no_display_name};
+use super::invite_keys::InviteKeys;
 use super::live_rooms::LiveRooms;
 use super::random_name::random_name;
-use super::reservations::Reservations;
+use super::reservations::{Claim, Reservations, Visit};
 use crate::api::Role;
-use crate::backend::{MediaCredentials, Registry, TokenSubject};
-use crate::domain::{Availability, Invite, Person, Refusal, ValidRoom};
+use crate::backend::{Backend, MediaCredentials, Registry, Signalling, TokenSubject};
+use crate::domain::{Availability, Invite, Person, Refusal, ValidRoom, bounded_display_name, visitor_identity};
 use crate::gateway::wall_clock::WallClock;
 
 /// How long somebody waits for the session of a call that has just opened.
 const SESSION_PATIENCE: Duration = Duration::from_secs(3);
+/// Of how many places of a call one may wait for a visitor who has not connected yet.
+const WAITING_SHARE: usize = 10;
+/// The same where clients connect to the media server themselves, so that a place cannot be taken back.
+const UNJUDGED_SHARE: usize = 4;
 /// How often it is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -38,20 +43,37 @@ pub struct JoinResponse {
     pub identity: String,
     /// When the media token ends.
     pub expires_at: Timestamp,
+    /// Of somebody who came by a shared link, the invite by which they come back as the same person: a secret.
+    pub invite: Option<String>,
 }
 
 /// Lets people in, never more than a Room allows.
 pub struct AdmissionService {
     rooms: LiveRooms,
     backends: Arc<Registry>,
+    keys: InviteKeys,
     clock: WallClock,
-    reservations: Reservations,
+    reservations: Arc<Reservations>,
+}
+
+/// The place of somebody who is connected through the gateway, as long as this lives.
+pub struct Seat {
+    reservations: Arc<Reservations>,
+    session: String,
+    identity: String,
+    clock: WallClock,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.reservations.disconnected(&self.session, &self.identity, self.clock.now());
+    }
 }
 
 impl AdmissionService {
     /// A service in which nobody has a reservation yet.
-    pub fn new(rooms: LiveRooms, backends: Arc<Registry>, clock: WallClock) -> Self {
-        Self { rooms, backends, clock, reservations: Reservations::default() }
+    pub fn new(rooms: LiveRooms, backends: Arc<Registry>, keys: InviteKeys, clock: WallClock) -> Self {
+        Self { rooms, backends, keys, clock, reservations: Arc::default() }
     }
 
     /// What the holder of the invite is told about the call.
@@ -59,9 +81,9 @@ impl AdmissionService {
         let mut authorization = self.await_session(invite).await?;
         let mut outcome = authorization.check().map_err(Denied::from);
         if outcome.is_ok() {
-            let ObservedCall { snapshot, .. } = self.observe(&authorization).await?;
+            let ObservedCall { backend, snapshot } = self.observe(&authorization).await?;
             authorization = self.authorize(invite)?;
-            let others = self.reservations.others(&authorization.person.name, &snapshot);
+            let others = self.reservations.others(&claim(&authorization, backend.as_ref()), &snapshot);
             outcome = authorization.grant_in(&snapshot, others).map(drop);
         }
         let availability = match outcome {
@@ -76,10 +98,11 @@ impl AdmissionService {
         Ok(RoomView { person, room, availability, now })
     }
 
-    /// Lets the holder of the invite in. Whoever comes by the shared link brings a display name, and nobody else does.
+    /// Lets the holder of the invite in. Whoever comes by the shared link brings a display name, and nobody else does. They get an
+    /// invite of their own, and are the same person when they come again by that.
     pub async fn join(&self, invite: &Invite, display_name: Option<&str>) -> Result<JoinResponse, Denied> {
         let authorization = self.await_session(invite).await?;
-        let newcomer = newcomer(&authorization.person, display_name)?;
+        let visitor = visitor(&authorization.person, display_name)?;
         authorization.check()?;
         let ObservedCall { backend, snapshot } = self.observe(&authorization).await?;
         if !snapshot.exists {
@@ -87,29 +110,38 @@ impl AdmissionService {
         }
         // The Room may have changed or ended while the media server was asked, so that it is judged once more.
         let mut authorization = self.authorize(invite)?;
-        if let Some(Newcomer { nonce, display_name }) = newcomer {
-            authorization.person = authorization.person.by_link(&nonce, &display_name);
-        }
-        self.reservations.reserve(&authorization.person.name, &snapshot, authorization.now, |others| {
+        let own_invite = match visitor {
+            Some(Visitor { identity, display_name }) => {
+                authorization.person.name.clone_from(&identity);
+                authorization.person.display_name = display_name;
+                Some(self.keys.sign(&Invite { participant: identity, ..invite.clone() })?)
+            }
+            None => None,
+        };
+        let claim = claim(&authorization, backend.as_ref());
+        self.reservations.reserve(&claim, &snapshot, authorization.now, |others| {
             let grant = authorization.grant_in(&snapshot, others)?;
             let credentials = backend.mint_token(&snapshot.session, &grant)?;
-            Ok((grant.expires_at, JoinResponse { credentials, identity: grant.identity, expires_at: grant.expires_at }))
+            let (identity, expires_at) = (grant.identity, grant.expires_at);
+            Ok((expires_at, JoinResponse { credentials, identity, expires_at, invite: own_invite }))
         })
     }
 
     /// Reserves a place for somebody who connects by a media token, and mints the one that the media server gets in its stead: what
     /// the client holds says who they are, and the Room what they may do now. People who are in the call have a place; those who come
     /// back to it may find theirs taken.
-    pub async fn reconnect(&self, subject: &TokenSubject) -> Result<(MediaCredentials, Role), Denied> {
+    pub async fn reconnect(&self, subject: &TokenSubject) -> Result<(MediaCredentials, Role, Seat), Denied> {
         let authorization = authorize_token(&self.rooms, subject, self.clock.now())?;
         authorization.check()?;
         let ObservedCall { backend, snapshot } = self.observe(&authorization).await?;
         let authorization = authorize_token(&self.rooms, subject, self.clock.now())?;
         let is_member = snapshot.has(&subject.identity);
-        self.reservations.reserve(&authorization.person.name, &snapshot, authorization.now, |others| {
+        let (credentials, role) = self.reservations.connect(&claim(&authorization, backend.as_ref()), &snapshot, |others| {
             let grant = authorization.grant_in(&snapshot, if is_member { 0 } else { others })?;
             Ok((grant.expires_at, (backend.mint_token(&subject.session, &grant)?, grant.role)))
-        })
+        })?;
+        let (session, identity) = (snapshot.session, subject.identity.clone());
+        Ok((credentials, role, Seat { reservations: self.reservations.clone(), session, identity, clock: self.clock.clone() }))
     }
 
     /// Judges the invite. While the call is open and has no session, waits a little for the one that the controller is
@@ -136,20 +168,30 @@ impl AdmissionService {
     }
 }
 
-/// What somebody gets who comes by the shared link.
-struct Newcomer {
-    /// Makes an identity that nobody else has.
-    nonce: String,
+/// What somebody is who comes by the shared link.
+struct Visitor {
+    identity: String,
     /// The name of their own choice.
     display_name: String,
 }
 
-/// The newcomer, if this person is the shared link.
-fn newcomer(person: &Person, chosen: Option<&str>) -> Result<Option<Newcomer>, Denied> {
-    if !person.is_link() {
+/// The visitor, if this person is one or will be: somebody new, or the same as before.
+fn visitor(person: &Person, chosen: Option<&str>) -> Result<Option<Visitor>, Denied> {
+    if !person.is_link() && !person.is_visitor() {
         no_display_name(chosen)?;
         return Ok(None);
     }
-    let display_name = display_name(chosen)?;
-    Ok(Some(Newcomer { nonce: random_name()?, display_name }))
+    let display_name = bounded_display_name(&display_name(chosen)?);
+    let identity = if person.is_link() { visitor_identity(&random_name()?) } else { person.name.clone() };
+    Ok(Some(Visitor { identity, display_name }))
+}
+
+/// What a person asks the reservations for.
+fn claim<'a>(authorization: &'a Authorization, backend: &dyn Backend) -> Claim<'a> {
+    let Authorization { person, room, .. } = authorization;
+    let is_judged_again = matches!(backend.signalling(), Signalling::Proxied { .. });
+    let share = if is_judged_again { WAITING_SHARE } else { UNJUDGED_SHARE };
+    let most_waiting = room.max_participants.div_ceil(share);
+    let visit = || Visit { is_judged_again, most_waiting, hosts: room.roster.hosts().collect() };
+    Claim { identity: &person.name, visit: (person.is_link() || person.is_visitor()).then(visit) }
 }

@@ -6,6 +6,7 @@ use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::reflector::{ObjectRef, Store};
 
 use super::denied::Denied;
+use super::removed_visitors::RemovedVisitors;
 use crate::api::{Room, RoomClass, RoomGuest, RoomStatus};
 use crate::cluster::Guests;
 use crate::domain::{Installation, NamespaceView, Roster, ValidRoom, accept};
@@ -17,12 +18,13 @@ pub struct LiveRooms {
     guests: Guests,
     classes: Store<RoomClass>,
     installation: Installation,
+    removed: RemovedVisitors,
 }
 
 impl LiveRooms {
     /// A view of these stores; `installation` is the one whose sessions the Rooms have.
     pub fn new(rooms: Store<Room>, guests: Guests, classes: Store<RoomClass>, installation: Installation) -> Self {
-        Self { rooms, guests, classes, installation }
+        Self { rooms, guests, classes, installation, removed: RemovedVisitors::default() }
     }
 
     /// Waits until the stores hold what the API server has: before that, good invites would look like unknown ones.
@@ -64,7 +66,12 @@ impl LiveRooms {
 
     /// Everybody whom a Room may let in.
     pub fn roster(&self, room: &Room) -> Roster {
-        Roster::new(room, &self.guests_of(room))
+        Roster::new(room, &self.guests_of(room)).without(self.removed.of(&ObjectRef::from_obj(room), uid(room)))
+    }
+
+    /// A Presenter has removed a visitor, who does not come back as the same one.
+    pub fn remove_visitor(&self, room: &ObjectRef<Room>, identity: &str) {
+        self.removed.add(room, identity, |room| self.get(room)?.metadata.uid.clone());
     }
 
     /// The Room with this roster, while the controller and its class accept it.

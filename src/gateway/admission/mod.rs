@@ -12,6 +12,7 @@ mod live_rooms;
 mod members;
 mod moderation;
 mod random_name;
+mod removed_visitors;
 mod reservations;
 
 pub use authorize::{authorize_token, holder};

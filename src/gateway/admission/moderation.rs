@@ -16,9 +16,9 @@ use super::invite_keys::InviteKeys;
 use super::kube_writer::KubeWriter;
 use super::live_rooms::LiveRooms;
 use super::random_name::random_name;
-use crate::api::{MAX_PARTICIPANTS, Reason, Role, Room, RoomGuest, RoomGuestSpec};
+use crate::api::{LINK_SUBJECT, MAX_PARTICIPANTS, Reason, Role, Room, RoomGuest, RoomGuestSpec};
 use crate::backend::Registry;
-use crate::domain::{Invite, Permissions, Person, Refusal, ValidRoom, guest_generation, guest_identity, is_above};
+use crate::domain::{Invite, Permissions, Person, Refusal, ValidRoom, guest_generation, guest_identity, is_above, is_visitor};
 use crate::gateway::wall_clock::WallClock;
 use crate::observability::logs::AUDIT;
 
@@ -61,9 +61,13 @@ impl ModerationService {
         Ok(())
     }
 
-    /// Puts a person out of the call. Their invite stays good.
+    /// Puts a person out of the call. Their invite stays good, but for that of a visitor, who can come again as somebody new.
     pub async fn remove(&self, invite: &Invite, identity: &str) -> Result<(), Denied> {
         let (presenter, ObservedCall { backend, snapshot }) = self.moderate(invite, Some(identity)).await?;
+        if is_visitor(identity) {
+            // First, so that there is no moment in which they could come back.
+            self.rooms.remove_visitor(&ObjectRef::new(&presenter.room.name).within(&presenter.room.namespace), identity);
+        }
         backend.remove(&snapshot.session, identity).await?;
         self.record(&presenter, Reason::ParticipantRemoved, identity, |by| format!("{by} removed {identity}"));
         Ok(())
@@ -172,7 +176,8 @@ fn new_guest(presenter: &Authorization, name: String, display_name: String, role
         room_name: room.name.clone(),
         display_name,
         role,
-        invited_by: Some(inviter.name.clone()),
+        // Nobody has vouched for a visitor but the link.
+        invited_by: Some(if inviter.is_visitor() { LINK_SUBJECT.to_owned() } else { inviter.name.clone() }),
         inviter_generation: Some(inviter.generation),
     };
     RoomGuest { metadata, spec, status: None }

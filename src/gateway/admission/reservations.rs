@@ -3,59 +3,164 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 
 use super::call_snapshot::{CallSnapshot, LONGEST_REQUEST, has_passed};
+use super::denied::Denied;
 
 /// How often the reservations of all sessions are gone through, so that those of calls that nobody joins any more are dropped.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
+/// How long a place waits for a visitor to connect: longer than it takes, and too short to keep a call full by asking alone.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(15);
 
 /// Who holds a grant that is still good, by session.
 ///
 /// A place is reserved as long as the grant is good, even when its holder has been seen in the call: somebody who left could
 /// come back with it. It is kept a little longer than that, for requests that saw the call while it was good.
+///
+/// Whoever has a shared link can ask for any number of grants, each for another visitor. So the place of a visitor who has not connected
+/// yet is one on approval: nobody but other visitors respects it, and of one call there are few. When they connect it is theirs. Where
+/// the gateway is not there when they do, the place has to be theirs at once, and beyond a number no more are given.
 #[derive(Default)]
 pub struct Reservations(Mutex<Reserved>);
 
+/// Who asks for a place.
+pub struct Claim<'a> {
+    pub identity: &'a str,
+    /// What holds for somebody who comes by a shared link; `None` for people who have an identity of their own.
+    pub visit: Option<Visit<'a>>,
+}
+
+/// What holds for a visitor.
+pub struct Visit<'a> {
+    /// Whether the gateway judges them once more when they connect.
+    pub is_judged_again: bool,
+    /// Most visitors of a call who have a place and are not in it.
+    pub most_waiting: usize,
+    /// People whose places are kept for them.
+    pub hosts: Vec<&'a str>,
+}
+
 #[derive(Default)]
 struct Reserved {
-    /// When the grant of a person ends, by session and identity.
-    sessions: HashMap<String, HashMap<String, Timestamp>>,
+    sessions: HashMap<String, HashMap<String, Place>>,
     swept_at: Option<Timestamp>,
+    /// Counts the places that were given, to tell which is older.
+    last: u64,
+}
+
+struct Place {
+    /// When the grant of the person ends.
+    ends: Timestamp,
+    number: u64,
+    is_visit: bool,
+    /// Of a visitor who has not connected yet, and will be judged again then.
+    on_approval: bool,
+    /// Connections that the gateway passes on.
+    connections: usize,
 }
 
 impl Reservations {
-    /// How many people other than `person` are in the call or may come with a grant.
-    pub fn others(&self, person: &str, snapshot: &CallSnapshot) -> usize {
-        self.0.lock().others(person, snapshot)
+    /// How many people other than the claimant are in the call or may come with a grant.
+    pub fn others(&self, claim: &Claim<'_>, snapshot: &CallSnapshot) -> usize {
+        self.0.lock().others(claim, snapshot)
     }
 
-    /// Reserves a place for `person`, if `admit` gives a grant when told the number of others. Nobody else reserves one in
-    /// the meantime. `admit` returns the end of the grant besides what is handed on.
-    pub fn reserve<T, E>(
+    /// Reserves a place, if `admit` gives a grant when told the number of others. Nobody else reserves one in the meantime.
+    /// `admit` returns the end of the grant besides what is handed on.
+    pub fn reserve<T>(
         &self,
-        person: &str,
+        claim: &Claim<'_>,
         snapshot: &CallSnapshot,
         now: Timestamp,
-        admit: impl FnOnce(usize) -> Result<(Timestamp, T), E>,
-    ) -> Result<T, E> {
+        admit: impl FnOnce(usize) -> Result<(Timestamp, T), Denied>,
+    ) -> Result<T, Denied> {
         let mut reserved = self.0.lock();
         reserved.sweep(now);
-        let (ends, admitted) = admit(reserved.others(person, snapshot))?;
-        let session = reserved.sessions.entry(snapshot.session.clone()).or_default();
-        session.entry(person.to_owned()).and_modify(|before| *before = ends.max(*before)).or_insert(ends);
+        let on_approval = claim.visit.as_ref().is_some_and(|visit| visit.is_judged_again);
+        if let Some(visit) = claim.visit.as_ref().filter(|visit| !visit.is_judged_again)
+            && reserved.waiting(claim.identity, snapshot).count() >= visit.most_waiting
+        {
+            return Err(Denied::Crowded);
+        }
+        let (ends, admitted) = admit(reserved.others(claim, snapshot))?;
+        let ends = if on_approval { ends.min(now.saturating_add(PATIENCE).unwrap_or(ends)) } else { ends };
+        let place = reserved.place(claim, &snapshot.session, ends);
+        place.on_approval = on_approval && place.connections == 0;
+        if let Some(visit) = claim.visit.as_ref().filter(|visit| visit.is_judged_again) {
+            reserved.drop_oldest(snapshot, visit.most_waiting);
+        }
         Ok(admitted)
+    }
+
+    /// The same for somebody who connects. [`Self::disconnected`] tells of the end of it.
+    pub fn connect<T>(
+        &self,
+        claim: &Claim<'_>,
+        snapshot: &CallSnapshot,
+        admit: impl FnOnce(usize) -> Result<(Timestamp, T), Denied>,
+    ) -> Result<T, Denied> {
+        let mut reserved = self.0.lock();
+        let (ends, admitted) = admit(reserved.others(claim, snapshot))?;
+        let place = reserved.place(claim, &snapshot.session, ends);
+        place.on_approval = false;
+        place.connections += 1;
+        Ok(admitted)
+    }
+
+    /// A connection has ended at `now`. A visitor without one is judged anew before they come back, and has no place until then; who is
+    /// still in the call is seen there.
+    pub fn disconnected(&self, session: &str, identity: &str, now: Timestamp) {
+        let mut reserved = self.0.lock();
+        let Some(place) = reserved.sessions.get_mut(session).and_then(|places| places.get_mut(identity)) else { return };
+        place.connections = place.connections.saturating_sub(1);
+        if place.is_visit && place.connections == 0 {
+            place.ends = place.ends.min(now);
+        }
     }
 }
 
 impl Reserved {
-    fn others(&self, person: &str, snapshot: &CallSnapshot) -> usize {
+    fn others(&self, claim: &Claim<'_>, snapshot: &CallSnapshot) -> usize {
         let members = snapshot.members.iter().map(|member| member.identity.as_str());
-        // The holder of a grant that had ended when the media server was asked was seen, or does not come any more.
-        let grants = self.sessions.get(&snapshot.session).into_iter().flatten();
-        let coming = grants.filter(|(_, ends)| **ends > snapshot.asked_at).map(|(identity, _)| identity.as_str());
-        members.chain(coming).filter(|identity| *identity != person).collect::<HashSet<_>>().len()
+        // A visitor who has a place on approval was counted with those that there were.
+        let respects = claim.visit.is_some() && !self.coming(snapshot).any(|(identity, _)| identity == claim.identity);
+        let coming = self.coming(snapshot).filter(|(_, place)| respects || !place.on_approval).map(|(identity, _)| identity);
+        let hosts = claim.visit.iter().flat_map(|visit| visit.hosts.iter().copied());
+        members.chain(coming).chain(hosts).filter(|identity| *identity != claim.identity).collect::<HashSet<_>>().len()
+    }
+
+    /// Who may come. The holder of a grant that had ended when the media server was asked was seen, or does not come any more.
+    fn coming(&self, snapshot: &CallSnapshot) -> impl Iterator<Item = (&str, &Place)> {
+        let places = self.sessions.get(&snapshot.session).into_iter().flatten();
+        places.filter(|(_, place)| place.ends > snapshot.asked_at).map(|(identity, place)| (identity.as_str(), place))
+    }
+
+    /// Visitors other than `identity` who have a place and are not in the call.
+    fn waiting<'a>(&'a self, identity: &'a str, snapshot: &'a CallSnapshot) -> impl Iterator<Item = (&'a str, &'a Place)> {
+        let visits = self.coming(snapshot).filter(|(_, place)| place.is_visit && place.connections == 0);
+        visits.filter(move |(other, _)| *other != identity && !snapshot.has(other))
+    }
+
+    /// Gives a place until `ends`; somebody who has one keeps it.
+    fn place(&mut self, claim: &Claim<'_>, session: &str, ends: Timestamp) -> &mut Place {
+        self.last += 1;
+        let number = self.last;
+        let place = self.sessions.entry(session.to_owned()).or_default().entry(claim.identity.to_owned());
+        let place = place.or_insert(Place { ends, number, is_visit: claim.visit.is_some(), on_approval: false, connections: 0 });
+        place.ends = place.ends.max(ends);
+        place.number = number;
+        place
+    }
+
+    /// Drops the oldest of the places on approval that are more than `most`.
+    fn drop_oldest(&mut self, snapshot: &CallSnapshot, most: usize) {
+        let Some(places) = self.sessions.get_mut(&snapshot.session) else { return };
+        let mut numbers: Vec<u64> = places.values().filter(|place| place.on_approval).map(|place| place.number).collect();
+        numbers.sort_unstable();
+        let Some(last_dropped) = numbers.len().checked_sub(most + 1).and_then(|position| numbers.get(position)) else { return };
+        places.retain(|_, place| !place.on_approval || place.number > *last_dropped);
     }
 
     /// Drops what no request can ask for any more, at most once in [`SWEEP_EVERY`].
@@ -65,101 +170,13 @@ impl Reserved {
             return;
         }
         self.swept_at = Some(now);
-        self.sessions.retain(|_, grants| {
-            grants.retain(|_, ends| !has_passed(LONGEST_REQUEST, *ends, now));
-            !grants.is_empty()
+        self.sessions.retain(|_, places| {
+            places.retain(|_, place| place.connections > 0 || !has_passed(LONGEST_REQUEST, place.ends, now));
+            !places.is_empty()
         });
         self.sessions.shrink_to(self.sessions.len() * 2);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::SessionMember;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    fn snapshot(session: &str, members: &[&str], asked_at: i64) -> CallSnapshot {
-        let member = |name: &&str| SessionMember { identity: (*name).into(), display_name: String::new(), role: None, generation: None };
-        CallSnapshot { session: session.into(), exists: true, members: members.iter().map(member).collect(), asked_at: at(asked_at) }
-    }
-
-    /// Reserves a place whose grant is good from `now` to `ends`, and says how many others there were.
-    fn reserve(reservations: &Reservations, person: &str, session: &str, now: i64, ends: i64) -> usize {
-        reservations.reserve(person, &snapshot(session, &[], now), at(now), |others| Ok::<_, ()>((at(ends), others))).unwrap()
-    }
-
-    fn kept(reservations: &Reservations) -> usize {
-        reservations.0.lock().sessions.values().map(HashMap::len).sum()
-    }
-
-    #[test]
-    fn people_in_the_call_and_people_with_a_grant_are_counted_once_and_whoever_asks_never() {
-        let reservations = Reservations::default();
-        reserve(&reservations, "seated-with-grant", "s", 0, 60);
-        reserve(&reservations, "on-the-way", "s", 0, 60);
-        reserve(&reservations, "asking", "s", 0, 60);
-        let snapshot = snapshot("s", &["seated", "seated-with-grant", "asking"], 1);
-        assert_eq!(reservations.others("asking", &snapshot), 3);
-        assert_eq!(reservations.others("somebody", &snapshot), 4);
-    }
-
-    #[test]
-    fn sessions_do_not_share_places() {
-        let reservations = Reservations::default();
-        reserve(&reservations, "a", "one", 0, 60);
-        assert_eq!(reserve(&reservations, "b", "two", 0, 60), 0);
-        assert_eq!(reserve(&reservations, "b", "one", 0, 60), 1);
-    }
-
-    #[test]
-    fn a_refused_person_takes_no_place() {
-        let reservations = Reservations::default();
-        assert_eq!(reservations.reserve("a", &snapshot("s", &[], 0), at(0), |_| Err::<(Timestamp, ()), _>("full")), Err("full"));
-        assert_eq!(kept(&reservations), 0);
-        assert!(reservations.0.lock().sessions.is_empty());
-    }
-
-    #[test]
-    fn a_grant_that_ended_while_the_media_server_was_asked_still_counts() {
-        let reservations = Reservations::default();
-        reserve(&reservations, "a", "s", 0, 60);
-        let asked_before_the_end = snapshot("s", &[], 59);
-        reserve(&reservations, "b", "s", 65, 125);
-        assert_eq!(reservations.others("c", &asked_before_the_end), 2);
-        assert_eq!(reservations.others("c", &snapshot("s", &[], 60)), 1);
-    }
-
-    #[test]
-    fn a_second_grant_never_shortens_the_first() {
-        let reservations = Reservations::default();
-        reserve(&reservations, "a", "s", 0, 60);
-        reserve(&reservations, "a", "s", 1, 30);
-        assert_eq!(reservations.others("b", &snapshot("s", &[], 59)), 1);
-    }
-
-    #[test]
-    fn places_of_calls_that_nobody_joins_any_more_are_dropped() {
-        let reservations = Reservations::default();
-        for number in 0..1000 {
-            reserve(&reservations, "a", &format!("s{number}"), 0, 60);
-        }
-        reserve(&reservations, "b", "s0", 69, 129);
-        assert_eq!(kept(&reservations), 1001, "kept as long as a request could ask for them");
-        reserve(&reservations, "b", "s1", 130, 190);
-        assert_eq!(kept(&reservations), 2);
-        assert_eq!(reservations.0.lock().sessions.len(), 2);
-    }
-
-    #[test]
-    fn a_clock_that_is_set_back_does_not_stop_the_dropping() {
-        let reservations = Reservations::default();
-        reserve(&reservations, "a", "s", 1_000_000, 1_000_060);
-        reserve(&reservations, "a", "t", 0, 60);
-        reserve(&reservations, "b", "t", 1_000_130, 1_000_190);
-        assert_eq!(kept(&reservations), 1);
-    }
-}
+mod tests;

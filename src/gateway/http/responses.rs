@@ -55,6 +55,8 @@ struct JoinBody {
     token: String,
     identity: String,
     expires_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invite: Option<String>,
 }
 
 /// Body of the response to `POST /v1/guests`.
@@ -88,8 +90,8 @@ impl IntoResponse for RoomView {
             room: room.name,
             namespace: room.namespace,
             display_name: room.display_name,
-            // Whoever has the shared link is nobody yet.
-            participant: (!person.is_link())
+            // Whoever comes by the shared link chooses a name each time.
+            participant: (!person.is_link() && !person.is_visitor())
                 .then_some(ParticipantBody { name: person.name.clone(), display_name: person.display_name.clone() }),
             role: person.role,
             permissions: Permissions::of(person.role).into(),
@@ -110,9 +112,9 @@ impl IntoResponse for RoomView {
 
 impl IntoResponse for JoinResponse {
     fn into_response(self) -> Response {
-        let Self { credentials, identity, expires_at } = self;
-        Json(JoinBody { url: credentials.url.unwrap_or_default(), token: credentials.token, identity, expires_at: rfc3339(expires_at) })
-            .into_response()
+        let Self { credentials, identity, expires_at, invite } = self;
+        let (url, token) = (credentials.url.unwrap_or_default(), credentials.token);
+        Json(JoinBody { url, token, identity, expires_at: rfc3339(expires_at), invite }).into_response()
     }
 }
 

@@ -139,7 +139,7 @@ async fn validate(proxy: &SignallingProxy, authorized: &AuthorizedConnect, url: 
 
 /// Connects client and media server.
 async fn connect(proxy: &SignallingProxy, authorized: AuthorizedConnect, url: Url, request: &mut Request) -> Result<Response, Problem> {
-    let (credentials, role) = proxy.admission.reconnect(&authorized.subject).await?;
+    let (credentials, role, seat) = proxy.admission.reconnect(&authorized.subject).await?;
     let AuthorizedConnect { subject, room, class, backend, .. } = authorized;
     let mut headers = passed_on(request.headers());
     set_upgrade(&mut headers);
@@ -155,6 +155,7 @@ async fn connect(proxy: &SignallingProxy, authorized: AuthorizedConnect, url: Ur
     let client = hyper::upgrade::on(request);
     let metrics = proxy.metrics.clone();
     tokio::spawn(async move {
+        let _seat = seat;
         // Either side may be gone already, which ends the other too.
         let (Ok(client), Ok(server)) = tokio::join!(client, answer.upgrade()) else { return };
         if let Err(error) = tunnel(TokioIo::new(client), server, guard.cut()).await {

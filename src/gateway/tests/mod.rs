@@ -284,7 +284,7 @@ impl Fixture {
 /// What requests need, all of it from what is given.
 fn app_state(rooms: &LiveRooms, keys: InviteKeys, backends: &Arc<Registry>, writer: Arc<FakeWriter>, clock: &WallClock) -> AppState {
     let metrics = Metrics::default();
-    let admission = Arc::new(AdmissionService::new(rooms.clone(), backends.clone(), clock.clone()));
+    let admission = Arc::new(AdmissionService::new(rooms.clone(), backends.clone(), keys.clone(), clock.clone()));
     let limits = Arc::new(RateLimits::new(PER_ADDRESS));
     let trusted_proxies = TrustedProxies::default();
     let api = Api {
