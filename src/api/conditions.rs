@@ -102,6 +102,8 @@ pub enum Reason {
     CallEnded,
     /// Event: a Presenter added a person.
     GuestAdded,
+    /// Event: a Presenter withdrew a person whom a Presenter had added.
+    GuestWithdrawn,
     /// Event: the Room was deleted without its session being known as closed.
     SessionLeftBehind,
 }

@@ -6,6 +6,8 @@ pub const GROUP: &str = "roomkeeper.io";
 pub const VERSION: &str = "v1alpha1";
 /// Field manager, and value of `app.kubernetes.io/managed-by` and `part-of`.
 pub const MANAGER: &str = "roomkeeper";
+/// Label that names who looks after an object.
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Name under which Events are reported.
 pub const COMPONENT: &str = "roomkeeper.io/controller";
 /// `controllerName` of a RoomClass that sets none, and of a controller that is not told otherwise.

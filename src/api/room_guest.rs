@@ -7,10 +7,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
+use super::names::{MANAGED_BY, MANAGER};
 use super::role::Role;
 
 /// A person who was added to a Room while it lives, by a Presenter on the join page or by whoever may create this object.
-/// The list in the Room stays with its owner, for example Git. Deleting the object puts the person out.
+/// The list in the Room stays with its owner, for example Git. Deleting the object puts the person out. Those that Presenters
+/// added are deleted when the Room is over.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "roomkeeper.io",
@@ -59,6 +61,14 @@ pub struct RoomGuestSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub inviter_generation: Option<i64>,
+}
+
+impl RoomGuest {
+    /// Whether a Presenter added this guest at the gateway, so that the object is nobody else's.
+    #[must_use]
+    pub fn is_of_presenters(&self) -> bool {
+        self.metadata.labels.as_ref().and_then(|labels| labels.get(MANAGED_BY)).is_some_and(|manager| manager == MANAGER)
+    }
 }
 
 /// What the controller did for a guest.

@@ -1,6 +1,6 @@
-//! Parameters of writes: each names the field manager, so that `managedFields` says which fields Roomkeeper owns.
+//! Parameters of writes: each that leaves something names the field manager, so that `managedFields` says which fields Roomkeeper owns.
 
-use kube::api::{PatchParams, PostParams};
+use kube::api::{DeleteParams, PatchParams, PostParams, Preconditions};
 
 use crate::api::MANAGER;
 
@@ -8,6 +8,12 @@ use crate::api::MANAGER;
 #[must_use]
 pub fn post_params() -> PostParams {
     PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() }
+}
+
+/// For deleting the object of this UID, and no other of its name.
+#[must_use]
+pub fn delete_params(uid: Option<String>) -> DeleteParams {
+    DeleteParams { preconditions: Some(Preconditions { uid, ..Preconditions::default() }), ..DeleteParams::default() }
 }
 
 /// For a JSON patch or a merge patch.

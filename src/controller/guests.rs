@@ -1,4 +1,5 @@
-//! The guests of Rooms: makes the Room their owner, and tells in their status what became of them.
+//! The guests of Rooms: makes the Room their owner, tells in their status what became of them, and deletes those of Presenters at
+//! the end.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -12,9 +13,9 @@ use tokio::sync::mpsc;
 
 use super::context::Context;
 use super::request::{failure_of, timed};
-use crate::api::{Reason, Room, RoomGuest, RoomGuestStatus, RoomStatus};
+use crate::api::{Phase, Reason, Room, RoomGuest, RoomGuestStatus, RoomStatus};
 use crate::clock;
-use crate::cluster::{Change, patch_params};
+use crate::cluster::{Change, delete_params, patch_params};
 use crate::domain::{Failure, Person, Rejection, guest_status, judge_guests};
 
 /// Brings the guests of a Room up to date, after a reconciliation that left the Room with this status.
@@ -44,6 +45,10 @@ async fn reconcile_guest(
     context: &Context,
     now: Timestamp,
 ) -> Result<(), Failure> {
+    // The end is recorded by now. Presenters add people to a call and not to the Room for good; the objects of others stay theirs.
+    if status.phase == Phase::Expired && guest.is_of_presenters() {
+        return delete(guest, context).await;
+    }
     // A guest who cannot be adopted is told so much all the same.
     let adopted = adopt(guest, room, context).await;
     let after = guest_status(guest, judged.map(|person| (person, status)), now);
@@ -141,6 +146,15 @@ async fn report(guest: &RoomGuest, after: RoomGuestStatus, metadata: Value, cont
     // What is absent goes: a merge takes nothing away by itself.
     let patch = json!({"metadata": metadata, "status": {"secretName": after.secret_name, "conditions": after.conditions}});
     fine_when_gone(timed(guests(guest, context).patch_status(&guest.name_any(), &patch_params(), &Patch::Merge(patch))).await)
+}
+
+async fn delete(guest: &RoomGuest, context: &Context) -> Result<(), Failure> {
+    match timed(guests(guest, context).delete(&guest.name_any(), &delete_params(guest.metadata.uid.clone()))).await {
+        // Of a conflict there is one reason: another object has the name by now.
+        Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
+        Err(error) => Err(failure_of(&error)),
+        Ok(_) => Ok(()),
+    }
 }
 
 fn guests(guest: &RoomGuest, context: &Context) -> Api<RoomGuest> {

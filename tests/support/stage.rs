@@ -206,6 +206,11 @@ impl Stage {
         self.ask("POST", path, invite, body).await
     }
 
+    /// A DELETE with an invite.
+    pub async fn delete(&self, path: &str, invite: &str) -> Answer {
+        self.ask("DELETE", path, invite, None).await
+    }
+
     async fn ask(&self, method: &str, path: &str, invite: &str, body: Option<Value>) -> Answer {
         ask(self.gateway.port, method, path, invite, body).await.expect("an answer of the gateway")
     }

@@ -44,6 +44,15 @@ export interface Guest {
   url: string;
 }
 
+/** One of the guests in the answer of `GET /v1/guests`. */
+export interface ListedGuest {
+  name: string;
+  displayName: string;
+  role: Role;
+  /** Not where somebody else than a Presenter made the guest. */
+  canBeWithdrawn: boolean;
+}
+
 /** Why the gateway did not do what it was asked: the last part of the problem's type, or `unreachable` without any answer. */
 export class Problem extends Error {
   constructor(
@@ -121,6 +130,14 @@ export class Gateway {
 
   async addGuest(displayName: string, role: Role): Promise<Guest> {
     return (await this.ask("POST", "/v1/guests", { displayName, role })) as Guest;
+  }
+
+  async guests(): Promise<ListedGuest[]> {
+    return ((await this.ask("GET", "/v1/guests")) as { guests: ListedGuest[] }).guests;
+  }
+
+  async withdrawGuest(name: string): Promise<void> {
+    await this.ask("DELETE", `/v1/guests/${encodeURIComponent(name)}`);
   }
 
   private async ask(method: string, path: string, body?: unknown): Promise<unknown> {

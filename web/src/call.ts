@@ -85,7 +85,7 @@ export class Call implements Screen {
     private readonly parted: (how: Parting) => void,
   ) {
     this.moderation = new Moderation(gateway, () => this.view.role);
-    this.people = new People(this.moderation);
+    this.people = new People(this.moderation, gateway);
     this.timeLeft = new TimeLeft(() => gateway.now());
     this.heading.dir = "auto";
     const closePanel = el("button", { type: "button", class: "plain", "aria-label": t("dialog.close"), click: () => this.shut() }, icon("close"));

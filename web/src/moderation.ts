@@ -7,7 +7,7 @@ import { el, newId, setText } from "./dom";
 import { t } from "./messages";
 
 /** Why a verb did not work, in words. */
-function failure(error: unknown): string {
+export function failure(error: unknown): string {
   const kind = error instanceof Problem ? error.kind : "";
   switch (kind) {
     case "not-allowed":

@@ -1,8 +1,9 @@
 // Everybody who is in the call, with their roles, and what a Presenter can do about them.
 
 import type { Participant } from "livekit-client";
-import { ROLES, type Permissions } from "./api";
+import { type Gateway, type Permissions, ROLES } from "./api";
 import { el, setText, theirs } from "./dom";
+import { showGuests } from "./guests";
 import { icon } from "./icons";
 import { count, t } from "./messages";
 import type { Moderation } from "./moderation";
@@ -49,16 +50,21 @@ export class People {
   private readonly number = el("p", { class: "hint" });
   private readonly list = el("ul", { class: "people" });
   private readonly add: HTMLButtonElement;
+  private readonly guests: HTMLButtonElement;
   readonly element: HTMLElement;
   private readonly rows = new Map<string, Row>();
 
-  constructor(private readonly moderation: Moderation) {
+  constructor(
+    private readonly moderation: Moderation,
+    gateway: Gateway,
+  ) {
+    this.guests = el("button", { type: "button", class: "wide", click: () => showGuests(gateway) }, t("guests.title"));
     this.add = el("button", { type: "button", class: "wide", click: () => moderation.add() }, icon("add"), t("people.add"));
-    this.element = el("div", { class: "panel-body" }, this.number, this.add, this.list);
+    this.element = el("div", { class: "panel-body" }, this.number, this.add, this.guests, this.list);
   }
 
   update(participants: readonly Participant[], permissions: Permissions): void {
-    this.add.hidden = !permissions.addPeople;
+    this.add.hidden = this.guests.hidden = !permissions.addPeople;
     setText(this.number, count("people.count", participants.length));
     const sorted = [...participants].sort((a, b) => Number(b.isLocal) - Number(a.isLocal) || nameOf(a).localeCompare(nameOf(b)));
     const present = new Set(sorted.map((participant) => participant.identity));

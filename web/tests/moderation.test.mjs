@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { screenshot } from "./lib/accessibility.mjs";
+import { accessible, screenshot } from "./lib/accessibility.mjs";
 import { makeRoom } from "./lib/kubernetes.mjs";
 import { showsPicture } from "./lib/media.mjs";
 import { controlOf, inCall, join, person, tile, visits } from "./lib/people.mjs";
@@ -69,6 +69,24 @@ describe("in one call", () => {
     await inCall(grace);
     await ada.keyboard.press("Escape");
     await ada.locator(".person").getByText("Grace Hopper").waitFor();
+  });
+
+  test("a Presenter sees who was added, and withdraws an invite", async (t) => {
+    await ada.getByRole("button", { name: "Add a person" }).click();
+    await ada.getByLabel("Name", { exact: true }).fill("Alan Turing");
+    await ada.getByRole("button", { name: "Make the invite" }).click();
+    const url = await ada.getByLabel("Join link for Alan Turing").inputValue();
+    await ada.keyboard.press("Escape");
+    await ada.getByRole("button", { name: "Added people" }).click();
+    const added = ada.locator("[data-guest]").filter({ hasText: "Alan Turing" });
+    await added.waitFor();
+    await accessible(ada, "guests");
+    await added.getByRole("button", { name: "Withdraw the invite of Alan Turing" }).click();
+    await ada.getByRole("dialog", { name: "Withdraw the invite" }).getByRole("button", { name: "Withdraw" }).click();
+    await added.waitFor({ state: "detached" });
+    await ada.keyboard.press("Escape");
+    const alan = await person(t, url);
+    await alan.locator("[data-reason=invalid]").waitFor();
   });
 
   test("a Presenter removes somebody, who learns it and can come back", async () => {

@@ -16,7 +16,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::api::{
-    INVITE_SECRET_TYPE, LABEL_PARTICIPANT, LABEL_ROOM, LABEL_ROOM_UID, LedgerEntry, MANAGER, Reason, Room, invite_secret_name,
+    INVITE_SECRET_TYPE, LABEL_PARTICIPANT, LABEL_ROOM, LABEL_ROOM_UID, LedgerEntry, MANAGED_BY, MANAGER, Reason, Room, invite_secret_name,
 };
 use crate::cluster::{patch_params, post_params};
 use crate::controller::request::{failure_of, timed};
@@ -104,7 +104,7 @@ impl Invites<'_> {
             ("validUntil", room.window.until.to_string()),
         ];
         let mut own_labels = vec![
-            ("app.kubernetes.io/managed-by", MANAGER),
+            (MANAGED_BY, MANAGER),
             ("app.kubernetes.io/part-of", MANAGER),
             (LABEL_ROOM, &room.name),
             (LABEL_ROOM_UID, room.uid.as_str()),

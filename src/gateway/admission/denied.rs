@@ -20,6 +20,9 @@ pub enum Denied {
     /// The Room cannot take one more guest.
     #[error("the Room has {limit} guests, which is the most it may have")]
     TooManyGuests { limit: usize },
+    /// The Room has no such guest.
+    #[error("there is no guest of that identity")]
+    NoSuchGuest,
     /// The person who was named is not in the call.
     #[error("nobody of that identity is in the call")]
     NotInCall,

@@ -1,12 +1,12 @@
-//! What the gateway writes to the API server: guests, and Events on what Presenters did. Nothing else.
+//! What the gateway writes to the API server: guests, whom it makes and withdraws for Presenters, and Events on what they did. Nothing else.
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
-use kube::{Api, Client, Resource};
+use kube::{Api, Client, Resource, ResourceExt};
 
 use crate::api::{Reason, Room, RoomGuest};
-use crate::cluster::post_params;
+use crate::cluster::{delete_params, post_params};
 use crate::domain::ValidRoom;
 
 /// Name under which Events are reported.
@@ -20,6 +20,9 @@ pub trait KubeWriter: Send + Sync {
 
     /// Creates a guest, and gives it as the API server has it. The error is for logs.
     async fn create_guest(&self, guest: RoomGuest) -> Result<RoomGuest, String>;
+
+    /// Deletes this guest, and no other of its name. One that is gone counts as deleted. The error is for logs.
+    async fn delete_guest(&self, guest: &RoomGuest) -> Result<(), String>;
 }
 
 /// Writes to a real API server.
@@ -58,5 +61,14 @@ impl KubeWriter for ApiWriter {
         let api = Api::<RoomGuest>::namespaced(self.client.clone(), guest.metadata.namespace.as_deref().unwrap_or_default());
         let params = post_params();
         api.create(&params, &guest).await.map_err(|error| error.to_string())
+    }
+
+    async fn delete_guest(&self, guest: &RoomGuest) -> Result<(), String> {
+        let api = Api::<RoomGuest>::namespaced(self.client.clone(), guest.metadata.namespace.as_deref().unwrap_or_default());
+        match api.delete(&guest.name_any(), &delete_params(guest.metadata.uid.clone())).await {
+            // Of a conflict there is one reason: another object has the name by now.
+            Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
+            answer => answer.map(drop).map_err(|error| error.to_string()),
+        }
     }
 }

@@ -59,9 +59,9 @@ impl LiveRooms {
         self.guests.of(room)
     }
 
-    /// Whether this guest is known already.
-    pub fn has_guest(&self, guest: &ObjectRef<RoomGuest>) -> bool {
-        self.guests.get(guest).is_some()
+    /// A guest, once the watch has shown it.
+    pub fn guest(&self, guest: &ObjectRef<RoomGuest>) -> Option<Arc<RoomGuest>> {
+        self.guests.get(guest)
     }
 
     /// Everybody whom a Room may let in.

@@ -122,7 +122,7 @@ impl From<&Denied> for Problem {
             Denied::Crowded => Self::TOO_MANY_REQUESTS,
             Denied::Invalid(field) => Self::bad_request(field.to_string()),
             Denied::TooManyGuests { limit } => Self::bad_request(format!("The Room has {limit} guests, which is the most it may have.")),
-            Denied::NotInCall => Self::of_status(StatusCode::NOT_FOUND),
+            Denied::NotInCall | Denied::NoSuchGuest => Self::of_status(StatusCode::NOT_FOUND),
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::timestamp::rfc3339;
 use crate::api::Role;
 use crate::domain::{Availability, Permissions};
-use crate::gateway::admission::{AddedGuest, JoinResponse, RoomView};
+use crate::gateway::admission::{AddedGuest, JoinResponse, ListedGuest, RoomView};
 
 /// Body of the response to `GET /v1/room`.
 #[derive(Serialize)]
@@ -74,6 +74,39 @@ impl GuestBody {
     pub fn new(added: AddedGuest, gateway_url: &str) -> Self {
         let AddedGuest { identity, display_name, role, invite } = added;
         Self { name: identity, display_name, role, url: format!("{gateway_url}/#{invite}") }
+    }
+}
+
+/// One of the guests in the response to `GET /v1/guests`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ListedGuestBody {
+    name: String,
+    display_name: String,
+    role: Role,
+    invited_by: Option<String>,
+    can_be_withdrawn: bool,
+}
+
+/// Body of the response to `GET /v1/guests`.
+#[derive(Serialize)]
+pub struct GuestListBody {
+    guests: Vec<ListedGuestBody>,
+}
+
+impl From<Vec<ListedGuest>> for GuestListBody {
+    fn from(guests: Vec<ListedGuest>) -> Self {
+        let body = |guest: ListedGuest| {
+            let ListedGuest { identity, display_name, role, invited_by, can_be_withdrawn } = guest;
+            ListedGuestBody { name: identity, display_name, role, invited_by, can_be_withdrawn }
+        };
+        Self { guests: guests.into_iter().map(body).collect() }
+    }
+}
+
+impl IntoResponse for GuestListBody {
+    fn into_response(self) -> Response {
+        Json(self).into_response()
     }
 }
 

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::{FromRef, FromRequestParts, Path, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use kube::runtime::reflector::ObjectRef;
 use serde::Deserialize;
 
@@ -19,7 +19,7 @@ use super::problem::Problem;
 use super::public_address::{PublicAddress, SignallingAddress};
 use super::rate_limit::RateLimits;
 use super::request_span::describe_room;
-use super::responses::GuestBody;
+use super::responses::{GuestBody, GuestListBody};
 use crate::api::Role;
 use crate::domain::Invite;
 use crate::gateway::admission::{AdmissionService, Denied, InviteKeys, JoinResponse, LiveRooms, ModerationService, RoomView, holder};
@@ -69,7 +69,8 @@ pub fn routes(api: Api) -> Router {
         .route("/v1/participants/{identity}/mute", post(mute))
         .route("/v1/participants/{identity}/remove", post(remove))
         .route("/v1/end", post(end))
-        .route("/v1/guests", post(add_guest))
+        .route("/v1/guests", get(list_guests).post(add_guest))
+        .route("/v1/guests/{identity}", delete(withdraw_guest))
         .with_state(api)
 }
 
@@ -165,6 +166,18 @@ async fn add_guest(
     };
     let added = api.moderation.add_guest(&invite, display_name.as_deref(), role).await;
     Ok(GuestBody::new(or_problem("add guest", &invite, added)?, &address.http()))
+}
+
+/// `GET /v1/guests`, for Presenters: the guests of the Room.
+async fn list_guests(State(api): State<Api>, caller: Caller) -> Result<GuestListBody, Problem> {
+    let invite = invite(&api, "list guests", &caller)?;
+    Ok(or_problem("list guests", &invite, api.moderation.list_guests(&invite))?.into())
+}
+
+/// `DELETE /v1/guests/{identity}`, for Presenters: withdraws a guest.
+async fn withdraw_guest(State(api): State<Api>, Path(identity): Path<String>, caller: Caller) -> Result<StatusCode, Problem> {
+    let invite = invite(&api, "withdraw guest", &caller)?;
+    or_problem("withdraw guest", &invite, api.moderation.withdraw_guest(&invite, &identity).await).map(|()| StatusCode::NO_CONTENT)
 }
 
 /// The invite of a request: genuine, still good, and not used too often. A refusal is logged.

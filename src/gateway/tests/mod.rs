@@ -14,6 +14,8 @@ mod signalling;
 mod viewing;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
@@ -21,6 +23,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Request, Response, StatusCode};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::runtime::reflector::store::{Writer, store};
 use kube::runtime::watcher::Event;
 use parking_lot::Mutex;
@@ -189,7 +192,14 @@ impl Fixture {
         media.set_members(SESSION, []);
         let backends = Arc::new(Registry::default());
         backends.set("default", Ok(media.clone()));
-        let writer = Arc::new(FakeWriter { events: Mutex::default(), guests: guests.clone(), guest_writer: Mutex::new(guest_writer) });
+        let writer = Arc::new(FakeWriter {
+            events: Mutex::default(),
+            guests: guests.clone(),
+            guest_writer: Arc::new(Mutex::new(guest_writer)),
+            created: AtomicUsize::new(0),
+            shown_after: Mutex::default(),
+            beside: Mutex::default(),
+        });
         let clock = TestClock(Arc::new(Mutex::new(moment(NOON))));
         let live = LiveRooms::new(rooms_reader, guests, classes_reader, Installation::from_namespace_uid("test"));
         live.ready().await.unwrap();
@@ -327,15 +337,25 @@ async fn received(response: Response<Body>) -> Answer {
 struct FakeWriter {
     events: Mutex<Vec<String>>,
     guests: Guests,
-    guest_writer: Mutex<Writer<RoomGuest>>,
+    guest_writer: Arc<Mutex<Writer<RoomGuest>>>,
+    /// How many guests were made.
+    created: AtomicUsize,
+    /// How long the watch takes to show a guest that was made; no time, if `None`.
+    shown_after: Mutex<Option<Duration>>,
+    /// A guest whom somebody else makes just before the next one.
+    beside: Mutex<Option<RoomGuest>>,
 }
 
 impl FakeWriter {
     /// Something that happened to a guest.
     fn guest(&self, event: &Event<RoomGuest>) {
-        self.guests.see(event);
-        self.guest_writer.lock().apply_watcher_event(event);
+        show(&self.guests, &self.guest_writer, event);
     }
+}
+
+fn show(guests: &Guests, writer: &Mutex<Writer<RoomGuest>>, event: &Event<RoomGuest>) {
+    guests.see(event);
+    writer.lock().apply_watcher_event(event);
 }
 
 #[async_trait]
@@ -346,7 +366,27 @@ impl KubeWriter for FakeWriter {
 
     async fn create_guest(&self, mut guest: RoomGuest) -> Result<RoomGuest, String> {
         guest.metadata.uid = Some("5e1f0000-0000-4000-8000-000000000001".into());
-        self.guest(&Event::Apply(guest.clone()));
-        Ok(guest)
+        guest.metadata.creation_timestamp = Some(Time(moment(NOON)));
+        self.created.fetch_add(1, Ordering::Relaxed);
+        if let Some(other) = self.beside.lock().take() {
+            self.guest(&Event::Apply(other));
+        }
+        let shown_after = *self.shown_after.lock();
+        let (guests, writer) = (self.guests.clone(), self.guest_writer.clone());
+        let created = guest.clone();
+        let show = move || show(&guests, &writer, &Event::Apply(guest));
+        match shown_after {
+            Some(after) => drop(tokio::spawn(async move {
+                tokio::time::sleep(after).await;
+                show();
+            })),
+            None => show(),
+        }
+        Ok(created)
+    }
+
+    async fn delete_guest(&self, guest: &RoomGuest) -> Result<(), String> {
+        self.guest(&Event::Delete(guest.clone()));
+        Ok(())
     }
 }

@@ -155,6 +155,92 @@ async fn a_room_takes_no_more_guests_than_it_may_have_and_says_how_many_that_are
 }
 
 #[tokio::test]
+async fn a_presenter_sees_the_guests_and_withdraws_one_who_is_out_at_once() {
+    let fixture = call().await;
+    let added = ask(&fixture, "pia", "/v1/guests", r#"{"displayName": "Eve", "role": "Collaborator"}"#).await.json();
+    let (eve, own) = (added["name"].as_str().unwrap(), added["url"].as_str().unwrap().split_once('#').unwrap().1);
+    let pia = format!("Bearer {}", fixture.sign(&invite("pia")));
+    let list = async || fixture.send("GET", "/v1/guests", Some(&pia)).await.json();
+    let expected = json!({"name": eve, "displayName": "Eve", "role": "Collaborator", "invitedBy": "pia", "canBeWithdrawn": true});
+    assert_eq!(list().await, json!({"guests": [expected]}));
+    let withdrawn = fixture.send("DELETE", &format!("/v1/guests/{eve}"), Some(&pia)).await;
+    assert_eq!((withdrawn.status.as_u16(), withdrawn.body.len()), (204, 0));
+    assert_eq!(list().await, json!({"guests": []}));
+    assert_eq!(fixture.join_with(own).await.problem(), problem(401, "invalid-invite"));
+    assert_eq!(told(&fixture, 2).await[1], format!("standup: GuestWithdrawn: pia withdrew {eve}"));
+    let again = fixture.send("DELETE", &format!("/v1/guests/{eve}"), Some(&pia)).await;
+    assert_eq!(again.problem(), problem(404, "not-found"));
+}
+
+#[tokio::test]
+async fn a_guest_whom_the_owner_of_the_room_made_is_seen_and_stays() {
+    let fixture = call().await;
+    let spec = json!({"roomName": "standup", "displayName": "Irina", "role": "Presenter", "invitedBy": "col"});
+    let guest = json!({"metadata": {"namespace": "team", "name": "irina", "uid": "irina"}, "spec": spec});
+    fixture.writer.guest(&Event::Apply(serde_json::from_value(guest).unwrap()));
+    let pia = format!("Bearer {}", fixture.sign(&invite("pia")));
+    let listed =
+        json!({"name": "guest-irina", "displayName": "Irina", "role": "Collaborator", "invitedBy": "col", "canBeWithdrawn": false});
+    assert_eq!(fixture.send("GET", "/v1/guests", Some(&pia)).await.json(), json!({"guests": [listed]}));
+    for (name, expected) in [("guest-irina", problem(403, "not-allowed")), ("irina", problem(404, "not-found"))] {
+        assert_eq!(fixture.send("DELETE", &format!("/v1/guests/{name}"), Some(&pia)).await.problem(), expected);
+    }
+    assert_eq!(fixture.join("guest-irina").await.status, 200);
+}
+
+#[rstest]
+#[tokio::test]
+async fn guests_are_for_presenters_alone(#[values("col", "att", "con")] who: &str) {
+    let fixture = call().await;
+    let added = ask(&fixture, "pia", "/v1/guests", r#"{"displayName": "Eve"}"#).await.json();
+    let bearer = format!("Bearer {}", fixture.sign(&invite(who)));
+    let path = format!("/v1/guests/{}", added["name"].as_str().unwrap());
+    for (method, path) in [("GET", "/v1/guests"), ("DELETE", path.as_str())] {
+        assert_eq!(fixture.send(method, path, Some(&bearer)).await.problem(), problem(403, "not-allowed"));
+        assert_eq!(fixture.send(method, path, Some("Bearer forged")).await.problem(), problem(401, "invalid-invite"));
+    }
+}
+
+#[tokio::test]
+async fn of_many_who_are_added_at_the_same_moment_no_more_are_made_than_the_room_may_have() {
+    let fixture = call().await;
+    for number in 0..345 {
+        let guest = json!({
+            "metadata": {"namespace": "team", "name": format!("g{number}"), "uid": format!("guest-{number}")},
+            "spec": {"roomName": "standup", "displayName": "Guest", "role": "Attendee"},
+        });
+        fixture.writer.guest(&Event::Apply(serde_json::from_value(guest).unwrap()));
+    }
+    *fixture.writer.shown_after.lock() = Some(Duration::from_millis(50));
+    let add = || ask(&fixture, "pia", "/v1/guests", r#"{"displayName": "Eve"}"#);
+    let answers = futures::future::join_all((0..20).map(|_| add())).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 5);
+    assert!(answers.iter().all(|answer| answer.status == 201 || answer.problem() == problem(400, "bad-request")));
+    assert_eq!(fixture.writer.created.load(Ordering::Relaxed), 5);
+}
+
+#[tokio::test]
+async fn a_guest_who_comes_after_all_that_a_room_may_have_is_taken_back_and_the_presenter_told() {
+    let fixture = call().await;
+    // Another gateway adds one of an earlier name at the same moment.
+    for number in 0..349 {
+        let guest = json!({
+            "metadata": {"namespace": "team", "name": format!("g{number}"), "uid": format!("guest-{number}")},
+            "spec": {"roomName": "standup", "displayName": "Guest", "role": "Attendee"},
+        });
+        fixture.writer.guest(&Event::Apply(serde_json::from_value(guest).unwrap()));
+    }
+    let other = json!({"metadata": {"namespace": "team", "name": "0"}, "spec": {"roomName": "standup", "displayName": "Other", "role": "Attendee"}});
+    *fixture.writer.beside.lock() = Some(serde_json::from_value(other).unwrap());
+    let answer = ask(&fixture, "pia", "/v1/guests", r#"{"displayName": "Eve"}"#).await;
+    assert_eq!(answer.problem(), problem(400, "bad-request"));
+    let pia = format!("Bearer {}", fixture.sign(&invite("pia")));
+    let left = fixture.send("GET", "/v1/guests", Some(&pia)).await.json();
+    let guests = left["guests"].as_array().unwrap();
+    assert_eq!((guests.len(), guests.iter().any(|guest| guest["displayName"] == "Eve")), (350, false));
+}
+
+#[tokio::test]
 async fn a_name_that_is_too_long_is_refused_with_its_length_and_the_limit() {
     let fixture = call().await;
     let body = json!({"displayName": "x".repeat(129)}).to_string();

@@ -72,6 +72,9 @@ async fn walk(stage: &Stage, namespace: String) {
     // A guest who is added by a Presenter, and one by hand, whom the Room has yet to own.
     let added = stage.post("/v1/guests", &pia, Some(json!({"displayName": "Eve", "role": "Attendee"}))).await;
     assert_eq!(added.status, 201, "{added:?}");
+    let withdrawn = stage.post("/v1/guests", &pia, Some(json!({"displayName": "Max"}))).await;
+    let path = format!("/v1/guests/{}", withdrawn.body["name"].as_str().expect("a name"));
+    assert_eq!(stage.delete(&path, &pia).await.status, 204);
     let guests = Api::<RoomGuest>::namespaced(stage.admin.clone(), &place.namespace);
     let by_hand = json!({"apiVersion": "roomkeeper.io/v1alpha1", "kind": "RoomGuest", "metadata": {"name": "irina"},
         "spec": {"roomName": "call", "displayName": "Irina", "role": "Attendee"}});
@@ -97,8 +100,14 @@ async fn walk(stage: &Stage, namespace: String) {
     // One invite is replaced, another withdrawn.
     place.edit("call", json!({"participants": [{"name": "pia", "role": "Presenter"}, {"name": "ann", "inviteGeneration": 1}]})).await;
     place.until_phase("call", Phase::Open).await;
-    // The end, and the deletion after it.
-    place.edit("call", json!({"validUntil": in_seconds(1), "ttlSecondsAfterExpired": 0})).await;
+    // The end, with which the guest of the Presenter goes, and the deletion after it.
+    place.edit("call", json!({"validUntil": in_seconds(1)})).await;
+    eventually(PATIENCE, async || {
+        let left = guests.list(&ListParams::default()).await.map_err(|error| error.to_string())?.items;
+        if left.len() == 1 { Ok(()) } else { Err(format!("{left:?}")) }
+    })
+    .await;
+    place.edit("call", json!({"ttlSecondsAfterExpired": 0})).await;
     place.until_gone("call", PATIENCE).await;
 }
 

@@ -1,6 +1,6 @@
 //! People who are added while a Room lives, without a write to the Room.
 
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use roomkeeper::api::{Phase, RoomGuest};
 use serde_json::{Value, json};
@@ -103,6 +103,58 @@ fn a_guest_of_a_room_that_does_not_exist_is_told_so_and_let_in_once_it_does() {
     });
 }
 
+/// Has the API server refuse every change of the guest of this name.
+async fn seal(stage: &Stage, name: &str) {
+    let api = |kind: &str| json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": {"name": "sealed-guest"}});
+    let mut policy = api("ValidatingAdmissionPolicy");
+    let rule = |resource: &str| {
+        json!({"apiGroups": ["roomkeeper.io"], "apiVersions": ["*"], "operations": ["UPDATE"], "resources": [resource],
+            "resourceNames": [name]})
+    };
+    policy["spec"] = json!({
+        "matchConstraints": {"resourceRules": [rule("roomguests"), rule("roomguests/status")]},
+        "validations": [{"expression": "false", "message": "it is sealed"}],
+    });
+    let mut binding = api("ValidatingAdmissionPolicyBinding");
+    binding["spec"] = json!({"policyName": "sealed-guest", "validationActions": ["Deny"]});
+    let manifests = format!("{policy}\n---\n{binding}\n");
+    let applied = stage.cluster.kubectl(&["apply", "-f", "-"], &manifests);
+    assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+}
+
+#[test]
+fn a_guest_who_cannot_be_written_holds_up_neither_the_others_nor_the_end() {
+    run(async {
+        let stage = Stage::shared().await;
+        let place = stage.place().await;
+        let sealed = format!("sealed-{}", place.namespace);
+        add(stage, &place, &sealed, json!({"roomName": "call", "displayName": "Sealed", "role": "Attendee"})).await;
+        until(stage, &place, &sealed, "RoomNotFound").await;
+        seal(stage, &sealed).await;
+        let guests = guests(stage, &place);
+        let label = Patch::Merge(json!({"metadata": {"labels": {"sealed": "no"}}}));
+        eventually(PATIENCE, async || match guests.patch(&sealed, &PatchParams::default(), &label).await {
+            Ok(_) => Err("the policy is not in force yet"),
+            Err(_) => Ok(()),
+        })
+        .await;
+        place.apply("call", json!({"participants": [{"name": "ada"}]})).await;
+        for name in ["eve", "max"] {
+            add(stage, &place, name, json!({"roomName": "call", "displayName": name, "role": "Attendee"})).await;
+        }
+        for name in ["eve", "max"] {
+            let guest = until(stage, &place, name, "Issued").await;
+            assert_eq!(guest.owner_references().len(), 1, "the Room owns {name}");
+        }
+        assert_eq!(guests.get(&sealed).await.expect("the guest").owner_references(), []);
+        place.edit("call", json!({"validUntil": in_seconds(3)})).await;
+        place.until("call", |status| status.phase == Phase::Expired).await;
+        for name in ["eve", "max"] {
+            until(stage, &place, name, "Expired").await;
+        }
+    });
+}
+
 #[test]
 fn guests_end_with_their_room() {
     run(async {
@@ -120,6 +172,44 @@ fn guests_end_with_their_room() {
         eventually(PATIENCE, async || match guests.get_opt("eve").await.map_err(|error| error.to_string())? {
             None => Ok(()),
             Some(guest) => Err(format!("{:?}", guest.metadata)),
+        })
+        .await;
+    });
+}
+
+#[test]
+fn whom_presenters_added_they_withdraw_and_the_end_does_and_guests_of_others_stay() {
+    run(async {
+        let stage = Stage::shared().await;
+        let place = stage.place().await;
+        place.apply("call", json!({"participants": [{"name": "pia", "role": "Presenter"}]})).await;
+        place.until_phase("call", Phase::Open).await;
+        let pia = place.invite("call", "pia").await;
+        let mut added = Vec::new();
+        for name in ["Eve", "Max"] {
+            added.push(stage.post("/v1/guests", &pia, Some(json!({"displayName": name}))).await.body);
+        }
+        let text = |guest: &Value, key: &str| guest[key].as_str().expect(key).to_owned();
+        let (eve, invite) = (text(&added[0], "name"), text(&added[0], "url").split_once('#').expect("a link").1.to_owned());
+        add(stage, &place, "irina", json!({"roomName": "call", "displayName": "Irina", "role": "Attendee", "invitedBy": "pia"})).await;
+        until(stage, &place, "irina", "Issued").await;
+        until(stage, &place, eve.strip_prefix("guest-").expect("an identity"), "Issued").await;
+
+        let caller = Client::join(&stage.credentials(&invite).await, &[]).await.expect("in the call");
+        assert_eq!(stage.delete(&format!("/v1/guests/{eve}"), &pia).await.status, 204);
+        caller.event("disconnected").await;
+        assert_eq!(stage.view(&invite).await.problem(), "invalid-invite");
+        assert_eq!(stage.delete("/v1/guests/guest-irina", &pia).await.problem(), "not-allowed");
+        place.event("call", "GuestWithdrawn").await;
+
+        place.edit("call", json!({"validUntil": in_seconds(0)})).await;
+        place.until_phase("call", Phase::Expired).await;
+        until(stage, &place, "irina", "Expired").await;
+        let guests = guests(stage, &place);
+        eventually(PATIENCE, async || {
+            let left = guests.list(&ListParams::default()).await.map_err(|error| error.to_string())?;
+            let names: Vec<String> = left.items.iter().map(ResourceExt::name_any).collect();
+            if names == ["irina"] { Ok(()) } else { Err(format!("{names:?}")) }
         })
         .await;
     });
