@@ -36,9 +36,8 @@ const MOST_HEADERS: usize = 64;
 const MOST_PER_ADDRESS: usize = 350 * 5;
 /// File descriptors that are left for everything that is no client: the API server, files, the probes.
 const RESERVED: u64 = 128;
-/// How long a client may take nothing of what it was sent, in milliseconds, or be gone without a word.
-#[cfg(target_os = "linux")]
-const LONGEST_DEAFNESS: u32 = 30_000;
+/// How long a client may take nothing of what it was sent, or be gone without a word.
+const LONGEST_DEAFNESS: Duration = Duration::from_secs(30);
 /// Pause when the system has nothing left to accept a connection with.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 /// How long requests under way may take at the end.
@@ -47,6 +46,16 @@ const FAREWELL: Duration = Duration::from_secs(10);
 /// Serves until `shutdown`, then lets the requests under way finish. Signalling connections end with the process: their
 /// clients come back to another gateway by themselves.
 pub async fn listen(listener: TcpListener, router: Router, trusted_proxies: TrustedProxies, shutdown: impl Future<Output = ()>) {
+    listen_with(listener, router, trusted_proxies, LONGEST_DEAFNESS, shutdown).await;
+}
+
+async fn listen_with(
+    listener: TcpListener,
+    router: Router,
+    trusted_proxies: TrustedProxies,
+    deafness: Duration,
+    shutdown: impl Future<Output = ()>,
+) {
     let most = most_connections();
     let total = Arc::new(Semaphore::new(most));
     // One address must not take everything.
@@ -59,6 +68,7 @@ pub async fn listen(listener: TcpListener, router: Router, trusted_proxies: Trus
             let Some((stream, address)) = accepted(&listener).await else { continue };
             let network = (!trusted_proxies.contain(address.ip())).then(|| network(address.ip()));
             let Some(counted) = connections.add(network, per_address, permit) else { continue };
+            prepare(&stream, deafness);
             let peer = PeerInfo::new(address.ip(), counted);
             tasks.spawn(serve(stream, peer, router.clone(), stop.clone()));
         }
@@ -91,11 +101,17 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-async fn serve(stream: TcpStream, peer: PeerInfo, router: Router, stop: CancellationToken) {
+/// Sets what the system is to do for a connection. The limit holds for signalling too, which goes on over the same socket.
+fn prepare(stream: &TcpStream, deafness: Duration) {
     // Small messages that somebody waits for.
     let _ = stream.set_nodelay(true);
     #[cfg(target_os = "linux")]
-    let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, LONGEST_DEAFNESS);
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(stream, u32::try_from(deafness.as_millis()).unwrap_or(u32::MAX));
+    #[cfg(not(target_os = "linux"))]
+    let _ = deafness;
+}
+
+async fn serve(stream: TcpStream, peer: PeerInfo, router: Router, stop: CancellationToken) {
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(peer.clone());
         TowerToHyperService::new(router.clone()).call(request.map(Body::new))
@@ -124,4 +140,70 @@ fn most_connections() -> usize {
     let descriptors = if raised { maximum } else { current }.unwrap_or(u64::MAX);
     let most = (descriptors.saturating_sub(RESERVED) / 2).max(16);
     usize::try_from(most).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::convert::Infallible;
+    use std::future::pending;
+
+    use axum::body::Bytes;
+    use axum::routing::get;
+    use futures::{StreamExt, stream};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+    use super::*;
+
+    /// Longer than everything takes; it is only used up by failures.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    /// Says when the response that holds it is given up.
+    struct Held(UnboundedSender<()>);
+
+    impl Drop for Held {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_nothing_of_what_it_is_sent_is_cut_and_one_that_reads_slowly_is_not() {
+        let (ended, mut responses_ended) = unbounded_channel();
+        // More than all buffers between the two sides hold, and without an end.
+        let endless = move || {
+            let held = Arc::new(Held(ended.clone()));
+            let chunks = stream::repeat_with(|| Bytes::from_static(&[0; 65_536]));
+            let chunks = chunks.map(move |chunk| {
+                let _as_long_as_it_is_sent = &held;
+                Ok::<_, Infallible>(chunk)
+            });
+            std::future::ready(Body::from_stream(chunks))
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/", get(endless));
+        tokio::spawn(listen_with(listener, router, TrustedProxies::default(), Duration::from_millis(500), pending()));
+        let asked = async || {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            client.write_all(b"GET / HTTP/1.1\r\nhost: meet.test\r\n\r\n").await.unwrap();
+            client
+        };
+        let mut reader = asked().await;
+        let deaf = asked().await;
+        let mut taken = vec![0; 1 << 20];
+        let reading = async {
+            loop {
+                reader.read_exact(&mut taken).await.unwrap();
+                sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::select! {
+            ended = timeout(PATIENCE, responses_ended.recv()) => assert_eq!(ended.unwrap(), Some(())),
+            () = reading => {}
+        }
+        reader.read_exact(&mut taken).await.unwrap();
+        assert!(responses_ended.try_recv().is_err(), "it is the other one's");
+        drop(deaf);
+    }
 }
