@@ -1,7 +1,10 @@
 //! Exact numbers of requests, from the API server's audit log.
 
-use kube::ResourceExt;
-use roomkeeper::api::{Phase, Room};
+use futures::{StreamExt, stream};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::{Api, ResourceExt};
+use roomkeeper::api::{Phase, Room, RoomGuest};
 use serde_json::{Value, json};
 
 use crate::support::stage::{PATIENCE, Stage, in_seconds};
@@ -33,14 +36,18 @@ fn sorted(mut requests: Vec<&str>) -> Vec<&str> {
     requests
 }
 
-/// Waits until the controller has finished `passes` passes since its start.
-async fn finished(stage: &Stage, passes: u64) {
-    eventually(PATIENCE, async || {
-        let metrics = stage.controller.metrics().await;
-        let line =
-            metrics.lines().find(|line| line.starts_with("roomkeeper_reconcile_duration_seconds_count")).unwrap_or_default().to_owned();
-        let count: u64 = line.rsplit(' ').next().and_then(|count| count.parse().ok()).unwrap_or_default();
-        if count >= passes { Ok(()) } else { Err(line) }
+/// How many passes the controller has finished since its start.
+async fn passes(stage: &Stage) -> u64 {
+    let metrics = stage.controller.metrics().await;
+    let line = metrics.lines().find(|line| line.starts_with("roomkeeper_reconcile_duration_seconds_count")).unwrap_or_default();
+    line.rsplit(' ').next().and_then(|count| count.parse().ok()).unwrap_or_default()
+}
+
+/// Waits until the controller has finished as many passes since its start.
+async fn finished(stage: &Stage, wanted: u64) {
+    eventually(PATIENCE, async || match passes(stage).await {
+        count if count >= wanted => Ok(()),
+        count => Err(format!("{count} passes")),
     })
     .await;
 }
@@ -126,5 +133,57 @@ fn an_unchanged_re_apply_and_a_restart_cost_no_write() {
             let now = place_after.get(&room.name_any()).await.expect("the Room");
             assert_eq!(now.metadata.resource_version, room.metadata.resource_version, "{}", room.name_any());
         }
+    });
+}
+
+/// Guests without a Room, in a namespace of their own.
+const CROWD: usize = 300;
+/// Requests of the test at the same time.
+const AT_ONCE: usize = 16;
+
+#[test]
+fn guests_of_others_cost_a_room_nothing_and_a_namespace_wakes_its_rooms_by_its_labels_alone() {
+    run(async {
+        let stage = Stage::start().await;
+        let (place, crowded) = (stage.place().await, stage.place().await);
+        let calls = place.open_calls(10).await;
+        for call in &calls {
+            place.event(call, "Opened").await;
+        }
+        let (before, mark) = (passes(&stage).await, stage.cluster.audit().len());
+
+        let guests = Api::<RoomGuest>::namespaced(stage.admin.clone(), &crowded.namespace);
+        let make = async |number: usize| {
+            let spec = json!({"roomName": "nowhere", "displayName": "Guest", "role": "Attendee"});
+            let guest = json!({"metadata": {"name": format!("g{number:03}")}, "spec": spec});
+            let guest = serde_json::from_value(guest).expect("a guest");
+            guests.create(&PostParams::default(), &guest).await.expect("the guest is accepted");
+        };
+        stream::iter(0..CROWD).map(make).buffer_unordered(AT_ONCE).collect::<()>().await;
+        eventually(PATIENCE, async || {
+            let all = guests.list(&ListParams::default()).await.map_err(|error| error.to_string())?;
+            let is_told = |guest: &&RoomGuest| {
+                guest.status.iter().flat_map(|status| &status.conditions).any(|condition| condition.reason == "RoomNotFound")
+            };
+            let told = all.items.iter().filter(is_told).count();
+            if told == CROWD { Ok(()) } else { Err(format!("{told} are told")) }
+        })
+        .await;
+        assert_eq!(requests(&stage, Some(&crowded.namespace), mark), vec!["patch roomguests/status"; CROWD], "each is told once");
+
+        let namespaces = Api::<Namespace>::all(stage.admin.clone());
+        let change = async |metadata: Value| {
+            let patch = Patch::Merge(json!({"metadata": metadata}));
+            namespaces.patch(&place.namespace, &PatchParams::default(), &patch).await.expect("the edit is accepted");
+        };
+        for beat in 0..10 {
+            change(json!({"annotations": {"beat": beat.to_string()}})).await;
+        }
+        assert_eq!(passes(&stage).await, before, "neither the guests nor the annotations have woken a Room");
+        // What the watch tells of a namespace comes in order, so that the annotations were seen before this.
+        change(json!({"labels": {"team": "board"}})).await;
+        finished(&stage, before + 10).await;
+        assert_eq!(passes(&stage).await, before + 10, "each Room once, for the label");
+        assert_eq!(requests(&stage, Some(&place.namespace), mark), Vec::<String>::new(), "and nothing was written");
     });
 }
