@@ -173,6 +173,8 @@ async fn start_api_server(directory: &Path, etcd_url: &str, admin_token: &str) -
         path("service-account-key-file", &directory.join(PUBLIC_KEY)),
         path("service-account-signing-key-file", &directory.join(PRIVATE_KEY)),
         "--authorization-mode=RBAC".into(),
+        // As on OpenShift: who changes the owners of an object must be allowed to delete it.
+        "--enable-admission-plugins=OwnerReferencesPermissionEnforcement".into(),
         path("token-auth-file", &directory.join("tokens.csv")),
         path("audit-policy-file", &directory.join("audit-policy.yaml")),
         path("audit-log-path", &directory.join("audit.log")),
