@@ -108,7 +108,7 @@ mod tests {
     use crate::fixtures::{ROOM_UID, guest, room_from};
 
     /// A guest with more in its metadata.
-    fn guest_with(name: &str, metadata: Value) -> RoomGuest {
+    fn guest_with(name: &str, metadata: &Value) -> RoomGuest {
         let mut object = serde_json::to_value(guest(name, "Attendee", None).as_ref()).unwrap();
         object["metadata"].as_object_mut().unwrap().extend(metadata.as_object().unwrap().clone());
         serde_json::from_value(object).unwrap()
@@ -121,7 +121,9 @@ mod tests {
 
     fn index(guests: &[RoomGuest]) -> GuestIndex {
         let mut index = GuestIndex::default();
-        guests.iter().for_each(|guest| index.apply(guest));
+        for guest in guests {
+            index.apply(guest);
+        }
         index
     }
 
@@ -133,7 +135,7 @@ mod tests {
     #[case::of_another_namespace(json!({"namespace": "other"}), 0)]
     #[case::being_deleted(json!({"deletionTimestamp": "2030-01-01T00:00:00Z"}), 0)]
     fn guests_are_those_of_this_room_and_no_other_of_its_name(#[case] metadata: Value, #[case] count: usize) {
-        assert_eq!(index(&[guest_with("eve", metadata)]).of(&room_from(json!({}))).len(), count);
+        assert_eq!(index(&[guest_with("eve", &metadata)]).of(&room_from(json!({}))).len(), count);
     }
 
     #[test]
@@ -141,7 +143,7 @@ mod tests {
         let created = |name, owner: &[&str], second: u8| {
             let mut metadata = owned_by(owner);
             metadata["creationTimestamp"] = json!(format!("2030-01-01T00:00:{second:02}Z"));
-            guest_with(name, metadata)
+            guest_with(name, &metadata)
         };
         let guests = [created("c", &[ROOM_UID], 1), created("b", &[], 2), created("a", &[ROOM_UID], 3), created("d", &[], 1)];
         assert_eq!(index(&guests).of(&room_from(json!({}))), ["c", "d", "b", "a"]);
@@ -149,18 +151,18 @@ mod tests {
 
     #[test]
     fn a_guest_that_changes_is_there_once_and_one_that_goes_not_at_all() {
-        let mut index = index(&[guest_with("eve", json!({}))]);
-        let adopted = guest_with("eve", owned_by(&[ROOM_UID]));
+        let mut index = index(&[guest_with("eve", &json!({}))]);
+        let adopted = guest_with("eve", &owned_by(&[ROOM_UID]));
         index.apply(&adopted);
         assert_eq!(index.of(&room_from(json!({}))), ["eve"]);
-        index.apply(&guest_with("eve", json!({"deletionTimestamp": "2030-01-01T00:00:00Z"})));
+        index.apply(&guest_with("eve", &json!({"deletionTimestamp": "2030-01-01T00:00:00Z"})));
         index.remove(&adopted);
         assert!(index.of(&room_from(json!({}))).is_empty() && index.homes.is_empty() && index.guests.is_empty());
     }
 
     #[test]
     fn of_a_hundred_thousand_guests_a_room_looks_at_its_own_and_at_no_more_than_seven_hundred() {
-        let mut crowd: Vec<RoomGuest> = (0..100_000).map(|number| guest_with(&format!("g{number:06}"), json!({}))).collect();
+        let mut crowd: Vec<RoomGuest> = (0..100_000).map(|number| guest_with(&format!("g{number:06}"), &json!({}))).collect();
         let mut neighbour = room_from(json!({}));
         neighbour.metadata.name = Some("neighbour".into());
         for guest in crowd.iter_mut().rev().take(3) {

@@ -84,10 +84,10 @@ fn issue(directory: &Path, arguments: &[&str]) {
 /// Passes one request and its answer.
 fn pass(client: TcpStream, config: Arc<ServerConfig>, port: u16) -> io::Result<()> {
     let mut client = StreamOwned::new(ServerConnection::new(config).map_err(io::Error::other)?, client);
-    let (mut request, mut part) = (Vec::new(), [0; 4096]);
+    let (mut request, mut chunk) = (Vec::new(), [0; 4096]);
     let head = loop {
-        let read = client.read(&mut part)?;
-        request.extend_from_slice(&part[..read]);
+        let read = client.read(&mut chunk)?;
+        request.extend_from_slice(&chunk[..read]);
         let end = request.windows(4).position(|window| window == b"\r\n\r\n");
         match end {
             Some(end) if request.len() >= end + 4 + body_length(&request[..end]) => break end,

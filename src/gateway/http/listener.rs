@@ -173,7 +173,7 @@ mod tests {
         // More than all buffers between the two sides hold, and without an end.
         let endless = move || {
             let held = Arc::new(Held(ended.clone()));
-            let chunks = stream::repeat_with(|| Bytes::from_static(&[0; 65_536]));
+            let chunks = stream::repeat(Bytes::from(vec![0; 65_536]));
             let chunks = chunks.map(move |chunk| {
                 let _as_long_as_it_is_sent = &held;
                 Ok::<_, Infallible>(chunk)

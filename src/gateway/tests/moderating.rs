@@ -176,7 +176,7 @@ async fn a_presenter_sees_the_guests_and_withdraws_one_who_is_out_at_once() {
 async fn a_guest_whom_the_owner_of_the_room_made_is_seen_and_stays() {
     let fixture = call().await;
     let spec = json!({"roomName": "standup", "displayName": "Irina", "role": "Presenter", "invitedBy": "col"});
-    let guest = json!({"metadata": {"namespace": "team", "name": "irina", "uid": "irina"}, "spec": spec});
+    let guest = json!({"metadata": {"namespace": "team", "name": "irina"}, "spec": spec});
     fixture.writer.guest(&Event::Apply(serde_json::from_value(guest).unwrap()));
     let pia = format!("Bearer {}", fixture.sign(&invite("pia")));
     let listed =
