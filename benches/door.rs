@@ -1,6 +1,7 @@
 //! `make bench`: what the door costs and how fast it shuts, on real servers on this machine.
 //!
-//! Prints figures and judges nothing: what must hold exactly is judged by the tests.
+//! Prints figures and judges nothing: what must hold exactly is judged by the tests. `cargo bench --bench door -- joins hammered` runs those
+//! two parts alone.
 
 // The benchmark talks to people, and ends with what surprised it.
 #![allow(clippy::print_stdout, clippy::expect_used)]
@@ -13,14 +14,17 @@ mod support;
 use std::time::Duration;
 
 use futures::StreamExt;
+use futures::future::join_all;
 use jiff::SignedDuration;
 use roomkeeper::api::Phase;
 use roomkeeper::domain::{Invite, KeyRing, generate_key};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
+use support::http::Response;
 use support::livekit::Client;
 use support::stage::Stage;
 use support::{eventually, now, run};
@@ -31,13 +35,26 @@ const PATIENCE: Duration = Duration::from_mins(2);
 const IDLE: usize = 1000;
 
 fn main() {
+    let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let wanted = |part: &str| named.is_empty() || named.iter().any(|name| name == part);
     run(async {
-        forged_invites();
+        if wanted("forged") {
+            forged_invites();
+        }
         let stage = Stage::start().await;
         stage.class_reason("livekit", "Reconciled").await;
-        joins(&stage).await;
-        revocations(&stage).await;
-        idle_connections(&stage).await;
+        if wanted("joins") {
+            joins(&stage).await;
+        }
+        if wanted("hammered") {
+            hammered(&stage).await;
+        }
+        if wanted("revocations") {
+            revocations(&stage).await;
+        }
+        if wanted("idle") {
+            idle_connections(&stage).await;
+        }
     });
 }
 
@@ -94,6 +111,92 @@ async fn joins(stage: &Stage) {
         assert_eq!(answer.status, 200, "{answer:?}");
     }
     print_spread("join, 500 times", took, SignedDuration::as_micros, "µs");
+}
+
+/// Joins of others, quiet and while one holder of a link sends `POST /v1/join` as fast as answers come, by turns.
+async fn hammered(stage: &Stage) {
+    let place = stage.place().await;
+    let link = json!({"joinPolicy": "AnyoneWithLink", "participants": people(20)});
+    place.apply("open", link).await;
+    place.apply("other", json!({"participants": people(20)})).await;
+    for room in ["open", "other"] {
+        place.until_phase(room, Phase::Open).await;
+    }
+    let shared = place.invite("open", "*").await;
+    let invites = [place.invites("open").await, place.invites("other").await];
+    let [listed, elsewhere] =
+        invites.map(|invites| invites.into_iter().filter(|(name, _)| name != "*").map(|(_, invite)| invite).collect::<Vec<_>>());
+    let (mut quiet, mut loud) = (Joins::default(), Joins::default());
+    for _ in 0..ROUNDS {
+        quiet.add(stage, &listed, &elsewhere, &shared).await;
+        let hammer = async { join_all((0..HAMMERS).map(|_| hammer(stage, &shared))).await };
+        tokio::select! {
+            _ = hammer => {}
+            () = loud.add(stage, &listed, &elsewhere, &shared) => {}
+        }
+    }
+    quiet.print("quiet");
+    loud.print("hammered");
+}
+
+/// How often it is quiet, and hammered, in turn.
+const ROUNDS: usize = 10;
+/// Requests of the holder at the same time.
+const HAMMERS: usize = 8;
+/// Addresses on loopback: the holder's, and that of another one with the same link.
+const HOLDER: [u8; 4] = [127, 0, 0, 2];
+const VISITOR: [u8; 4] = [127, 0, 0, 3];
+
+/// How long joins took.
+#[derive(Default)]
+struct Joins {
+    listed: Vec<SignedDuration>,
+    elsewhere: Vec<SignedDuration>,
+    visitors: Vec<SignedDuration>,
+}
+
+impl Joins {
+    async fn add(&mut self, stage: &Stage, listed: &[String], elsewhere: &[String], shared: &str) {
+        for (of_list, of_other) in listed.iter().zip(elsewhere) {
+            for (invite, took) in [(of_list, &mut self.listed), (of_other, &mut self.elsewhere)] {
+                let started = now();
+                let answer = stage.join(invite).await;
+                took.push(now().duration_since(started));
+                assert_eq!(answer.status, 200, "{answer:?}");
+            }
+            let started = now();
+            let status = visit(stage, VISITOR, shared).await;
+            self.visitors.push(now().duration_since(started));
+            assert_eq!(status, 200);
+        }
+    }
+
+    fn print(self, when: &str) {
+        for (whose, took) in [("the list of that Room", self.listed), ("another Room", self.elsewhere), ("the same link", self.visitors)] {
+            print_spread(&format!("join of {whose}, {when}"), took, SignedDuration::as_micros, "µs");
+        }
+    }
+}
+
+/// Joins again and again, by the link; counts nothing.
+async fn hammer(stage: &Stage, shared: &str) {
+    loop {
+        visit(stage, HOLDER, shared).await;
+    }
+}
+
+/// `POST /v1/join` by a link, from an address on loopback; the status.
+async fn visit(stage: &Stage, from: [u8; 4], shared: &str) -> u16 {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind((from, 0).into()).expect("an address on loopback");
+    let mut stream = socket.connect(([127, 0, 0, 1], stage.gateway.port).into()).await.expect("connected");
+    let body = r#"{"displayName": "Visitor"}"#;
+    let head = format!("POST /v1/join HTTP/1.1\r\nhost: meet.test\r\nauthorization: Bearer {shared}\r\ncontent-type: application/json\r\n");
+    let request = format!("{head}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("an answer");
+    Response::parse(&answer).status
 }
 
 /// From the edit's answer to the client's disconnection.

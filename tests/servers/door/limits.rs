@@ -7,6 +7,7 @@ use roomkeeper::api::Phase;
 use serde_json::json;
 
 use super::wire::ask;
+use crate::support::livekit::Client;
 use crate::support::operator::Role;
 use crate::support::process::free_port;
 use crate::support::stage::{self, PATIENCE, Stage};
@@ -80,5 +81,34 @@ fn five_hundred_joins_at_once_from_one_address_are_all_answered() {
         });
         join_all(joins).await;
         println!("500 joins took {} requests", tries.load(Relaxed));
+    });
+}
+
+#[test]
+fn who_asks_for_places_by_a_link_and_never_takes_one_keeps_nobody_out_and_who_comes_again_is_the_same_person() {
+    run(async {
+        let stage = Stage::shared().await;
+        let place = stage.place().await;
+        let people = json!([{"name": "pia", "role": "Presenter"}, {"name": "ada"}]);
+        place.apply("call", json!({"joinPolicy": "AnyoneWithLink", "maxParticipants": 4, "participants": people})).await;
+        place.until_phase("call", Phase::Open).await;
+        let link = place.invite("call", "*").await;
+        for _ in 0..30 {
+            let answer = stage.join_as(&link, "Nobody").await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+        }
+        let (pia, ada) = (place.joined("call", "pia", &[]).await, place.joined("call", "ada", &[]).await);
+        let joined = stage.join_as(&link, "Ann").await;
+        let ann = Client::join(&joined.credentials(), &[]).await.expect("Ann is in");
+        assert_eq!(stage.join_as(&link, "Ben").await.status, 200);
+        assert_eq!(stage.join_as(&link, "Cleo").await.problem(), "full", "the last place waits for Ben");
+        let own = joined.body["invite"].as_str().expect("an invite of her own");
+        let again = stage.join_as(own, "Ann").await;
+        assert_eq!(again.body["identity"], joined.body["identity"], "{again:?}");
+        let back = Client::join(&again.credentials(), &[]).await.expect("Ann is in again");
+        ann.event("disconnected").await;
+        for client in [pia, ada, back] {
+            client.close().await;
+        }
     });
 }
