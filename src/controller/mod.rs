@@ -3,6 +3,7 @@
 //! `run` leads from the start to the end. `watches` keeps the caches, `triggers` says what makes a Room due, `room` reconciles
 //! one Room, `class` looks after one media server. The wire formats of backends are not known here.
 
+mod admission_policy;
 mod class;
 mod context;
 mod facts;

@@ -1,6 +1,6 @@
 //! A controller from its start to its end.
 
-use std::future::{Future, ready};
+use std::future::{Future, pending, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use super::admission_policy;
 use super::class::occupancy::Occupancy;
 use super::class::runner::ClassRunner;
 use super::context::Context;
@@ -83,6 +84,9 @@ async fn lead(client: Client, start: Start, shutdown: impl Future<Output = ()> +
     start.metrics.leads();
     // What goes on beside the reconciliations. It ends with this function.
     let mut background = JoinSet::new();
+    let policy = admission_policy::report(client.clone(), start.args.operator_namespace.clone());
+    // None of what is there may end.
+    background.spawn(policy.then(|()| pending()));
     let (context, triggers) = tokio::select! {
         begun = begin(client, start, &mut background) => begun?,
         () = shutdown.clone() => return Ok(()),

@@ -6,7 +6,8 @@ use kube::api::{DeleteParams, ObjectMeta, Patch, Preconditions};
 use kube::core::Status;
 use serde_json::json;
 
-use super::invites::{Invites, withdraw};
+use super::invite_secrets::InviteSecrets;
+use super::invites::Invites;
 use super::observe::Snapshot;
 use crate::api::{FINALIZER, Room};
 use crate::cluster::patch_params;
@@ -114,10 +115,10 @@ async fn invite_step(step: InviteStep, snapshot: &Snapshot, context: &Context) -
             // Plans issue invites of accepted Rooms only.
             let room = snapshot.observed.valid.as_ref().map_err(|rejection| Failure::rejected(rejection.reason, &rejection.message))?;
             let invites = Invites { owner: snapshot.room(), room, keys: &snapshot.keys, gateway_url, client };
-            invites.issue(&person, write).await.map(InviteChange::Issued)
+            invites.issue(&person, &write).await.map(InviteChange::Issued)
         }
         InviteStep::Withdraw { secret_name, secret_uid } => {
-            withdraw(client, snapshot.room(), &secret_name, secret_uid.as_deref()).await?;
+            InviteSecrets::new(client, snapshot.namespace(), snapshot.uid()).delete(&secret_name, secret_uid.as_deref()).await?;
             Ok(InviteChange::Withdrawn { secret_name })
         }
     }

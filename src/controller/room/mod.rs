@@ -2,6 +2,8 @@
 
 mod backoff;
 mod execute;
+mod invite_refusal;
+mod invite_secrets;
 mod invites;
 mod observe;
 mod recheck;

@@ -94,7 +94,9 @@ fn invites(observed: &Observed, room: &ValidRoom) -> Vec<Step> {
     let wanted = room.roster.invited().filter_map(|person| {
         let write = match issued.get(person.name.as_str()) {
             None => InviteWrite::Create,
-            Some(entry) if all_stale || entry.role != person.role || entry.invite_generation != person.generation => InviteWrite::Refresh,
+            Some(entry) if all_stale || entry.role != person.role || entry.invite_generation != person.generation => {
+                InviteWrite::Refresh { secret_uid: entry.secret_uid.clone() }
+            }
             Some(_) => return None,
         };
         Some(Step::Invite(InviteStep::Issue { person: person.clone(), write }))

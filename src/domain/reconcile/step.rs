@@ -65,10 +65,10 @@ pub enum InviteStep {
 }
 
 /// How an invite Secret is written. Both end the same; what differs is which request is likely to succeed at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InviteWrite {
     /// It is not in the ledger: create it, and if one of that name is there, see whether it is ours.
     Create,
-    /// It is in the ledger: bring it up to date, and if it is gone, create it.
-    Refresh,
+    /// It is in the ledger: bring the Secret of this UID up to date, and if it is gone, create it.
+    Refresh { secret_uid: String },
 }

@@ -39,14 +39,17 @@ async fn attempts(thief: &Client, namespace: &str, name: &str, account: &str) {
     let create = PostParams::default();
     let token = secret("token", "kubernetes.io/service-account-token", Some(account));
     refused("a token for another account", secrets.create(&create, &token).await);
-    let by_apply = PatchParams::apply("thief");
-    refused("a token for another account, by an apply", secrets.patch("token", &by_apply, &Patch::Apply(&token)).await);
-    let nothing = Patch::Merge(json!({}));
-    for (what, params) in [("a patch of nothing", PatchParams::default()), ("the same, tried dry", PatchParams::default().dry_run())] {
-        refused(what, secrets.patch(name, &params, &nothing).await);
+    let mine = secret(name, "roomkeeper.io/invite", None);
+    for (what, params) in [("content of one's own", create.clone()), ("the same, tried dry", PostParams { dry_run: true, ..create })] {
+        refused(what, secrets.replace(name, &params, &secret(name, "Opaque", None)).await);
+        // The API server itself refuses another type.
+        let refusal = secrets.replace(name, &params, &mine).await.expect_err("a Secret becomes an invite");
+        assert!(matches!(&refusal, kube::Error::Api(status) if status.code == 422), "{refusal}");
+        assert!(!format!("{refusal:?}").contains(CONTENT), "{what}: the refusal shows the Secret");
     }
-    let label = Patch::Merge(json!({"metadata": {"labels": {"roomkeeper.io/room-uid": "mine"}}, "stringData": {"more": "mine"}}));
-    refused("content of one's own", secrets.patch(name, &PatchParams::default(), &label).await);
+    let nothing = Patch::Merge(json!({"metadata": {"labels": "x"}}));
+    let refusal = secrets.patch(name, &PatchParams::default(), &nothing).await.expect_err("a patch");
+    assert!(matches!(&refusal, kube::Error::Api(status) if status.is_forbidden()), "{refusal}");
     for (what, params) in [("a deletion", DeleteParams::default()), ("the same, tried dry", DeleteParams::default().dry_run())] {
         refused(what, secrets.delete(name, &params).await);
     }
