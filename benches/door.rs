@@ -61,7 +61,7 @@ fn main() {
 /// Invites that nobody was given, each a little different from one that somebody was.
 fn forged_invites() {
     let (ours, theirs) = (generate_key("1"), generate_key("1"));
-    let ring = |(name, pem): &(String, String)| KeyRing::from_entries([(name.as_str(), pem.as_bytes())]).expect("a key");
+    let ring = |(name, pem): &(String, String)| KeyRing::read([(name.as_str(), pem.as_bytes())], None).0.expect("a key");
     let (ours, theirs) = (ring(&ours), ring(&theirs));
     let (mut accepted, mut took) = (0, Vec::new());
     for number in 0..100_000_usize {
@@ -71,6 +71,7 @@ fn forged_invites() {
             id: "11111111-2222-3333-4444-555555555555".into(),
             participant: format!("person-{number}"),
             generation: 0,
+            signed_by: None,
         };
         let good = ours.sign(&invite).expect("an invite");
         let token = match number % 5 {

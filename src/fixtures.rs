@@ -68,12 +68,25 @@ pub fn roster(room: &Room) -> Roster {
 
 /// An invite to the Room, of the first generation.
 pub fn invite(participant: &str) -> Invite {
-    Invite { namespace: NAMESPACE.into(), room: ROOM.into(), id: ROOM_UID.into(), participant: participant.into(), generation: 0 }
+    Invite {
+        namespace: NAMESPACE.into(),
+        room: ROOM.into(),
+        id: ROOM_UID.into(),
+        participant: participant.into(),
+        generation: 0,
+        signed_by: None,
+    }
 }
 
 /// Somebody in a call who joined as an Attendee by an invite of this generation.
 pub fn member(identity: &str, generation: i64) -> SessionMember {
-    SessionMember { identity: identity.into(), display_name: identity.into(), role: Some(Role::Attendee), generation: Some(generation) }
+    SessionMember {
+        identity: identity.into(),
+        display_name: identity.into(),
+        role: Some(Role::Attendee),
+        generation: Some(generation),
+        signed_by: None,
+    }
 }
 
 /// What a server that cannot be reached gives.

@@ -47,13 +47,16 @@ pub struct TokenSubject {
     pub display_name: String,
     /// Generation of the invite that the token goes back to; `None` when the token does not say.
     pub generation: Option<i64>,
+    /// Fingerprint of the key that signed that invite; `None` when the token does not say.
+    pub signed_by: Option<String>,
 }
 
 impl TokenSubject {
     /// The holder as a member of the session, whose role a token does not decide.
     #[must_use]
     pub fn member(&self) -> SessionMember {
-        SessionMember { identity: self.identity.clone(), display_name: self.display_name.clone(), role: None, generation: self.generation }
+        let Self { session: _, identity, display_name, generation, signed_by } = self.clone();
+        SessionMember { identity, display_name, role: None, generation, signed_by }
     }
 }
 

@@ -10,6 +10,7 @@ mod preflight;
 mod room_class_file;
 mod scope;
 mod secrets;
+mod signing_keys;
 mod watch;
 mod writes;
 

@@ -15,9 +15,11 @@ use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::{Api, Client};
 use tokio::sync::watch;
 
+use super::signing_keys::SigningKeys;
 use super::writes::post_params;
 use crate::api::MANAGER;
 use crate::domain::{KeyRing, generate_key};
+use crate::observability::metrics::Metrics;
 
 /// Name of the Secret with the invite signing keys.
 pub const INVITE_KEYS_SECRET: &str = "roomkeeper-invite-keys";
@@ -27,7 +29,7 @@ pub const INVITE_KEYS_SECRET: &str = "roomkeeper-invite-keys";
 pub struct OwnSecrets {
     namespace: String,
     store: Store<Secret>,
-    /// The invite signing keys; `None` until they have been read.
+    /// The invite signing keys; `None` until they have been read, and while there are none.
     pub keys: watch::Receiver<Option<Arc<KeyRing>>>,
 }
 
@@ -63,35 +65,16 @@ impl OwnSecrets {
 }
 
 /// Watches the Secrets of the operator's namespace. The store fills only while the stream is polled; it yields after each change.
-pub fn watch_own_secrets(client: Client, namespace: &str) -> (OwnSecrets, impl Stream<Item = ()> + Send + 'static) {
+pub fn watch_own_secrets(client: Client, namespace: &str, metrics: Metrics) -> (OwnSecrets, impl Stream<Item = ()> + Send + 'static) {
     let (store, writer) = reflector::store();
     let (publish, keys) = watch::channel(None);
     let secrets = OwnSecrets { namespace: namespace.to_owned(), store: store.clone(), keys };
+    let mut signing_keys = SigningKeys::new(publish, metrics);
     let keys_ref = ObjectRef::new(INVITE_KEYS_SECRET).within(namespace);
     let changes = super::watch(Api::namespaced(client, namespace), writer).map(move |_| {
-        // When the Secret is deleted, the last keys stay in use until the process ends: without keys nobody could join.
-        if let Some(secret) = store.get(&keys_ref) {
-            read_keys(&secret, &publish);
-        }
+        signing_keys.follow(store.get(&keys_ref).as_deref());
     });
     (secrets, changes)
-}
-
-fn read_keys(secret: &Secret, publish: &watch::Sender<Option<Arc<KeyRing>>>) {
-    let entries = secret.data.iter().flatten().map(|(name, value)| (name.as_str(), value.0.as_slice()));
-    match KeyRing::from_entries(entries) {
-        Ok(ring) => {
-            let changed = |keys: &mut Option<Arc<KeyRing>>| {
-                let same = keys.as_ref().is_some_and(|known| known.same_keys(&ring));
-                if !same {
-                    *keys = Some(Arc::new(ring));
-                }
-                !same
-            };
-            publish.send_if_modified(changed);
-        }
-        Err(error) => tracing::error!(secret = INVITE_KEYS_SECRET, %error, "the invite signing keys cannot be used"),
-    }
 }
 
 /// Creates the Secret with a first signing key, if it is missing.

@@ -12,6 +12,7 @@ mod leader;
 mod request;
 mod room;
 mod run;
+mod signing_keys;
 mod startup;
 mod triggers;
 mod watches;

@@ -20,6 +20,7 @@ use super::guests;
 use super::leader::{Election, while_leading};
 use super::room::reconcile::{error_policy, reconcile};
 use super::room::state::RoomStates;
+use super::signing_keys;
 use super::startup::{self, StartError};
 use super::triggers::{Triggers, controller};
 use super::watches::{self, Watches};
@@ -113,9 +114,10 @@ async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Re
     let Start { installation, args, room_class, metrics, health } = start;
     startup::install(&client, &args, room_class.as_ref()).await?;
     let now = clock::now();
-    let (watches, mut changes) = watches::start(&client, &args, background);
+    let (watches, mut changes) = watches::start(&client, &args, &metrics, background);
     watches.ready().await?;
     let keys = startup::signing_keys(&client, &watches.secrets, &args.operator_namespace, now).await?;
+    background.spawn(signing_keys::keep(client.clone(), args.operator_namespace.clone(), keys.clone()));
     let Watches { rooms, guests, classes, others, namespaces, secrets } = watches;
     let (queue, enqueued) = mpsc::unbounded_channel();
     let context = Arc::new(Context {

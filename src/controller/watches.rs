@@ -17,6 +17,7 @@ use crate::cluster::{
     Change, Guests, OtherClasses, OwnSecrets, Scope, watch_class_changes, watch_guest_changes, watch_namespace_changes, watch_own_secrets,
     watch_scope_changes,
 };
+use crate::observability::metrics::Metrics;
 
 /// The caches.
 pub struct Watches {
@@ -43,13 +44,13 @@ pub struct Changes {
 }
 
 /// Starts the watches as `tasks`, none of which ends but by a fault.
-pub fn start(client: &Client, args: &ControllerArgs, tasks: &mut JoinSet<()>) -> (Watches, Changes) {
+pub fn start(client: &Client, args: &ControllerArgs, metrics: &Metrics, tasks: &mut JoinSet<()>) -> (Watches, Changes) {
     let ControllerArgs { operator_namespace, controller_name, .. } = args;
     let scope = &Scope::new(&args.watch_namespaces);
     let (rooms, room_writer) = reflector::store();
     let (classes, class_writer) = reflector::store();
     let (namespaces, namespace_writer) = reflector::store();
-    let (secrets, secret_changes) = watch_own_secrets(client.clone(), operator_namespace);
+    let (secrets, secret_changes) = watch_own_secrets(client.clone(), operator_namespace, metrics.clone());
     let others = OtherClasses::default();
 
     let (room, rooms_changed) = mpsc::unbounded_channel();

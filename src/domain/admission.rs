@@ -43,6 +43,8 @@ pub struct TokenGrant {
     pub role: Role,
     /// Generation of the invite.
     pub generation: i64,
+    /// Fingerprint of the key that signed the invite, if it is known.
+    pub signed_by: Option<String>,
     /// The first moment at which the token is good.
     pub not_before: Timestamp,
     /// The first moment at which the token is no longer good.
@@ -64,14 +66,14 @@ pub fn recognize(roster: &Roster, member: &SessionMember) -> Result<Person, Refu
     roster.recognize(member).ok_or(Refusal::InvalidInvite)
 }
 
-/// Who somebody in a call is who may stay there although the Room's spec is not accepted: what it takes away counts all the same.
-pub fn remain(room: &Room, roster: &Roster, member: &SessionMember, now: Timestamp) -> Result<Person, Refusal> {
+/// Whether people may stay in the call of a Room whose spec is not accepted: what it takes away counts all the same.
+pub fn remain(room: &Room, now: Timestamp) -> Result<(), Refusal> {
     if has_ended(room, now) {
         Err(Refusal::Over)
     } else if room.spec.suspend {
         Err(Refusal::Suspended)
     } else {
-        recognize(roster, member)
+        Ok(())
     }
 }
 
@@ -97,6 +99,7 @@ pub fn admit(room: &ValidRoom, person: &Person, others: usize, now: Timestamp) -
         display_name,
         role,
         generation,
+        signed_by: None,
         not_before: now,
         expires_at: later(now, TOKEN_LIFETIME).min(room.window.until),
     })

@@ -11,6 +11,7 @@ use pasetors::keys::{AsymmetricPublicKey, AsymmetricSecretKey};
 use pasetors::token::UntrustedToken;
 use pasetors::version4::{PublicToken, V4};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// Keeps tokens that the same keys might sign for another purpose from passing as invites.
 const PURPOSE: &[u8] = b"roomkeeper.io/invite/v1";
@@ -19,6 +20,8 @@ const DECOY_PURPOSE: &[u8] = b"roomkeeper.io/decoy/v1";
 const DECOY_LENGTH: usize = 160;
 /// Longest invite that is looked at, in bytes: names and key id at their longest take less than 1 KiB.
 const MAX_LENGTH: usize = 2048;
+/// Length of a key's fingerprint, in bytes.
+const FINGERPRINT_LENGTH: usize = 16;
 /// What entries of the Secret with the signing keys end in.
 const KEY_SUFFIX: &str = ".pem";
 
@@ -38,6 +41,9 @@ pub struct Invite {
     /// Generation of the invite.
     #[serde(rename = "gen")]
     pub generation: i64,
+    /// Of an invite that was verified, the [fingerprint](KeyRing::holds) of the key that signed it.
+    #[serde(skip)]
+    pub signed_by: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -56,8 +62,8 @@ pub enum KeyError {
     /// An entry is not an Ed25519 private key.
     #[error("entry {0} is not an Ed25519 private key in PEM (PKCS#8), as `openssl genpkey -algorithm ed25519` writes it")]
     NotAKey(String),
-    /// No entry ends in `.pem`.
-    #[error("there is no entry that ends in .pem")]
+    /// No entry is a key.
+    #[error("there is no entry that ends in .pem and is a key")]
     NoKeys,
     /// The library refused to sign.
     #[error("an invite could not be signed")]
@@ -69,44 +75,84 @@ pub struct KeyRing {
     older: BTreeMap<String, Key>,
     newest_id: String,
     newest: Key,
+    /// Whether a key was taken out of force since this process has started.
+    has_lost_keys: bool,
     /// A token that no key takes for an invite, verified in place of what is no token at all.
     decoy: UntrustedToken<Public, V4>,
 }
 
+#[derive(Clone)]
 struct Key {
     secret: AsymmetricSecretKey<V4>,
     public: AsymmetricPublicKey<V4>,
+    /// Digest of the public half.
+    fingerprint: String,
 }
 
 impl KeyRing {
-    /// The keys in `entries`: each entry `<id>.pem` holds an Ed25519 private key. Ids sort by age, the last one signs.
-    pub fn from_entries<'a>(entries: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<Self, KeyError> {
-        let mut keys = BTreeMap::new();
+    /// The keys in `entries`: each entry `<id>.pem` holds an Ed25519 private key. Ids sort by age, the last one signs. An entry that holds
+    /// none is told besides, and does not keep the others from being used; where the keys of `before` have one of its id, that one stays.
+    pub fn read<'a>(
+        entries: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+        before: Option<&Self>,
+    ) -> (Result<Self, KeyError>, Vec<KeyError>) {
+        let (mut keys, mut unusable) = (BTreeMap::new(), Vec::new());
         for (name, pem) in entries {
             let Some(id) = name.strip_suffix(KEY_SUFFIX) else { continue };
-            let key = Key::from_pem(pem).ok_or_else(|| KeyError::NotAKey(name.to_owned()))?;
-            keys.insert(id.to_owned(), key);
+            let key = Key::from_pem(pem);
+            if key.is_none() {
+                unusable.push(KeyError::NotAKey(name.to_owned()));
+            }
+            if let Some(key) = key.or_else(|| before?.key(id).cloned()) {
+                keys.insert(id.to_owned(), key);
+            }
         }
+        let has_lost_keys = before.is_some_and(|before| {
+            let lost = |key: &Key| !keys.values().any(|kept| kept.fingerprint == key.fingerprint);
+            before.has_lost_keys || before.all().any(|(_, key)| lost(key))
+        });
+        (Self::new(keys, has_lost_keys), unusable)
+    }
+
+    fn new(mut keys: BTreeMap<String, Key>, has_lost_keys: bool) -> Result<Self, KeyError> {
         let (newest_id, newest) = keys.pop_last().ok_or(KeyError::NoKeys)?;
         let decoy = PublicToken::sign(&newest.secret, &[0; DECOY_LENGTH], None, Some(DECOY_PURPOSE)).ok();
         let decoy = decoy.and_then(|decoy| UntrustedToken::try_from(decoy.as_str()).ok()).ok_or(KeyError::Signing)?;
-        Ok(Self { older: keys, newest_id, newest, decoy })
+        Ok(Self { older: keys, newest_id, newest, has_lost_keys, decoy })
     }
 
     /// Whether two rings hold the same keys under the same ids.
     #[must_use]
     pub fn same_keys(&self, other: &Self) -> bool {
-        let public = |ring: &Self| -> Vec<(String, Vec<u8>)> {
-            let all = ring.older.iter().chain([(&ring.newest_id, &ring.newest)]);
-            all.map(|(id, key)| (id.clone(), key.public.as_bytes().to_vec())).collect()
-        };
-        public(self) == public(other)
+        let known = |(id, key): (&String, &Key)| (id.clone(), key.fingerprint.clone());
+        self.all().map(known).eq(other.all().map(known))
+    }
+
+    /// Whether the key with this fingerprint is in force. Who came before fingerprints were recorded has none: that one is taken for a
+    /// key in force for as long as none was lost.
+    #[must_use]
+    pub fn holds(&self, fingerprint: Option<&str>) -> bool {
+        fingerprint.map_or(!self.has_lost_keys, |fingerprint| self.all().any(|(_, key)| key.fingerprint == fingerprint))
     }
 
     /// Id of the key that signs.
     #[must_use]
     pub fn signing_key_id(&self) -> &str {
         &self.newest_id
+    }
+
+    /// What tells the key that signs from all others, whatever their ids.
+    #[must_use]
+    pub fn signing_key_fingerprint(&self) -> &str {
+        &self.newest.fingerprint
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&String, &Key)> {
+        self.older.iter().chain([(&self.newest_id, &self.newest)])
+    }
+
+    fn key(&self, id: &str) -> Option<&Key> {
+        if id == self.newest_id { Some(&self.newest) } else { self.older.get(id) }
     }
 
     /// The invite as token. The same invite gives the same token as long as the same key signs.
@@ -121,12 +167,13 @@ impl KeyRing {
     /// Whatever is wrong with a token, telling so costs the time of one signature, so that time tells nothing.
     pub fn verify(&self, token: &str) -> Result<Invite, InvalidInvite> {
         let read = read(token);
-        let key = read.as_ref().and_then(|(_, id)| if *id == self.newest_id { Some(&self.newest) } else { self.older.get(id) });
+        let key = read.as_ref().and_then(|(_, id)| self.key(id));
         let judged = read.as_ref().map_or(&self.decoy, |(token, _)| token);
         let verified = PublicToken::verify(&key.unwrap_or(&self.newest).public, judged, None, Some(PURPOSE));
         let verified = verified.map_err(|_| InvalidInvite)?;
-        key.ok_or(InvalidInvite)?;
-        serde_json::from_str(verified.payload()).map_err(|_| InvalidInvite)
+        let signed_by = Some(key.ok_or(InvalidInvite)?.fingerprint.clone());
+        let invite: Invite = serde_json::from_str(verified.payload()).map_err(|_| InvalidInvite)?;
+        Ok(Invite { signed_by, ..invite })
     }
 }
 
@@ -140,7 +187,12 @@ fn read(token: &str) -> Option<(UntrustedToken<Public, V4>, String)> {
 impl Key {
     fn from_pem(pem: &[u8]) -> Option<Self> {
         let pair = KeyPair::from_seed(SecretKey::from_pem(std::str::from_utf8(pem).ok()?).ok()?.seed());
-        Some(Self { secret: AsymmetricSecretKey::from(pair.sk.as_ref()).ok()?, public: AsymmetricPublicKey::from(pair.pk.as_ref()).ok()? })
+        let digest = Sha256::digest(pair.pk.as_ref());
+        Some(Self {
+            secret: AsymmetricSecretKey::from(pair.sk.as_ref()).ok()?,
+            public: AsymmetricPublicKey::from(pair.pk.as_ref()).ok()?,
+            fingerprint: digest.iter().take(FINGERPRINT_LENGTH).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")),
+        })
     }
 }
 

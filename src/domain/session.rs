@@ -1,5 +1,6 @@
 //! Names of sessions, and the people seen in one.
 
+use super::invite::KeyRing;
 use crate::api::{Role, Room, SessionStatus};
 
 /// What the names of the sessions of all installations begin with.
@@ -80,6 +81,18 @@ pub struct SessionMember {
     pub role: Option<Role>,
     /// Generation of the invite the person came by; `None` when it cannot be told.
     pub generation: Option<i64>,
+    /// Fingerprint of the key that signed that invite; `None` when they came before it was recorded.
+    pub signed_by: Option<String>,
+}
+
+impl SessionMember {
+    /// The member as `keys` have them: whoever came by an invite of a key that is not in force any more, came by none. Without keys
+    /// that is everybody.
+    #[must_use]
+    pub fn held_to(self, keys: Option<&KeyRing>) -> Self {
+        let generation = self.generation.filter(|_| keys.is_some_and(|keys| keys.holds(self.signed_by.as_deref())));
+        Self { generation, ..self }
+    }
 }
 
 #[cfg(test)]

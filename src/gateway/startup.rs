@@ -74,7 +74,7 @@ pub async fn serve(
     let state = app_state(client, &args, &metrics, &health, cluster, &mut tasks)?;
     let address = args.listen;
     let listener = bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
-    // Without keys nobody can be let in; once there are some, they stay.
+    // Without keys nobody can be let in.
     let probes = health.clone();
     let ready = tokio::spawn(async move {
         if keys.wait_for(Option::is_some).await.is_ok() {
@@ -113,7 +113,7 @@ async fn watch_cluster(client: &Client, args: &GatewayArgs, metrics: &Metrics, t
     let installation = installation(client, operator_namespace).await?;
     let backends = Arc::new(Registry::default());
     let (sender, changes) = unbounded_channel();
-    let (secrets, secret_changes) = watch_own_secrets(client.clone(), operator_namespace);
+    let (secrets, secret_changes) = watch_own_secrets(client.clone(), operator_namespace, metrics.clone());
     let (rooms, room_writer) = store::<Room>();
     let (classes, class_writer) = store::<RoomClass>();
     let room_changes = watch_scope(client, scope, rooms.clone(), room_writer);
@@ -123,7 +123,7 @@ async fn watch_cluster(client: &Client, args: &GatewayArgs, metrics: &Metrics, t
     let follow_both = stream::select(class_changes, secret_changes);
     tasks.spawn(follow_classes(follow_both, backends.clone(), classes.clone(), secrets.clone(), metrics.clone(), sender));
     secrets.ready().await?;
-    let live = LiveRooms::new(rooms, guests, classes.clone(), installation);
+    let live = LiveRooms::new(rooms, guests, classes.clone(), installation, InviteKeys::new(secrets.keys.clone()));
     live.ready().await?;
     // Fill the backends before serving: the watch task may not have run yet.
     sync_backends(&backends, &classes, &secrets, metrics, &mut HashMap::new());

@@ -54,11 +54,12 @@ async fn put_out_strangers(webhooks: &Webhooks, class: &str, backend: &dyn Backe
         return;
     }
     let Ok(Some(members)) = backend.observe(session).await else { return };
-    let subject = |SessionMember { identity, display_name, generation, .. }| TokenSubject {
+    let subject = |SessionMember { identity, display_name, role: _, generation, signed_by }| TokenSubject {
         session: session.to_owned(),
         identity,
         display_name,
         generation,
+        signed_by,
     };
     let subjects: Vec<TokenSubject> = members.into_iter().map(subject).collect();
     let review = review_members(&webhooks.rooms, &room, &subjects.iter().collect::<Vec<_>>(), webhooks.clock.now());

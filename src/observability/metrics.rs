@@ -24,6 +24,7 @@ pub struct Metrics {
     controller: ControllerMetrics,
     gateway: GatewayMetrics,
     media_servers: MediaServerMetrics,
+    unusable_keys: Gauge,
 }
 
 /// Gives the phase of every Room.
@@ -94,8 +95,13 @@ impl Default for Metrics {
         let controller = ControllerMetrics::register(&mut registry);
         let gateway = GatewayMetrics::register(&mut registry);
         let media_servers = MediaServerMetrics::register(&mut registry);
+        let unusable_keys = Register(&mut registry).register(
+            "unusable_invite_keys",
+            "Entries of the Secret with the invite signing keys that are no key",
+            Gauge::default(),
+        );
         registry.register("build", "The version that runs", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
-        Self { registry: Arc::new(registry), phases: Arc::default(), controller, gateway, media_servers }
+        Self { registry: Arc::new(registry), phases: Arc::default(), controller, gateway, media_servers, unusable_keys }
     }
 }
 
@@ -222,6 +228,11 @@ impl Metrics {
         let labels = ClassLabels { class: class.to_owned() };
         self.controller.sweeps.remove(&labels);
         self.controller.orphans.remove(&labels);
+    }
+
+    /// So many entries of the Secret with the invite signing keys are no key.
+    pub fn unusable_keys(&self, count: usize) {
+        self.unusable_keys.set(number(count));
     }
 
     /// This process is the leader, until it ends.

@@ -72,6 +72,7 @@ impl FakeMediaServer {
             display_name: grant.display_name.clone(),
             role: Some(grant.role),
             generation: Some(grant.generation),
+            signed_by: grant.signed_by.clone(),
         };
         members.insert(grant.identity.clone(), member);
         Ok(())
@@ -199,7 +200,7 @@ impl Backend for FakeMediaServer {
     }
 
     fn mint_token(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
-        let TokenGrant { identity, display_name, role, generation, not_before, expires_at } = grant;
+        let TokenGrant { identity, display_name, role, generation, signed_by, not_before, expires_at } = grant;
         self.record(Operation::MintToken, identity);
         self.faults.meet_now(Operation::MintToken)?;
         let token = format!("{}/{session}/{identity}/{role:?}/{not_before}/{expires_at}/{generation}", Self::TOKEN_PREFIX);
@@ -208,6 +209,7 @@ impl Backend for FakeMediaServer {
             identity: identity.clone(),
             display_name: display_name.clone(),
             generation: Some(*generation),
+            signed_by: signed_by.clone(),
         };
         let mut state = self.state.lock();
         state.tokens.insert(token.clone(), Issued { subject, not_before: *not_before, ends: *expires_at });

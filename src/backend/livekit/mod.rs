@@ -17,7 +17,7 @@ use livekit_protocol::{ParticipantInfo, TrackSource};
 use reqwest::Url;
 
 use self::probe::{Probe, REQUEST_TIMEOUT};
-use self::token::{GENERATION, Signer};
+use self::token::{GENERATION, SIGNED_BY, Signer};
 use super::interface::{Backend, Capabilities, MediaCredentials, SessionSummary, Signalling, TokenSubject};
 use crate::api::{MAX_PARTICIPANTS, MAX_WINDOW, Reason, Role};
 use crate::domain::{Failure, FailureClass, SessionMember, TokenGrant};
@@ -201,6 +201,7 @@ fn member(person: ParticipantInfo) -> Option<SessionMember> {
     Some(SessionMember {
         role: permissions::role_of(person.permission.as_ref(), &person.attributes),
         generation: person.attributes.get(GENERATION).and_then(|generation| generation.parse().ok()),
+        signed_by: person.attributes.get(SIGNED_BY).cloned(),
         identity: person.identity,
         display_name: person.name,
     })

@@ -18,6 +18,8 @@ use crate::domain::{Failure, TokenGrant};
 
 /// Participant attribute with the generation of the invite.
 pub(super) const GENERATION: &str = "roomkeeper.io/generation";
+/// Participant attribute with the fingerprint of the key that signed the invite.
+pub(super) const SIGNED_BY: &str = "roomkeeper.io/signed-by";
 /// How far clocks may be apart: what LiveKit allows.
 const LEEWAY: SignedDuration = SignedDuration::from_mins(1);
 /// Longest token that is looked at, in bytes. Those of LiveKit and our own have less than 2 KiB.
@@ -91,7 +93,8 @@ impl Signer {
             return None;
         }
         let generation = attributes.get(GENERATION).and_then(|generation| generation.parse().ok());
-        Some(TokenSubject { session: room, identity: sub, display_name: name, generation })
+        let signed_by = attributes.get(SIGNED_BY).cloned();
+        Some(TokenSubject { session: room, identity: sub, display_name: name, generation, signed_by })
     }
 
     /// Whether `authorization` is a token that is good at `now` and names the digest of `body`.
@@ -120,6 +123,10 @@ impl Signer {
     fn claims(&self, room: &str, grant: &TokenGrant) -> Value {
         let permission = permissions::of(grant.role);
         let (role_attribute, role) = permissions::attribute(grant.role);
+        let mut attributes = json!({ GENERATION: grant.generation.to_string(), role_attribute: role });
+        if let Some(key) = &grant.signed_by {
+            attributes[SIGNED_BY] = json!(key);
+        }
         json!({
             "iss": self.api_key,
             "sub": grant.identity,
@@ -127,7 +134,7 @@ impl Signer {
             // Whole seconds, both rounded down: never early by the server's clock, and never longer than the grant.
             "nbf": grant.not_before.as_second(),
             "exp": grant.expires_at.as_second(),
-            "attributes": { GENERATION: grant.generation.to_string(), role_attribute: role },
+            "attributes": attributes,
             "video": {
                 "roomJoin": true,
                 "room": room,

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::invite_secrets::InviteSecrets;
 use super::invites::Invites;
 use super::observe::Snapshot;
-use crate::api::{FINALIZER, Room};
+use crate::api::{FINALIZER, Reason, Room};
 use crate::cluster::patch_params;
 use crate::controller::context::Context;
 use crate::controller::request::{failure_of, timed};
@@ -114,7 +114,9 @@ async fn invite_step(step: InviteStep, snapshot: &Snapshot, context: &Context) -
         InviteStep::Issue { person, write } => {
             // Plans issue invites of accepted Rooms only.
             let room = snapshot.observed.valid.as_ref().map_err(|rejection| Failure::rejected(rejection.reason, &rejection.message))?;
-            let invites = Invites { owner: snapshot.room(), room, keys: &snapshot.keys, gateway_url, client };
+            let no_key = || Failure::transient(Reason::Misconfigured, "there is no invite signing key");
+            let keys = snapshot.keys.as_deref().ok_or_else(no_key)?;
+            let invites = Invites { owner: snapshot.room(), room, keys, gateway_url, client };
             invites.issue(&person, &write).await.map(InviteChange::Issued)
         }
         InviteStep::Withdraw { secret_name, secret_uid } => {

@@ -90,16 +90,15 @@ fn quoted<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use kube::core::response::{StatusCause, StatusDetails};
     use rstest::rstest;
+    use serde_json::json;
 
     use super::*;
 
     fn answer(code: u16, message: &str, causes: &[(&str, &str)]) -> Error {
-        let cause =
-            |(field, message): &(&str, &str)| StatusCause { reason: String::new(), message: (*message).into(), field: (*field).into() };
-        let details = StatusDetails { causes: causes.iter().map(cause).collect(), ..StatusDetails::default() };
-        Error::Api(Box::new(Status { code, message: message.into(), details: Some(details), ..Status::default() }))
+        let causes: Vec<_> = causes.iter().map(|(field, message)| json!({"field": field, "message": message})).collect();
+        let status = json!({"code": code, "message": message, "reason": "Invalid", "details": {"causes": causes}});
+        Error::Api(serde_json::from_value(status).unwrap())
     }
 
     const IMMUTABLE: &str = "Forbidden: field is immutable when `immutable` is set";
@@ -133,8 +132,8 @@ mod tests {
         "Refused: the controller's role does not allow to update Secrets; it must be that of the controller's version"
     )]
     #[case::a_field(422, "", &[("metadata.annotations[long]", "Too long")], "Refused: the API server does not accept \"metadata.annotations\" of the Secret \"s\"")]
-    #[case::nothing_known(422, "what?", &[], "Refused: the API server refused a request with status 422 ")]
-    #[case::a_name_that_is_none(422, "ValidatingAdmissionPolicy 'a secret' denied", &[], "Refused: the API server refused a request with status 422 ")]
+    #[case::nothing_known(422, "what?", &[], "Refused: the API server refused a request with status 422 Invalid")]
+    #[case::a_name_that_is_none(422, "ValidatingAdmissionPolicy 'a secret' denied", &[], "Refused: the API server refused a request with status 422 Invalid")]
     fn a_refusal_says_its_true_reason_and_nothing_of_the_secret(
         #[case] code: u16,
         #[case] message: &str,

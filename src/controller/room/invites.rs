@@ -20,7 +20,8 @@ pub fn revision(room: &ValidRoom, keys: &KeyRing, gateway_url: &str) -> String {
     let window = [room.window.from.to_string(), room.window.until.to_string()];
     let maps = [&room.invite_metadata.labels, &room.invite_metadata.annotations];
     let metadata = maps.iter().map(|map| json!(map).to_string());
-    let parts = [keys.signing_key_id(), gateway_url, &room.invite_id].map(str::to_owned).into_iter().chain(window).chain(metadata);
+    let signed_by = [keys.signing_key_id(), keys.signing_key_fingerprint()];
+    let parts = signed_by.into_iter().chain([gateway_url, &room.invite_id]).map(str::to_owned).chain(window).chain(metadata);
     let digest = parts.fold(Sha256::new(), |digest, part| digest.chain_update(part.len().to_le_bytes()).chain_update(part));
     digest.finalize().iter().take(8).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
@@ -61,6 +62,7 @@ impl Invites<'_> {
             id: room.invite_id.clone(),
             participant: person.name.clone(),
             generation: person.generation,
+            signed_by: None,
         };
         let invite = keys.sign(&claims).map_err(|error| Failure::transient(Reason::Misconfigured, error.to_string()))?;
         let mut data = vec![
@@ -97,5 +99,29 @@ impl Invites<'_> {
             data: Some(data.into_iter().map(|(key, value)| (key.to_owned(), ByteString(value.into_bytes()))).collect::<BTreeMap<_, _>>()),
             ..Secret::default()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::RoomSpec;
+    use crate::domain::{NamespaceView, accept, generate_key};
+    use crate::fixtures::{default_class, room, roster};
+
+    fn ring((name, pem): &(String, String)) -> KeyRing {
+        KeyRing::read([(name.as_str(), pem.as_bytes())], None).0.unwrap()
+    }
+
+    #[test]
+    fn a_new_key_renews_the_invites_under_the_id_of_the_old_one_too() {
+        let room = room(RoomSpec::default());
+        let room = accept(&room, roster(&room), &Some(default_class()), NamespaceView::Labels(None)).unwrap();
+        let old = generate_key("1");
+        let before = revision(&room, &ring(&old), "https://meet.example.org");
+        assert_eq!(revision(&room, &ring(&old), "https://meet.example.org"), before);
+        for new in [generate_key("1"), generate_key("2"), ("2.pem".into(), old.1.clone())] {
+            assert_ne!(revision(&room, &ring(&new), "https://meet.example.org"), before);
+        }
     }
 }

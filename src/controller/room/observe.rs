@@ -18,8 +18,8 @@ pub struct Snapshot {
     pub class: String,
     /// Its backend, or why there is none.
     pub backend: Result<Arc<dyn Backend>, Failure>,
-    /// The keys that sign.
-    pub keys: Arc<KeyRing>,
+    /// The keys that sign, if there are any at this moment.
+    pub keys: Option<Arc<KeyRing>>,
 }
 
 impl Snapshot {
@@ -55,7 +55,7 @@ pub async fn observe(
     room: Arc<Room>,
     guests: Vec<Arc<RoomGuest>>,
     valid: Result<ValidRoom, Rejection>,
-    keys: Arc<KeyRing>,
+    keys: Option<Arc<KeyRing>>,
     context: &Context,
     now: Timestamp,
 ) -> Snapshot {
@@ -63,25 +63,28 @@ pub async fn observe(
     let backend = context.backends.get(&class);
     let session = match session_to_observe(&room, valid.as_ref(), now) {
         None => SessionView::NotAsked,
-        Some(session) => view(&backend, session).await,
+        Some(session) => view(&backend, session, keys.as_deref()).await,
     };
     let named = room.status.as_ref().and_then(|status| status.session.as_ref());
     let empty_since = named.filter(|_| !is_used(&session)).and_then(|session| context.occupancy.empty_since(&class, &session.id));
     let joined = named.map_or(0, |session| context.occupancy.joined(&class, &session.id));
-    let invites_revision = valid.as_ref().map_or_else(|_| String::new(), |room| revision(room, &keys, &context.gateway_url));
+    let invites_revision = match (&valid, &keys) {
+        (Ok(room), Some(keys)) => revision(room, keys, &context.gateway_url),
+        (Err(_), _) | (_, None) => String::new(),
+    };
     let recheck_invites = context.states.resync_due(room.metadata.uid.as_deref().unwrap_or_default(), now);
     let observed = Observed { room, guests, valid, session, empty_since, joined, invites_revision, recheck_invites };
     Snapshot { observed, class, backend, keys }
 }
 
-/// The session as its media server shows it.
-async fn view(backend: &Result<Arc<dyn Backend>, Failure>, session: &str) -> SessionView {
+/// The session as its media server shows it. Whoever came by an invite of a key that is not in force any more is a stranger.
+async fn view(backend: &Result<Arc<dyn Backend>, Failure>, session: &str, keys: Option<&KeyRing>) -> SessionView {
     let seen = match backend {
         Ok(backend) => backend.observe(session).await,
         Err(failure) => Err(failure.clone()),
     };
     match seen {
-        Ok(Some(members)) => SessionView::Present(members),
+        Ok(Some(members)) => SessionView::Present(members.into_iter().map(|member| member.held_to(keys)).collect()),
         Ok(None) => SessionView::Absent,
         Err(failure) => SessionView::Unknown(failure),
     }

@@ -11,7 +11,7 @@ use super::execute::execute;
 use super::observe::observe;
 use super::report::report;
 use super::validate::validate;
-use crate::api::{Reason, Room};
+use crate::api::Room;
 use crate::clock;
 use crate::controller::context::Context;
 use crate::domain::{Failure, plan};
@@ -36,7 +36,6 @@ async fn reconcile_room(room: Arc<Room>, context: &Context) -> Result<Duration, 
     let room = context.states.newest(room);
     let guests = context.guests.of(&room);
     let keys = context.keys.borrow().clone();
-    let keys = keys.ok_or_else(|| Failure::transient(Reason::Misconfigured, "the invite signing keys are not known yet"))?;
 
     let valid = validate(&room, &guests, context);
     let snapshot = observe(room, guests, valid, keys, context, started).await;

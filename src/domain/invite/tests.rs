@@ -23,12 +23,21 @@ fn invite() -> Invite {
     Invite { generation: 3, ..fixtures::invite("ada") }
 }
 
+fn read(entries: &[(&str, &str)], before: Option<&KeyRing>) -> (Result<KeyRing, KeyError>, Vec<KeyError>) {
+    KeyRing::read(entries.iter().map(|(name, pem)| (*name, pem.as_bytes())), before)
+}
+
 fn ring(entries: &[(&str, &str)]) -> KeyRing {
-    KeyRing::from_entries(entries.iter().map(|(name, pem)| (*name, pem.as_bytes()))).unwrap()
+    read(entries, None).0.unwrap()
 }
 
 fn ring_of(entries: &[&(String, String)]) -> KeyRing {
     ring(&entries.iter().map(|(name, pem)| (name.as_str(), pem.as_str())).collect::<Vec<_>>())
+}
+
+/// Who a token is for, whatever key signed it.
+fn verify(ring: &KeyRing, token: &str) -> Result<Invite, InvalidInvite> {
+    ring.verify(token).map(|invite| Invite { signed_by: None, ..invite })
 }
 
 /// A token of the right key with any content, as a bug or another program with the key could make it.
@@ -40,7 +49,7 @@ fn forge(message: &str, footer: Option<&str>, purpose: Option<&[u8]>) -> String 
 #[test]
 fn an_invite_says_again_who_it_is_for() {
     let ring = ring(&[("2030-01.pem", OPENSSL_KEY)]);
-    assert_eq!(ring.verify(&ring.sign(&invite()).unwrap()), Ok(invite()));
+    assert_eq!(verify(&ring, &ring.sign(&invite()).unwrap()), Ok(invite()));
 }
 
 #[test]
@@ -65,7 +74,7 @@ fn everything_an_invite_says_changes_it() {
         let mut invite = invite();
         change(&mut invite);
         let token = ring.sign(&invite).unwrap();
-        assert_eq!(ring.verify(&token), Ok(invite));
+        assert_eq!(verify(&ring, &token), Ok(invite));
         tokens.push(token);
     }
     tokens.sort();
@@ -88,9 +97,9 @@ fn an_invite_that_is_cut_off_anywhere_is_not_valid() {
     let ring = ring(&[("1.pem", OPENSSL_KEY)]);
     let token = ring.sign(&invite()).unwrap();
     for length in 0..token.len() {
-        assert_eq!(ring.verify(&token[..length]), Err(InvalidInvite), "{length} of {} bytes", token.len());
+        assert_eq!(verify(&ring, &token[..length]), Err(InvalidInvite), "{length} of {} bytes", token.len());
     }
-    assert_eq!(ring.verify(&format!("{token}A")), Err(InvalidInvite));
+    assert_eq!(verify(&ring, &format!("{token}A")), Err(InvalidInvite));
 }
 
 #[test]
@@ -101,7 +110,7 @@ fn an_invite_with_any_one_bit_flipped_is_not_valid() {
         let mut flipped = token.clone().into_bytes();
         flipped[position / 8] ^= 1 << (position % 8);
         if let Ok(flipped) = String::from_utf8(flipped) {
-            assert_eq!(ring.verify(&flipped), Err(InvalidInvite), "bit {position}");
+            assert_eq!(verify(&ring, &flipped), Err(InvalidInvite), "bit {position}");
         }
     }
 }
@@ -111,7 +120,7 @@ fn an_invite_of_another_key_is_not_valid_even_under_the_same_id() {
     let ring = ring(&[("1.pem", OPENSSL_KEY)]);
     for id in ["1", "2"] {
         let token = ring_of(&[&generate_key(id)]).sign(&invite()).unwrap();
-        assert_eq!(ring.verify(&token), Err(InvalidInvite), "key id {id}");
+        assert_eq!(verify(&ring, &token), Err(InvalidInvite), "key id {id}");
     }
 }
 
@@ -121,7 +130,7 @@ fn an_invite_of_another_key_is_not_valid_even_under_the_same_id() {
 #[case::no_purpose(None)]
 fn a_token_that_the_same_key_signed_for_another_purpose_is_not_an_invite(#[case] purpose: Option<&[u8]>) {
     let message = serde_json::to_string(&invite()).unwrap();
-    assert_eq!(ring(&[("1.pem", OPENSSL_KEY)]).verify(&forge(&message, Some(r#"{"kid":"1"}"#), purpose)), Err(InvalidInvite));
+    assert_eq!(verify(&ring(&[("1.pem", OPENSSL_KEY)]), &forge(&message, Some(r#"{"kid":"1"}"#), purpose)), Err(InvalidInvite));
 }
 
 #[rstest]
@@ -135,7 +144,7 @@ fn a_token_that_the_same_key_signed_for_another_purpose_is_not_an_invite(#[case]
 fn a_token_of_another_form_is_not_valid(#[case] message: &str, #[case] footer: Option<&str>) {
     let whole = serde_json::to_string(&invite()).unwrap();
     let token = forge(if message == "whole" { &whole } else { message }, footer, Some(PURPOSE));
-    assert_eq!(ring(&[("1.pem", OPENSSL_KEY)]).verify(&token), Err(InvalidInvite));
+    assert_eq!(verify(&ring(&[("1.pem", OPENSSL_KEY)]), &token), Err(InvalidInvite));
 }
 
 #[rstest]
@@ -146,7 +155,7 @@ fn a_token_of_another_form_is_not_valid(#[case] message: &str, #[case] footer: O
 #[case("eyJhbGciOiJub25lIn0.e30.")]
 #[case("ü")]
 fn what_is_no_token_is_not_valid(#[case] token: &str) {
-    assert_eq!(ring(&[("1.pem", OPENSSL_KEY)]).verify(token), Err(InvalidInvite));
+    assert_eq!(verify(&ring(&[("1.pem", OPENSSL_KEY)]), token), Err(InvalidInvite));
 }
 
 #[test]
@@ -157,12 +166,13 @@ fn the_longest_names_fit_and_what_is_longer_is_not_looked_at() {
         id: "i".repeat(64),
         participant: format!("guest-{}", "p".repeat(63)),
         generation: i64::MAX,
+        signed_by: None,
     };
     // The name of an entry of a Secret has at most 253 characters.
     let ring = ring(&[(&format!("{}.pem", "k".repeat(249)), OPENSSL_KEY)]);
-    assert_eq!(ring.verify(&ring.sign(&longest).unwrap()), Ok(longest.clone()));
+    assert_eq!(verify(&ring, &ring.sign(&longest).unwrap()), Ok(longest.clone()));
     let too_long = Invite { namespace: "n".repeat(2048), ..longest };
-    assert_eq!(ring.verify(&ring.sign(&too_long).unwrap()), Err(InvalidInvite));
+    assert_eq!(verify(&ring, &ring.sign(&too_long).unwrap()), Err(InvalidInvite));
 }
 
 #[test]
@@ -172,12 +182,33 @@ fn the_newest_key_signs_and_older_ones_verify_until_they_are_removed() {
 
     for both in [ring_of(&[&old, &new]), ring_of(&[&new, &old])] {
         assert_eq!(both.signing_key_id(), "2030-02");
-        assert_eq!(both.verify(&token), Ok(invite()));
+        assert_eq!(verify(&both, &token), Ok(invite()));
         let newer = both.sign(&invite()).unwrap();
         assert_ne!(newer, token);
-        assert_eq!(ring_of(&[&new]).verify(&newer), Ok(invite()));
+        assert_eq!(verify(&ring_of(&[&new]), &newer), Ok(invite()));
     }
-    assert_eq!(ring_of(&[&new]).verify(&token), Err(InvalidInvite));
+    assert_eq!(verify(&ring_of(&[&new]), &token), Err(InvalidInvite));
+}
+
+#[test]
+fn who_came_by_an_invite_of_a_key_is_known_by_it_until_it_is_removed_or_replaced_under_its_id() {
+    let (old, new, other) = (generate_key("1"), generate_key("2"), generate_key("1"));
+    let signed_by = ring_of(&[&old]).verify(&ring_of(&[&old]).sign(&invite()).unwrap()).unwrap().signed_by;
+    let after = |before: &KeyRing, keys: &[&(String, String)]| {
+        let entries = keys.iter().map(|(name, pem)| (name.as_str(), pem.as_bytes()));
+        KeyRing::read(entries, Some(before)).0.unwrap()
+    };
+    let first = ring_of(&[&old]);
+    assert!(first.holds(signed_by.as_deref()) && first.holds(None));
+    let both = after(&first, &[&old, &new]);
+    assert!(both.holds(signed_by.as_deref()), "another one signs, and this one is in force");
+    assert!(both.holds(None), "whoever came before it was recorded stays while no key is lost");
+    for lost in [after(&both, &[&new]), after(&both, &[&other, &new])] {
+        assert!(!lost.holds(signed_by.as_deref()));
+        assert!(!lost.holds(None) && !after(&lost, &[&new]).holds(None), "it may have been that key's");
+        let again = after(&lost, &[&old, &new]);
+        assert!(again.holds(signed_by.as_deref()), "its content counts, so it may come back");
+    }
 }
 
 #[rstest]
@@ -186,29 +217,43 @@ fn the_newest_key_signs_and_older_ones_verify_until_they_are_removed() {
 #[case::key_that_cannot_sign(X25519_KEY)]
 #[case::public_key("-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA2QjlTgB5I8zYgTzoWl9pot30/gVEHUj/35QX7FyGpZ4=\n-----END PUBLIC KEY-----\n")]
 #[case::cut_off("-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEILP9hY/8NsxZcnvk4JIfPx1hOWJo\n-----END PRIVATE KEY-----\n")]
-fn an_entry_that_is_no_key_is_named_and_not_quoted(#[case] pem: &str) {
-    let entries = [("1.pem", OPENSSL_KEY.as_bytes()), ("2.pem", pem.as_bytes())];
-    let error = KeyRing::from_entries(entries).err().unwrap();
-    assert_eq!(error, KeyError::NotAKey("2.pem".into()));
-    let message = error.to_string();
+fn an_entry_that_is_no_key_is_named_and_not_quoted_and_the_others_are_used(#[case] pem: &str) {
+    let (ring, unusable) = read(&[("1.pem", OPENSSL_KEY), ("2.pem", pem)], None);
+    assert_eq!(ring.unwrap().signing_key_id(), "1");
+    assert_eq!(unusable, [KeyError::NotAKey("2.pem".into())]);
+    let message = unusable[0].to_string();
     assert!(message.contains("entry 2.pem") && !message.contains("BEGIN") && !message.contains("MC4C"), "{message}");
 }
 
 #[test]
 fn an_entry_that_is_not_text_is_no_key() {
-    assert_eq!(KeyRing::from_entries([("1.pem", &[0xff, 0xfe][..])]).err(), Some(KeyError::NotAKey("1.pem".into())));
+    let (ring, unusable) = KeyRing::read([("1.pem", &[0xff, 0xfe][..])], None);
+    assert_eq!((ring.err(), unusable), (Some(KeyError::NoKeys), vec![KeyError::NotAKey("1.pem".into())]));
+}
+
+#[test]
+fn a_key_whose_entry_was_spoilt_stays_until_the_entry_is_removed_or_holds_another() {
+    let good = ring(&[("1.pem", OPENSSL_KEY), ("2.pem", OPENSSL_KEY)]);
+    let (spoilt, unusable) = read(&[("1.pem", "spoilt"), ("2.pem", "spoilt"), ("3.pem", "never a key")], Some(&good));
+    assert!(spoilt.as_ref().unwrap().same_keys(&good));
+    assert_eq!(unusable.len(), 3);
+    let (removed, _) = read(&[("1.pem", "spoilt")], spoilt.as_ref().ok());
+    assert_eq!(removed.as_ref().unwrap().signing_key_id(), "1");
+    let other = generate_key("1");
+    let (replaced, unusable) = read(&[(&other.0, &other.1)], removed.as_ref().ok());
+    assert!(unusable.is_empty() && !replaced.unwrap().same_keys(&removed.unwrap()));
 }
 
 #[test]
 fn entries_that_are_no_pem_files_are_left_alone_but_one_key_there_must_be() {
     assert_eq!(ring(&[("README", "text"), ("1.pem", OPENSSL_KEY), ("9.pem.bak", "")]).signing_key_id(), "1");
-    assert_eq!(KeyRing::from_entries([("README", &b"text"[..])]).err(), Some(KeyError::NoKeys));
+    assert_eq!(read(&[("README", "text")], None).0.err(), Some(KeyError::NoKeys));
 }
 
 #[test]
 fn keys_are_read_with_line_ends_of_any_system() {
     let ring = ring(&[("1.pem", OPENSSL_KEY.trim_end()), ("2.pem", &OPENSSL_KEY.replace('\n', "\r\n"))]);
-    assert_eq!(ring.verify(&forge(&serde_json::to_string(&invite()).unwrap(), Some(r#"{"kid":"2"}"#), Some(PURPOSE))), Ok(invite()));
+    assert_eq!(verify(&ring, &forge(&serde_json::to_string(&invite()).unwrap(), Some(r#"{"kid":"2"}"#), Some(PURPOSE))), Ok(invite()));
 }
 
 #[test]

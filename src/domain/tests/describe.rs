@@ -1,7 +1,7 @@
 //! Plans in words.
 
 use super::simulation::session_id;
-use crate::domain::{InviteStep, Plan, RoomStep, SessionStep, Step};
+use crate::domain::{InviteStep, InviteWrite, Plan, RoomStep, SessionStep, Step};
 
 /// A step in words: the epoch for a session, the participant's name for an invite.
 pub fn describe(step: &Step) -> String {
@@ -25,7 +25,8 @@ pub fn describe(step: &Step) -> String {
             assert_eq!(*session, session_id(*number));
             format!("reserve {number}")
         }
-        Step::Invite(InviteStep::Issue { person, write }) => format!("{write:?} {}", person.name).to_lowercase(),
+        Step::Invite(InviteStep::Issue { person, write: InviteWrite::Create }) => format!("create {}", person.name),
+        Step::Invite(InviteStep::Issue { person, write: InviteWrite::Refresh { .. } }) => format!("refresh {}", person.name),
         Step::Invite(InviteStep::Withdraw { secret_name, secret_uid }) => {
             format!("withdraw {} by {}", name(secret_name), secret_uid.as_deref().unwrap_or("label"))
         }

@@ -354,5 +354,5 @@ fn unseen() -> RoomStatus {
 /// The session member of a person who came by the invite of today.
 pub fn member(person: &Person) -> SessionMember {
     let Person { name, display_name, role, generation, suspended: _ } = person.clone();
-    SessionMember { identity: name, display_name, role: Some(role), generation: Some(generation) }
+    SessionMember { identity: name, display_name, role: Some(role), generation: Some(generation), signed_by: None }
 }

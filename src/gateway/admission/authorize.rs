@@ -18,6 +18,8 @@ pub struct Authorization {
     pub room: ValidRoom,
     /// Names under which the Room's session may live.
     pub sessions: Vec<String>,
+    /// Fingerprint of the key that signed the invite they come by.
+    signed_by: Option<String>,
     /// The moment that this was judged at.
     pub now: Timestamp,
     deleted: bool,
@@ -42,7 +44,11 @@ impl Authorization {
     }
 
     fn grant(&self, others: usize) -> Result<TokenGrant, Refusal> {
-        if self.deleted { Err(Refusal::Over) } else { admit(&self.room, &self.person, others, self.now) }
+        if self.deleted {
+            return Err(Refusal::Over);
+        }
+        let grant = admit(&self.room, &self.person, others, self.now)?;
+        Ok(TokenGrant { signed_by: self.signed_by.clone(), ..grant })
     }
 }
 
@@ -52,10 +58,15 @@ pub fn holder(rooms: &LiveRooms, invite: &Invite) -> Result<Person, Denied> {
 }
 
 /// The Room of an invite, its roster, and whom of it the invite is for.
-fn identified(rooms: &LiveRooms, invite: &Invite) -> Result<(Arc<Room>, Roster, Person), Refusal> {
+fn identified(rooms: &LiveRooms, invite: &Invite) -> Result<(Arc<Room>, Roster, Person), Denied> {
+    rooms.need_keys()?;
     let room = rooms.get(&ObjectRef::new(&invite.room).within(&invite.namespace)).ok_or(Refusal::InvalidInvite)?;
     let roster = rooms.roster(&room);
     let person = identify(&room, &roster, invite)?;
+    // The key may have been removed since the invite was verified.
+    if !rooms.hold_key(invite.signed_by.as_deref()) {
+        return Err(Refusal::InvalidInvite.into());
+    }
     Ok((room, roster, person))
 }
 
@@ -63,21 +74,35 @@ fn identified(rooms: &LiveRooms, invite: &Invite) -> Result<(Arc<Room>, Roster, 
 /// is looked at.
 pub fn authorize_invite(rooms: &LiveRooms, invite: &Invite, now: Timestamp) -> Result<Authorization, Denied> {
     let (room, roster, person) = identified(rooms, invite)?;
-    authorize(rooms, &room, roster, person, now)
+    authorize(rooms, &room, roster, person, invite.signed_by.clone(), now)
 }
 
 /// Judges the holder of a media token by the Room whose session it is for.
 pub fn authorize_token(rooms: &LiveRooms, subject: &TokenSubject, now: Timestamp) -> Result<Authorization, Denied> {
+    rooms.need_keys()?;
     let room = rooms.of_session(&subject.session).ok_or(Refusal::InvalidInvite)?;
     let roster = rooms.roster(&room);
-    let person = recognize(&roster, &subject.member())?;
-    authorize(rooms, &room, roster, person, now)
+    let person = recognized(rooms, &roster, subject)?;
+    authorize(rooms, &room, roster, person, subject.signed_by.clone(), now)
 }
 
-fn authorize(rooms: &LiveRooms, room: &Room, roster: Roster, person: Person, now: Timestamp) -> Result<Authorization, Denied> {
+/// Who somebody in a call is, or somebody who comes back to it, if the key that signed their invite is in force.
+pub fn recognized(rooms: &LiveRooms, roster: &Roster, subject: &TokenSubject) -> Result<Person, Refusal> {
+    recognize(roster, &subject.member())
+        .and_then(|person| if rooms.hold_key(subject.signed_by.as_deref()) { Ok(person) } else { Err(Refusal::InvalidInvite) })
+}
+
+fn authorize(
+    rooms: &LiveRooms,
+    room: &Room,
+    roster: Roster,
+    person: Person,
+    signed_by: Option<String>,
+    now: Timestamp,
+) -> Result<Authorization, Denied> {
     let deleted = room.metadata.deletion_timestamp.is_some();
     match rooms.accept(room, roster) {
-        Ok(valid) => Ok(Authorization { person, room: valid, sessions: rooms.sessions(room), now, deleted }),
+        Ok(valid) => Ok(Authorization { person, room: valid, sessions: rooms.sessions(room), signed_by, now, deleted }),
         // The end comes whatever the spec has become.
         Err(_) if deleted || has_ended(room, now) => Err(Refusal::Over.into()),
         Err(denied) => Err(denied),

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::denied::Denied;
 use crate::domain::{Invite, KeyRing, Refusal};
 
-/// The keys that sign invites: none until their Secret has been read, and others whenever it changes.
+/// The keys that sign invites: none until their Secret has been read and while there is none, and others whenever it changes.
 #[derive(Clone)]
 pub struct InviteKeys(watch::Receiver<Option<Arc<KeyRing>>>);
 
@@ -27,7 +27,13 @@ impl InviteKeys {
         self.current()?.sign(invite).map_err(|error| Denied::unavailable(error.to_string()))
     }
 
-    fn current(&self) -> Result<Arc<KeyRing>, Denied> {
-        self.0.borrow().clone().ok_or_else(|| Denied::unavailable("the keys that sign invites are not known yet"))
+    /// Whether the key of this fingerprint is in force; none is while there are no keys.
+    pub fn hold(&self, signed_by: Option<&str>) -> bool {
+        self.0.borrow().as_ref().is_some_and(|keys| keys.holds(signed_by))
+    }
+
+    /// The keys of this moment.
+    pub fn current(&self) -> Result<Arc<KeyRing>, Denied> {
+        self.0.borrow().clone().ok_or_else(|| Denied::unavailable("there are no keys that sign invites at this moment"))
     }
 }

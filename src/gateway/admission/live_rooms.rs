@@ -6,6 +6,7 @@ use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::reflector::{ObjectRef, Store};
 
 use super::denied::Denied;
+use super::invite_keys::InviteKeys;
 use super::removed_visitors::RemovedVisitors;
 use crate::api::{Room, RoomClass, RoomGuest, RoomStatus};
 use crate::cluster::Guests;
@@ -19,12 +20,23 @@ pub struct LiveRooms {
     classes: Store<RoomClass>,
     installation: Installation,
     removed: RemovedVisitors,
+    keys: InviteKeys,
 }
 
 impl LiveRooms {
-    /// A view of these stores; `installation` is the one whose sessions the Rooms have.
-    pub fn new(rooms: Store<Room>, guests: Guests, classes: Store<RoomClass>, installation: Installation) -> Self {
-        Self { rooms, guests, classes, installation, removed: RemovedVisitors::default() }
+    /// A view of these stores; `installation` is the one whose sessions the Rooms have, and `keys` sign its invites.
+    pub fn new(rooms: Store<Room>, guests: Guests, classes: Store<RoomClass>, installation: Installation, keys: InviteKeys) -> Self {
+        Self { rooms, guests, classes, installation, removed: RemovedVisitors::default(), keys }
+    }
+
+    /// Refuses while there are no keys: then nobody can be told from a stranger.
+    pub fn need_keys(&self) -> Result<(), Denied> {
+        self.keys.current().map(drop)
+    }
+
+    /// Whether the key of this fingerprint is in force, which signed an invite by which somebody comes or has come.
+    pub fn hold_key(&self, signed_by: Option<&str>) -> bool {
+        self.keys.hold(signed_by)
     }
 
     /// Waits until the stores hold what the API server has: before that, good invites would look like unknown ones.

@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 
+use super::authorize::recognized;
 use super::live_rooms::LiveRooms;
 use crate::api::{Role, Room};
 use crate::backend::TokenSubject;
-use crate::domain::{Refusal, Window, admit, recognize, remain};
+use crate::domain::{Refusal, Window, admit, remain};
 
 /// Who of the people in a call may stay there.
 pub struct MembersReview {
@@ -27,9 +28,12 @@ pub fn review_members(rooms: &LiveRooms, room: &ObjectRef<Room>, subjects: &[&To
     }
     let roster = rooms.roster(&room);
     let valid = rooms.accept(&room, roster.clone()).ok();
-    let judge = |subject: &TokenSubject| match &valid {
-        Some(valid) => recognize(&roster, &subject.member()).and_then(|person| admit(valid, &person, 0, now)).map(|grant| grant.role),
-        None => remain(&room, &roster, &subject.member(), now).map(|person| person.role),
+    let judge = |subject: &TokenSubject| {
+        let person = recognized(rooms, &roster, subject);
+        match &valid {
+            Some(valid) => person.and_then(|person| admit(valid, &person, 0, now)).map(|grant| grant.role),
+            None => remain(&room, now).and(person).map(|person| person.role),
+        }
     };
     let verdict = |subject: &&TokenSubject| {
         if rooms.has_session(&room, &subject.session) { judge(subject) } else { Err(Refusal::InvalidInvite) }

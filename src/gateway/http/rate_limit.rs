@@ -108,7 +108,7 @@ mod tests {
 
     fn invite(participant: usize) -> Invite {
         let name = participant.to_string();
-        Invite { namespace: "team".into(), room: "standup".into(), id: "id".into(), participant: name, generation: 0 }
+        Invite { namespace: "team".into(), room: "standup".into(), id: "id".into(), participant: name, generation: 0, signed_by: None }
     }
 
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));

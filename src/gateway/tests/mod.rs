@@ -160,12 +160,13 @@ fn invite(participant: &str) -> Invite {
         id: "11111111-2222-3333-4444-555555555555".into(),
         participant: participant.into(),
         generation: 0,
+        signed_by: None,
     }
 }
 
 /// A key ring of new keys with these ids.
 fn key_ring(entries: &[(String, String)]) -> Arc<KeyRing> {
-    Arc::new(KeyRing::from_entries(entries.iter().map(|(name, pem)| (name.as_str(), pem.as_bytes()))).unwrap())
+    Arc::new(KeyRing::read(entries.iter().map(|(name, pem)| (name.as_str(), pem.as_bytes())), None).0.unwrap())
 }
 
 impl Fixture {
@@ -201,7 +202,13 @@ impl Fixture {
             beside: Mutex::default(),
         });
         let clock = TestClock(Arc::new(Mutex::new(moment(NOON))));
-        let live = LiveRooms::new(rooms_reader, guests, classes_reader, Installation::from_namespace_uid("test"));
+        let live = LiveRooms::new(
+            rooms_reader,
+            guests,
+            classes_reader,
+            Installation::from_namespace_uid("test"),
+            InviteKeys::new(keys_reader.clone()),
+        );
         live.ready().await.unwrap();
         let state = app_state(&live, InviteKeys::new(keys_reader), &backends, writer.clone(), &clock.wall_clock());
         let rooms = Arc::new(Mutex::new(rooms));
@@ -232,6 +239,7 @@ impl Fixture {
             display_name: (*identity).to_owned(),
             role: Some(Role::Attendee),
             generation: Some(0),
+            signed_by: None,
         };
         self.media.set_members(SESSION, identities.iter().map(member));
     }
@@ -249,6 +257,7 @@ impl Fixture {
             display_name: identity.to_owned(),
             role: Role::Attendee,
             generation: 0,
+            signed_by: None,
             not_before: moment(FROM),
             expires_at: moment(UNTIL),
         };

@@ -224,6 +224,22 @@ async fn without_keys_nobody_is_called_a_stranger() {
     let token = fixture.sign(&invite("att"));
     fixture.keys.send_replace(None);
     assert_eq!(fixture.join_with(&token).await.problem(), problem(503, "unavailable"));
+    fixture.proxy_to("http://127.0.0.1:1");
+    let query = format!("access_token={}", fixture.media_token("att"));
+    assert_eq!(signalling::connect(&fixture, "/rtc", &query).await.problem(), problem(503, "unavailable"));
+}
+
+#[tokio::test]
+async fn a_media_token_of_somebody_whose_key_was_removed_or_replaced_lets_nobody_in() {
+    let fixture = Fixture::new().await;
+    fixture.proxy_to("http://127.0.0.1:1");
+    let token = fixture.join("att").await.json()["token"].as_str().unwrap().to_owned();
+    let query = format!("access_token={token}");
+    assert_eq!(signalling::connect(&fixture, "/rtc", &query).await.problem(), problem(503, "unavailable"), "let through, to nobody");
+    fixture.keys.send_replace(Some(key_ring(&[generate_key("1")])));
+    for path in ["/rtc", "/rtc/v1", "/rtc/validate"] {
+        assert_eq!(signalling::connect(&fixture, path, &query).await.problem(), problem(401, "invalid-invite"));
+    }
 }
 
 #[tokio::test]

@@ -129,6 +129,7 @@ fn grant(role: Role) -> TokenGrant {
         display_name: "Ada Lovelace".to_owned(),
         role,
         generation: 3,
+        signed_by: Some("0123456789abcdef".to_owned()),
         not_before,
         expires_at: not_before + Duration::from_mins(1),
     }

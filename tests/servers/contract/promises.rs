@@ -38,6 +38,7 @@ fn member(grant: &TokenGrant) -> SessionMember {
         display_name: grant.display_name.clone(),
         role: Some(grant.role),
         generation: Some(grant.generation),
+        signed_by: grant.signed_by.clone(),
     }
 }
 
@@ -205,7 +206,8 @@ pub async fn nobody_joins_a_session_that_does_not_exist(backend: &dyn Backend, p
 pub async fn the_subject_of_a_token_is_told_from_it_as_long_as_it_is_good(backend: &dyn Backend, _: &dyn Joiner) {
     let (session, grant) = (session(), grant(Role::Collaborator));
     let token = backend.mint_token(&session, &grant).expect("a token").token;
-    let subject = Some(TokenSubject { session, identity: "ada".to_owned(), display_name: grant.display_name.clone(), generation: Some(3) });
+    let (display_name, signed_by) = (grant.display_name.clone(), grant.signed_by.clone());
+    let subject = Some(TokenSubject { session, identity: "ada".to_owned(), display_name, generation: Some(3), signed_by });
     // Clocks may be a minute apart, and tokens are told in whole seconds.
     let (from, until) = (grant.not_before - Duration::from_mins(1), grant.expires_at + Duration::from_mins(1));
     for moment in [from, grant.not_before, grant.expires_at, until - Duration::from_secs(1)] {

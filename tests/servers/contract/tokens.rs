@@ -59,7 +59,7 @@ fn every_grant_of_every_role_is_explicit() {
 }
 
 #[test]
-fn a_token_says_who_and_of_which_generation_and_nothing_more() {
+fn a_token_says_who_by_which_invite_and_nothing_more() {
     let grant = grant(Role::Collaborator);
     let mut claims = claims(&grant);
     let claims = claims.as_object_mut().expect("an object");
@@ -70,7 +70,7 @@ fn a_token_says_who_and_of_which_generation_and_nothing_more() {
         "iss": "the-key",
         "sub": "ada",
         "name": "Ada Lovelace",
-        "attributes": { "roomkeeper.io/generation": "3", "roomkeeper.io/role": "Collaborator" },
+        "attributes": { "roomkeeper.io/generation": "3", "roomkeeper.io/signed-by": "0123456789abcdef", "roomkeeper.io/role": "Collaborator" },
     });
     assert_eq!(Value::Object(claims.clone()), expected);
 }
@@ -108,7 +108,13 @@ fn only_a_token_for_joining_a_room_and_nothing_else_has_a_subject() {
         livekit.token_subject(&token.to_jwt().expect("a token"), crate::support::now())
     };
     let joins = VideoGrants { room_join: true, room: "the-session".to_owned(), ..VideoGrants::default() };
-    let expected = TokenSubject { session: "the-session".into(), identity: "ada".into(), display_name: String::new(), generation: None };
+    let expected = TokenSubject {
+        session: "the-session".into(),
+        identity: "ada".into(),
+        display_name: String::new(),
+        generation: None,
+        signed_by: None,
+    };
     assert_eq!(subject(joins.clone()), Some(expected));
     for refused in [
         VideoGrants { room_join: false, ..joins.clone() },

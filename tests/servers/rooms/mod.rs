@@ -12,3 +12,4 @@ mod invites;
 mod lifecycle;
 mod moderation;
 mod on_demand;
+mod signing_keys;

@@ -91,6 +91,7 @@ impl Sight {
                     display_name: (*name).into(),
                     role: Some(Role::Attendee),
                     generation: Some(0),
+                    signed_by: None,
                 };
                 self.session.into_iter().for_each(|(epoch, ..)| sim.media.set_members(&session_id(epoch), NAMES.iter().map(member)));
             }

@@ -52,7 +52,7 @@ fn who_does_not_sit_there_by_our_doing_is_put_right(
     #[case] generation: Option<i64>,
     #[case] step: &str,
 ) {
-    let member = SessionMember { identity: identity.into(), display_name: identity.into(), role, generation };
+    let member = SessionMember { identity: identity.into(), display_name: identity.into(), role, generation, signed_by: None };
     let sim = in_the_call();
     let others = sim.media.members(&session_id(1)).unwrap().into_iter().filter(|other| other.identity != identity);
     sim.media.set_members(&session_id(1), others.chain([member]));

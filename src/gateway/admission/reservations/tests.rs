@@ -6,7 +6,13 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn snapshot(session: &str, members: &[&str], asked_at: i64) -> CallSnapshot {
-    let member = |name: &&str| SessionMember { identity: (*name).into(), display_name: String::new(), role: None, generation: None };
+    let member = |name: &&str| SessionMember {
+        identity: (*name).into(),
+        display_name: String::new(),
+        role: None,
+        generation: None,
+        signed_by: None,
+    };
     CallSnapshot { session: session.into(), exists: true, members: members.iter().map(member).collect(), asked_at: at(asked_at) }
 }
 
