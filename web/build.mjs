@@ -19,6 +19,8 @@ const settings = {
   absWorkingDir: here,
   entryPoints: { app: "src/main.ts", style: "src/style.css" },
   bundle: true,
+  // In the place of the browser's own `WebSocket` and `fetch`, in livekit-client too.
+  inject: ["src/signalling.ts"],
   minify: true,
   // One script: a page that waits for its call for hours must not ask a newer gateway for parts of an older page.
   splitting: false,

@@ -35,6 +35,8 @@ export interface Ticket {
   token: string;
   /** By a shared link, the invite to come back with as the same person. */
   invite?: string;
+  /** Under which the token can be sent as a subprotocol. */
+  subprotocol?: string;
 }
 
 /** Answer of `POST /v1/guests`. */

@@ -4,6 +4,7 @@ import { DisconnectReason, Room, type RoomOptions } from "livekit-client";
 import { type Gateway, Problem } from "./api";
 import type { Devices } from "./devices";
 import { around, backoff, pause } from "./pace";
+import { useSubprotocol } from "./signalling";
 
 /** How often to ask for a place in a full call. */
 const FULL = 10_000;
@@ -46,6 +47,7 @@ export async function enter(
     try {
       const ticket = await gateway.join(displayName);
       signal.throwIfAborted();
+      useSubprotocol(ticket.subprotocol);
       const room = new Room(options(devices));
       prepare(room);
       const stop = () => void room.disconnect();

@@ -27,6 +27,33 @@ test("the invite is gone from the address before anything else is asked for, and
   assert.equal(await page.evaluate(() => history.length <= 2), true);
 });
 
+test("the media token is in no address, of the connection or of the question why one failed", async (t) => {
+  const room = await makeRoom({ participants: people });
+  const link = room.link("ada");
+  const page = await person(t, link, { open: false });
+  const tokens = [];
+  const asked = [];
+  const sockets = [];
+  page.on("request", (request) => asked.push(request));
+  page.on("websocket", (socket) => sockets.push(socket.url()));
+  // The first token is spoilt, so that livekit-client asks the gateway why it was refused.
+  await page.route("**/v1/join", async (route) => {
+    const response = await route.fetch();
+    const json = await response.json();
+    if (tokens.length === 0) json.token = `${json.token.slice(0, -4)}AAAA`;
+    tokens.push(json.token);
+    await route.fulfill({ response, json });
+  });
+  await page.goto(link);
+  await join(page);
+  const why = asked.filter((request) => request.url().includes("/validate"));
+  assert(why.length >= 1 && sockets.length >= 2 && tokens.length >= 2);
+  assert.equal(await why[0].headerValue("authorization"), `Bearer ${tokens[0]}`);
+  for (const address of [...asked.map((request) => request.url()), ...sockets]) {
+    assert(!address.includes("access_token") && !tokens.some((token) => address.includes(token)), address);
+  }
+});
+
 test("the page comes with strict rules for browsers, and its files can be kept", async () => {
   const answer = await fetch(gateway);
   const policy = answer.headers.get("content-security-policy");

@@ -14,6 +14,7 @@ mod request_span;
 mod responses;
 mod routes;
 mod staleness;
+mod subprotocol;
 mod timestamp;
 
 pub use bearer::bearer_token;
@@ -27,3 +28,4 @@ pub use rate_limit::{RateLimits, limit_by_address};
 pub use request_span::{describe_room, trace_request};
 pub use routes::{Api, routes};
 pub use staleness::{CacheStaleness, LONGEST_SILENCE, refuse_while_stale};
+pub use subprotocol::{SUBPROTOCOL, offers_subprotocol, token_among_subprotocols};

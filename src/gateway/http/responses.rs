@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::subprotocol::SUBPROTOCOL;
 use super::timestamp::rfc3339;
 use crate::api::Role;
 use crate::domain::{Availability, Permissions};
@@ -50,13 +51,26 @@ struct PermissionsBody {
 /// Body of the response to `POST /v1/join`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct JoinBody {
+pub struct JoinBody {
     url: String,
     token: String,
     identity: String,
     expires_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     invite: Option<String>,
+    /// Under which the token can be sent as a subprotocol; none where clients reach the media server themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subprotocol: Option<&'static str>,
+}
+
+impl JoinBody {
+    /// What somebody joins with; `signalling` is the gateway's own address for those who do not reach the media server themselves.
+    pub fn new(joined: JoinResponse, signalling: String) -> Self {
+        let JoinResponse { credentials, identity, expires_at, invite } = joined;
+        let subprotocol = credentials.url.is_none().then_some(SUBPROTOCOL);
+        let url = credentials.url.unwrap_or(signalling);
+        Self { url, token: credentials.token, identity, expires_at: rfc3339(expires_at), invite, subprotocol }
+    }
 }
 
 /// Body of the response to `POST /v1/guests`.
@@ -143,11 +157,9 @@ impl IntoResponse for RoomView {
     }
 }
 
-impl IntoResponse for JoinResponse {
+impl IntoResponse for JoinBody {
     fn into_response(self) -> Response {
-        let Self { credentials, identity, expires_at, invite } = self;
-        let (url, token) = (credentials.url.unwrap_or_default(), credentials.token);
-        Json(JoinBody { url, token, identity, expires_at: rfc3339(expires_at), invite }).into_response()
+        Json(self).into_response()
     }
 }
 

@@ -19,7 +19,7 @@ use super::problem::Problem;
 use super::public_address::{PublicAddress, SignallingAddress};
 use super::rate_limit::RateLimits;
 use super::request_span::describe_room;
-use super::responses::{GuestBody, GuestListBody};
+use super::responses::{GuestBody, GuestListBody, JoinBody};
 use crate::api::Role;
 use crate::domain::Invite;
 use crate::gateway::admission::{AdmissionService, Denied, InviteKeys, JoinResponse, LiveRooms, ModerationService, RoomView, holder};
@@ -99,12 +99,10 @@ async fn join(
     SignallingAddress(address): SignallingAddress,
     caller: Caller,
     body: Result<StrictJson<JoinRequest>, Problem>,
-) -> Result<JoinResponse, Problem> {
+) -> Result<JoinBody, Problem> {
     let joined = try_join(&api, &caller, body).await;
     api.metrics.join_ended(joined.as_ref().err().map_or("joined", Problem::name));
-    let mut joined = joined?;
-    joined.credentials.url.get_or_insert(address);
-    Ok(joined)
+    Ok(JoinBody::new(joined?, address))
 }
 
 async fn try_join(api: &Api, caller: &Caller, body: Result<StrictJson<JoinRequest>, Problem>) -> Result<JoinResponse, Problem> {

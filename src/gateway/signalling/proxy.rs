@@ -29,7 +29,7 @@ use crate::api::Room;
 use crate::backend::{Backend, Registry, Signalling, TokenSubject};
 use crate::domain::Refusal;
 use crate::gateway::admission::{AdmissionService, Denied, LiveRooms, authorize_token};
-use crate::gateway::http::{Problem, bearer_token, describe_room};
+use crate::gateway::http::{Problem, SUBPROTOCOL, bearer_token, describe_room, offers_subprotocol, token_among_subprotocols};
 use crate::gateway::wall_clock::WallClock;
 use crate::observability::logs::AUDIT;
 use crate::observability::metrics::Metrics;
@@ -42,10 +42,9 @@ const VALIDATE: &str = "/validate";
 const BAD_FRAMES: &str = "bad-frames";
 /// Headers that are passed to the media server.
 ///
-/// No extensions: a small compressed message is a large one to the media server, which sets no limit of its own.
-const REQUEST_HEADERS: [HeaderName; 5] = [SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, SEC_WEBSOCKET_PROTOCOL, USER_AGENT, ACCEPT];
-/// Headers that are passed back when the connection is made.
-const RESPONSE_HEADERS: [HeaderName; 2] = [SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL];
+/// No extensions: a small compressed message is a large one to the media server, which sets no limit of its own. No subprotocols: they
+/// are for the gateway.
+const REQUEST_HEADERS: [HeaderName; 4] = [SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, USER_AGENT, ACCEPT];
 
 /// What signalling is passed through with.
 #[derive(Clone)]
@@ -106,7 +105,11 @@ async fn answer(proxy: &SignallingProxy, request: &mut Request) -> Result<Respon
 /// Who connects, if they may. Says no more to others than to the holder of an invalid invite.
 fn authorize(proxy: &SignallingProxy, headers: &HeaderMap, query: &str) -> Result<AuthorizedConnect, Problem> {
     // LiveKit looks at no other place either when there is this header.
-    let token = if headers.contains_key(AUTHORIZATION) { bearer_token(headers).map(str::to_owned) } else { token_in(query) };
+    let token = if headers.contains_key(AUTHORIZATION) {
+        bearer_token(headers).map(str::to_owned)
+    } else {
+        token_among_subprotocols(headers).or_else(|| token_in(query))
+    };
     let token = token.filter(|token| !token.is_empty()).ok_or_else(|| Problem::from(&Refusal::InvalidInvite))?;
     let now = proxy.clock.now();
     let mut denied = Denied::Refused(Refusal::InvalidInvite);
@@ -151,7 +154,7 @@ async fn connect(proxy: &SignallingProxy, authorized: AuthorizedConnect, url: Ur
     let new = NewConnection { room: room.clone(), subject, class, backend, role };
     // The Room may have changed while the media server was asked.
     let guard = proxy.connections.register(new).map_err(|refusal| Problem::from(&refusal))?;
-    let response = switching_protocols(answer.headers());
+    let response = switching_protocols(answer.headers(), request.headers());
     let client = hyper::upgrade::on(request);
     let metrics = proxy.metrics.clone();
     tokio::spawn(async move {
@@ -171,12 +174,13 @@ fn refused_by_server(status: StatusCode) -> Problem {
 }
 
 /// The response that turns the client's connection into a WebSocket.
-fn switching_protocols(from_server: &HeaderMap) -> Response {
+fn switching_protocols(from_server: &HeaderMap, from_client: &HeaderMap) -> Response {
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
-    for name in RESPONSE_HEADERS {
-        for value in from_server.get_all(&name) {
-            response.headers_mut().append(&name, value.clone());
-        }
+    if let Some(accept) = from_server.get(SEC_WEBSOCKET_ACCEPT) {
+        response.headers_mut().insert(SEC_WEBSOCKET_ACCEPT, accept.clone());
+    }
+    if offers_subprotocol(from_client) {
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     }
     set_upgrade(response.headers_mut());
     response.map(|_| Body::empty())

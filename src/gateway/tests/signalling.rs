@@ -24,11 +24,20 @@ pub async fn quoting_server(status: u16) -> (String, tokio::task::JoinHandle<Str
 
 /// Asks for a WebSocket with this query.
 pub async fn connect(fixture: &Fixture, path: &str, query: &str) -> Answer {
+    connect_with(fixture, path, query, None).await
+}
+
+/// Asks for a WebSocket with this query, and with these subprotocols.
+async fn connect_with(fixture: &Fixture, path: &str, query: &str, subprotocols: Option<&str>) -> Answer {
     let request = Request::get(format!("{path}?{query}"))
         .header("connection", "keep-alive, Upgrade")
         .header("upgrade", "websocket")
         .header("sec-websocket-version", "13")
         .header("sec-websocket-key", "key");
+    let request = match subprotocols {
+        Some(subprotocols) => request.header("sec-websocket-protocol", subprotocols),
+        None => request,
+    };
     received(fixture.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()).await
 }
 
@@ -61,6 +70,25 @@ async fn the_media_server_gets_a_token_of_the_role_that_somebody_has_now() {
         connect(&fixture, path, &format!("access_token={token}")).await;
         let sent = served.await.unwrap();
         assert!(sent.contains("/att/Consumer/") && !sent.contains(&token), "{sent}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_among_the_subprotocols_counts_and_none_of_them_reach_the_media_server() {
+    for path in ["/rtc", "/rtc/v1"] {
+        let fixture = Fixture::new().await;
+        let (address, served) = quoting_server(401).await;
+        fixture.proxy_to(&address);
+        let offered = format!("roomkeeper, roomkeeper.bearer.{}", fixture.media_token("att"));
+        // What stands in the address then is not looked at.
+        let answer = connect_with(&fixture, path, "access_token=other&sdk=js", Some(&offered)).await;
+        assert_eq!(answer.problem().1, "bad-request", "let through, and refused by the media server");
+        let sent = served.await.unwrap();
+        assert!(sent.starts_with(&format!("GET {path}?sdk=js HTTP/1.1\r\n")), "{sent}");
+        assert!(!sent.to_ascii_lowercase().contains("sec-websocket-protocol"), "{sent}");
+        for nothing in ["roomkeeper", "roomkeeper.bearer.", "roomkeeper.bearer.other", "bearer, x"] {
+            assert_eq!(connect_with(&fixture, path, "sdk=js", Some(nothing)).await.problem(), problem(401, "invalid-invite"));
+        }
     }
 }
 
@@ -109,7 +137,9 @@ async fn the_signalling_of_a_server_in_direct_mode_is_not_passed_on() {
 #[tokio::test]
 async fn clients_are_told_the_gateways_own_address_only_when_the_server_names_none() {
     let fixture = Fixture::new().await;
-    assert_eq!(fixture.join("att").await.json()["url"], "wss://media.test");
+    let joined = fixture.join("att").await.json();
+    assert_eq!((&joined["url"], joined.get("subprotocol")), (&json!("wss://media.test"), None));
     fixture.proxy_to("http://127.0.0.1:1");
-    assert_eq!(fixture.join("att").await.json()["url"], "wss://meet.test");
+    let joined = fixture.join("att").await.json();
+    assert_eq!((&joined["url"], &joined["subprotocol"]), (&json!("wss://meet.test"), &json!("roomkeeper")));
 }

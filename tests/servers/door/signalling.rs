@@ -35,6 +35,26 @@ fn people_meet_in_a_call_through_the_gateway_alone_and_are_counted() {
 }
 
 #[test]
+fn a_token_among_the_subprotocols_opens_the_connection_and_is_not_in_the_answer() {
+    run(async {
+        let stage = Stage::shared().await;
+        let place = stage.place().await;
+        place.apply("call", json!({"participants": [{"name": "ada"}]})).await;
+        place.until_phase("call", Phase::Open).await;
+        let answer = stage.join(&place.invite("call", "ada").await).await;
+        let (token, name) = (answer.credentials().token, answer.body["subprotocol"].as_str().expect("a subprotocol").to_owned());
+        let offered = format!("{name}, {name}.bearer.{token}");
+        let (reply, _stream) =
+            upgrade(stage.gateway.port, "/rtc?sdk=js&protocol=15&auto_subscribe=1", &[("sec-websocket-protocol", &offered)]).await;
+        assert_eq!(reply.status, 101, "{reply:?}");
+        assert!(reply.head.lines().any(|line| line == "sec-websocket-protocol: roomkeeper"), "{reply:?}");
+        assert!(!reply.head.contains(&token.to_ascii_lowercase()), "{reply:?}");
+        let (refused, _) = upgrade(stage.gateway.port, "/rtc?sdk=js", &[("sec-websocket-protocol", &name)]).await;
+        assert_eq!(refused.problem(), problem(401, "invalid-invite"));
+    });
+}
+
+#[test]
 fn nothing_but_the_four_paths_reaches_livekit() {
     run(async {
         let stage = Stage::shared().await;
@@ -126,6 +146,7 @@ fn foreign_forged_expired_and_missing_tokens_are_refused_alike() {
             display_name: identity.to_owned(),
             role: Role::Presenter,
             generation: 0,
+            signed_by: None,
             not_before: from.parse().expect("a moment"),
             expires_at: to.parse().expect("a moment"),
         };
