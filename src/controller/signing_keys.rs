@@ -27,5 +27,5 @@ pub async fn keep(client: Client, operator_namespace: String, mut keys: watch::R
         }
     }
     // The watch of Secrets has ended, which ends the controller.
-    pending().await
+    pending::<()>().await;
 }

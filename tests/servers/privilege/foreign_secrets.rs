@@ -329,13 +329,17 @@ fn a_controller_with_the_role_of_the_version_before_says_so_and_goes_on_with_the
         place.until_phase("call", Phase::Open).await;
         let (ada, before) = (place.joined("call", "ada", &[]).await, place.invite("call", "ben").await);
         // As it was: `patch` in place of `update`.
-        let roles = Api::<ClusterRole>::all(stage.admin.clone());
-        let mut role = roles.get("roomkeeper-controller").await.expect("the role");
-        let rules = role.rules.as_mut().expect("rules");
-        let rule = rules.iter_mut().find(|rule| rule.resources.as_deref() == Some(&["secrets".to_owned()])).expect("the rule for Secrets");
-        rule.verbs = ["create", "patch", "delete"].map(str::to_owned).to_vec();
+        let api = Api::<ClusterRole>::all(stage.admin.clone());
+        let mut role = api.get("roomkeeper-controller").await.expect("the role");
+        let secrets = role
+            .rules
+            .iter_mut()
+            .flatten()
+            .find(|rule| rule.resources.as_deref() == Some(&["secrets".to_owned()]))
+            .expect("the rule for Secrets");
+        secrets.verbs = ["create", "patch", "delete"].map(str::to_owned).to_vec();
         role.metadata.managed_fields = None;
-        roles.replace("roomkeeper-controller", &PostParams::default(), &role).await.expect("the role of before");
+        api.replace("roomkeeper-controller", &PostParams::default(), &role).await.expect("the role of before");
         // What is to be written waits; what is to be taken away is.
         place.edit("call", json!({"duration": "2h", "participants": [{"name": "ben"}, {"name": "cy"}]})).await;
         let told = refused(&place, "call", "Refused").await;

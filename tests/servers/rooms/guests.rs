@@ -104,7 +104,7 @@ fn a_guest_of_a_room_that_does_not_exist_is_told_so_and_let_in_once_it_does() {
 }
 
 /// Has the API server refuse every change of the guest of this name.
-async fn seal(stage: &Stage, name: &str) {
+fn seal(stage: &Stage, name: &str) {
     let api = |kind: &str| json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": {"name": "sealed-guest"}});
     let mut policy = api("ValidatingAdmissionPolicy");
     let rule = |resource: &str| {
@@ -130,7 +130,7 @@ fn a_guest_who_cannot_be_written_holds_up_neither_the_others_nor_the_end() {
         let sealed = format!("sealed-{}", place.namespace);
         add(stage, &place, &sealed, json!({"roomName": "call", "displayName": "Sealed", "role": "Attendee"})).await;
         until(stage, &place, &sealed, "RoomNotFound").await;
-        seal(stage, &sealed).await;
+        seal(stage, &sealed);
         let guests = guests(stage, &place);
         let label = Patch::Merge(json!({"metadata": {"labels": {"sealed": "no"}}}));
         eventually(PATIENCE, async || match guests.patch(&sealed, &PatchParams::default(), &label).await {
