@@ -14,18 +14,23 @@ pub(super) fn unreachable() -> Failure {
 
 /// No answer to a request: what is told apart is what somebody has to see to.
 pub(super) fn unanswered(error: &reqwest::Error) -> Failure {
-    let message = match tls::certificate_error(error) {
-        None => return unreachable(),
-        Some(CertificateError::UnknownIssuer) => {
+    match tls::certificate_error(error) {
+        Some(error) => Failure::transient(Reason::Unreachable, refusal_of(error)),
+        None => unreachable(),
+    }
+}
+
+fn refusal_of(error: &CertificateError) -> &'static str {
+    match error {
+        CertificateError::UnknownIssuer => {
             "the certificate of the media server is not trusted: it was issued by no authority that Roomkeeper knows"
         }
-        Some(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => "the certificate of the media server has expired",
-        Some(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }) => {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "the certificate of the media server has expired",
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "the certificate of the media server is not for the host of its URL"
         }
-        Some(_) => "the certificate of the media server is not trusted",
-    };
-    Failure::transient(Reason::Unreachable, message)
+        _ => "the certificate of the media server is not trusted",
+    }
 }
 
 /// An answer that LiveKit would not give: that of a proxy, or of something else at this address.
@@ -92,6 +97,18 @@ mod tests {
         let failure = classify(&ServiceError::Twirp(ServerError::Twirp(answer)));
         assert!(!failure.message.contains("rk-1"), "the server's own text is not repeated: {failure}");
         failure.class
+    }
+
+    #[test]
+    fn a_refused_certificate_is_told_with_what_is_wrong_with_it() {
+        for (error, wanted) in [
+            (CertificateError::UnknownIssuer, "issued by no authority"),
+            (CertificateError::Expired, "has expired"),
+            (CertificateError::NotValidForName, "not for the host of its URL"),
+            (CertificateError::BadSignature, "is not trusted"),
+        ] {
+            assert!(refusal_of(&error).contains(wanted), "{error:?}");
+        }
     }
 
     #[test]
