@@ -19,6 +19,7 @@ use rust_embed::RustEmbed;
 
 use crate::api::{RoomClass, Signalling};
 
+const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 /// The names of files hold a digest of their content.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -75,6 +76,8 @@ async fn guard(State(page): State<Arc<Page>>, mut response: Response) -> Respons
     if let Ok(policy) = HeaderValue::from_str(&page.content_security_policy()) {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
     }
+    // Whoever opened the page in a window has no hold of that window any more: it could lead somebody out of a call.
+    headers.insert(CROSS_ORIGIN_OPENER_POLICY, HeaderValue::from_static("same-origin"));
     let permissions = "camera=(self), microphone=(self), display-capture=(self), fullscreen=(self), autoplay=(self), speaker-selection=(self), \
                        geolocation=(), payment=(), usb=(), serial=(), hid=(), midi=(), clipboard-read=()";
     headers.insert(PERMISSIONS_POLICY, HeaderValue::from_static(permissions));

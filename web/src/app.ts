@@ -18,6 +18,8 @@ const SECOND_LOOK = 1000;
 
 /** One use of one invite. */
 export class App {
+  /** Whether this person is in the call, or on the way into it. */
+  engaged = false;
   private readonly gateway: Gateway;
   private readonly devices = new Devices();
   /** Ends what the present screen has under way. */
@@ -33,6 +35,7 @@ export class App {
   /** Begins at the door. */
   start(): void {
     this.next();
+    this.engaged = false;
     show(card(t("app.name"), el("p", { class: "lead", role: "status" }, t("app.loading"))), t("app.name"));
     this.wait();
   }
@@ -92,12 +95,14 @@ export class App {
   private suspended(): void {
     if (this.lobby === null && document.querySelector("[data-reason=suspended]")) return;
     this.lobby = null;
+    this.engaged = false;
     this.devices.stop();
     show(gone("suspended", () => this.start()), t("gone.suspended.title"));
   }
 
   private gone(reason: Reason, values: Record<string, string> = {}): void {
     this.next();
+    this.engaged = false;
     this.devices.stop();
     show(gone(reason, () => this.start(), values), t(`gone.${reason}.title`));
   }
@@ -107,11 +112,13 @@ export class App {
     const { lobby, latest } = this;
     if (!lobby || !latest) return;
     const call = this.call(latest, displayName);
+    this.engaged = true;
     try {
       const room = await enter(this.gateway, this.devices, displayName, (room) => call.prepare(room), (obstacle) => this.hindered(lobby, obstacle), signal);
       await this.entered(call, room, latest);
     } catch (error) {
       call.close();
+      this.engaged = false;
       if (signal.aborted) return;
       if (!(error instanceof Problem)) throw error;
       if (error.kind === "bad-request" && displayName !== null) lobby.refuseName();

@@ -4,34 +4,38 @@ const KEY = "roomkeeper.invite";
 /** What an invite can look like; everything else in a fragment is none. */
 const SHAPE = /^[A-Za-z0-9._-]{16,4096}$/;
 
-let remembered: string | null = null;
+let remembered: string | null | undefined;
 
-/** Takes the invite out of the address bar, if there is one, and remembers it for reloads of this tab. */
-export function takeInvite(): string | null {
+/** What a link that was opened holds: an invite, or `null` where its fragment is none. */
+export type Opened = { readonly invite: string | null };
+
+/** Takes the fragment out of the address bar, and gives what it holds; nothing where there is none. */
+export function takeFragment(): Opened | null {
+  if (location.hash === "" && !location.href.endsWith("#")) return null;
   const fragment = location.hash.slice(1);
-  if (location.hash !== "" || location.href.endsWith("#")) {
-    history.replaceState(null, "", location.pathname);
-  }
-  if (SHAPE.test(fragment)) {
-    remembered = fragment;
-    // A browser may forbid storage; then a reload needs the link again.
-    attempt(() => sessionStorage.setItem(KEY, fragment));
-  }
-  return remembered ?? attempt(() => sessionStorage.getItem(KEY)) ?? null;
+  history.replaceState(null, "", location.pathname);
+  return { invite: SHAPE.test(fragment) ? fragment : null };
 }
 
-/** Calls back with each further invite that somebody opens in this tab. */
-export function onNewInvite(changed: (invite: string) => void): void {
+/** Calls back with what each further link holds that is opened in this tab. */
+export function onFragment(opened: (link: Opened) => void): void {
   addEventListener("hashchange", () => {
-    if (location.hash.length <= 1) return;
-    const before = takeInviteBefore();
-    const invite = takeInvite();
-    if (invite !== null && invite !== before) changed(invite);
+    const link = takeFragment();
+    if (link) opened(link);
   });
 }
 
-function takeInviteBefore(): string | null {
-  return remembered ?? attempt(() => sessionStorage.getItem(KEY)) ?? null;
+/** The invite of this tab. */
+export function inviteOfTab(): string | null {
+  if (remembered === undefined) remembered = attempt(() => sessionStorage.getItem(KEY)) ?? null;
+  return remembered;
+}
+
+/** Keeps an invite for reloads of this tab, or forgets the one that it had. */
+export function keepInvite(invite: string | null): void {
+  remembered = invite;
+  // A browser may forbid storage; then a reload needs the link again.
+  attempt(() => (invite === null ? sessionStorage.removeItem(KEY) : sessionStorage.setItem(KEY, invite)));
 }
 
 function attempt<T>(action: () => T): T | undefined {

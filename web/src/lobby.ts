@@ -13,6 +13,8 @@ import type { Screen } from "./screen";
 /** Devices are turned on by themselves when the call is at most this far away: nobody wants a camera on for days. */
 const SOON = 15 * 60_000;
 const LONGEST_NAME = 128;
+/** What the button offers. Nobody is in the call, seen or heard, before they have pressed it. */
+const OFFERS = { early: "lobby.joinLater", open: "lobby.join", full: "lobby.waitForPlace", over: "lobby.join", suspended: "lobby.join" } as const;
 
 export class Lobby implements Screen {
   readonly element: HTMLElement;
@@ -32,8 +34,6 @@ export class Lobby implements Screen {
   private readonly name = el("input", { id: newId("name"), type: "text", autocomplete: "name", maxlength: LONGEST_NAME, required: true });
   private readonly nameError = el("p", { class: "error", id: newId("name-error"), role: "alert" });
   private readonly nameField: HTMLElement;
-  private readonly automatic = el("input", { type: "checkbox", id: newId("automatic"), checked: true });
-  private readonly automaticField: HTMLElement;
   private readonly button = el("button", { type: "submit", class: "primary" });
   private readonly preview: Preview;
 
@@ -58,8 +58,6 @@ export class Lobby implements Screen {
       el("p", { class: "hint", id: hint }, t("lobby.nameHint")),
       this.nameError,
     );
-    this.automaticField = el("div", { class: "check" }, this.automatic, el("label", { for: this.automatic.id }, t("lobby.joinAutomatically")));
-    this.automatic.addEventListener("change", () => this.refresh());
     this.name.addEventListener("input", () => setText(this.nameError, ""));
     const submit = (event: SubmitEvent) => {
       event.preventDefault();
@@ -77,7 +75,7 @@ export class Lobby implements Screen {
         this.role,
       ),
       this.preview.element,
-      el("form", { class: "enter", novalidate: true, submit }, this.nameField, this.automaticField, this.status, this.trouble, this.button),
+      el("form", { class: "enter", novalidate: true, submit }, this.nameField, this.status, this.trouble, this.button),
     );
     this.update(view);
   }
@@ -94,8 +92,7 @@ export class Lobby implements Screen {
       this.started = true;
       void this.preview.start();
     }
-    const automatically = before.state === "early" && this.automatic.checked && this.named() !== undefined;
-    if (view.state === "open" && !this.joining && (this.wants || automatically)) this.go();
+    if (view.state === "open" && !this.joining && this.wants) this.go();
     this.refresh();
   }
 
@@ -173,20 +170,17 @@ export class Lobby implements Screen {
     setText(this.countdownLabel, t(early ? "lobby.opensIn" : "lobby.closesIn"));
     this.countdown.until((early ? from : until).getTime());
     this.nameField.hidden = view.participant !== null;
-    this.automaticField.hidden = !early;
-    this.button.hidden = early;
-    this.name.disabled = this.joining;
+    const waiting = this.wants || this.joining;
+    this.name.disabled = waiting;
     this.element.dataset["state"] = this.joining ? "joining" : view.state;
     setText(this.status, this.words());
-    const waiting = this.wants || this.joining;
-    const label = view.state === "full" ? (waiting ? "lobby.stopWaiting" : "lobby.waitForPlace") : this.joining ? "lobby.joining" : "lobby.join";
-    setText(this.button, t(label));
+    setText(this.button, t(waiting ? (view.state === "open" ? "lobby.joining" : "lobby.stopWaiting") : OFFERS[view.state]));
   }
 
   private words(): string {
     switch (this.view.state) {
       case "early":
-        return this.automatic.checked && this.named() === undefined ? t("lobby.autoNeedsName") : t("lobby.early");
+        return t(this.wants ? "lobby.earlyWaiting" : "lobby.early");
       case "full":
         return t(this.wants || this.joining ? "lobby.fullWaiting" : "lobby.full");
       default:

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { screenshot } from "./lib/accessibility.mjs";
 import { eventually, inSeconds } from "./lib/eventually.mjs";
-import { control, gateway } from "./lib/installation.mjs";
+import { control, gateway, livekit } from "./lib/installation.mjs";
 import { makeRoom } from "./lib/kubernetes.mjs";
 import { AUDIBLE, loudness, showsPicture } from "./lib/media.mjs";
 import { controlOf, inCall, join, person, tile, visits } from "./lib/people.mjs";
@@ -182,7 +182,7 @@ test("everybody returns by themselves after the media server was restarted", asy
   await tile(ada, "ben").getByLabel("microphone off").waitFor();
 });
 
-test("a reload keeps the invite, and another link in the same tab replaces it", async (t) => {
+test("a reload keeps the invite, another link in the same tab replaces it, and a link that lost its end leads nowhere", async (t) => {
   const room = await makeRoom({ participants: people });
   const page = await person(t, room.link("ada"));
   await page.getByText("Hello Ada Lovelace").waitFor();
@@ -192,4 +192,40 @@ test("a reload keeps the invite, and another link in the same tab replaces it", 
   await page.goto(room.link("con"));
   await page.getByText("Hello Connie").waitFor();
   assert.equal(page.url(), `${gateway}/`);
+  for (const end of ["#v4.public", "#"]) {
+    await page.goto(room.link("con"));
+    await page.getByText("Hello Connie").waitFor();
+    await page.goto(`${gateway}/${end}`);
+    await page.getByRole("heading", { name: "There is no invite in this link" }).waitFor();
+    await page.reload();
+    await page.getByRole("heading", { name: "There is no invite in this link" }).waitFor();
+  }
+});
+
+test("nobody is taken out of a call by another link without being asked", async (t) => {
+  const room = await makeRoom({ participants: people });
+  const page = await person(t, room.link("ada"));
+  await join(page);
+  const open = (link) => page.evaluate((hash) => (location.hash = hash), link.split("#")[1]);
+  await open(room.link("con"));
+  const question = page.getByRole("dialog");
+  await question.getByText("Another join link was opened in this tab").waitFor();
+  assert.equal(page.url(), `${gateway}/`);
+  await question.getByRole("button", { name: "Cancel" }).click();
+  await inCall(page);
+  await open("#truncated");
+  await page.getByRole("status").getByText("There is no invite in this link").waitFor();
+  await inCall(page);
+  await open(room.link("con"));
+  await question.getByRole("button", { name: "Leave this call" }).click();
+  await page.getByText("Hello Connie").waitFor();
+});
+
+test("whoever opened the page in a window has no hold of it", async (t) => {
+  const room = await makeRoom({ participants: people });
+  const page = await person(t, livekit);
+  const opened = page.waitForEvent("popup");
+  await page.evaluate((link) => void (window.popup = window.open(link, "call")), room.link("ada"));
+  await (await opened).getByText("Hello Ada Lovelace").waitFor();
+  await eventually("the window is out of reach", () => page.evaluate(() => window.popup.closed));
 });

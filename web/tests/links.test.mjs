@@ -22,13 +22,15 @@ test("whoever comes by a shared link chooses a name, and is seen by it", async (
   await showsPicture(second.locator(".tile").filter({ hasText: "Ada" }));
 });
 
-test("whoever waits with a shared link joins by themselves once there is a name", async (t) => {
+test("whoever waits with a shared link is asked for a name before the call opens", async (t) => {
   const room = await makeRoom({ joinPolicy: "AnyoneWithLink", link: { role: "Attendee" }, validFrom: inSeconds(8), duration: "1h" });
-  const [named, nameless] = [await person(t, room.link(null)), await person(t, room.link(null))];
-  await named.getByText("Enter your name, so that you can join by itself").waitFor();
-  await named.getByLabel("Your name").fill("Ada");
-  await inCall(named);
-  await nameless.getByRole("button", { name: "Join now" }).waitFor();
+  const page = await person(t, room.link(null));
+  await page.getByRole("button", { name: "Join when it opens" }).click();
+  await page.getByText("Please enter your name first").waitFor();
+  await page.getByLabel("Your name").fill("Ada");
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "Stop waiting" }).waitFor();
+  await inCall(page);
 });
 
 test("a visitor who reloads is the same person in the same place, and after a removal somebody new", async (t) => {

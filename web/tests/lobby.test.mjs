@@ -38,25 +38,23 @@ test("the countdown follows the gateway's clock and not the visitor's", async (t
   await eventually("about an hour is left", async () => /59 minutes|1 hour/.test(await page.getByRole("timer").innerText()));
 });
 
-test("whoever is early waits, and is in the call when it opens", async (t) => {
-  const opens = inSeconds(8);
+test("whoever is early and presses the button is in the call when it opens, and whoever does nothing is not", async (t) => {
+  const opens = inSeconds(10);
   const room = await makeRoom({ validFrom: opens, duration: "1h", participants: people });
-  const page = await person(t, room.link("ben"));
+  const [page, idle] = [await person(t, room.link("ben")), await person(t, room.link("ada"))];
   await page.locator(".lobby[data-state=early]").waitFor();
   assert.equal(await page.getByRole("button", { name: "Join now" }).count(), 0);
+  await page.getByRole("button", { name: "Join when it opens" }).click();
+  await page.getByText("You will join as soon as the call opens").waitFor();
+  await page.getByRole("button", { name: "Stop waiting" }).click();
+  await page.getByRole("button", { name: "Join when it opens" }).click();
   await screenshot(page, "waiting-wide");
   await inCall(page);
   assert(Date.now() >= Date.parse(opens) - 50, "not before it opens");
   assert(Date.now() < Date.parse(opens) + 10_000, "and soon after");
-});
-
-test("whoever does not want to join by themselves finds the door open", async (t) => {
-  const room = await makeRoom({ validFrom: inSeconds(6), duration: "1h", participants: people });
-  const page = await person(t, room.link("ben"));
-  await page.getByLabel("Join by itself when the call opens").uncheck();
-  await page.getByRole("button", { name: "Join now" }).waitFor();
-  assert.equal(await page.locator(".call").count(), 0);
-  await join(page);
+  await idle.locator(".lobby[data-state=open]").waitFor();
+  assert.equal(await tile(page, "ada").count(), 0, "nothing is published without a gesture");
+  await join(idle);
 });
 
 test("the preview shows the camera and the level of the microphone, and has lists of devices", async (t) => {

@@ -64,6 +64,7 @@ test("the page comes with strict rules for browsers, and its files can be kept",
   assert.equal(answer.headers.get("cache-control"), "no-store");
   assert.equal(answer.headers.get("referrer-policy"), "no-referrer");
   assert.equal(answer.headers.get("x-content-type-options"), "nosniff");
+  assert.equal(answer.headers.get("cross-origin-opener-policy"), "same-origin");
   assert.match(answer.headers.get("permissions-policy"), /camera=\(self\), microphone=\(self\), display-capture=\(self\), fullscreen=\(self\)/);
   const html = await answer.text();
   assert(!/<style|style=|<script(?![^>]*src=)|\son\w+=/i.test(html), "nothing inline");

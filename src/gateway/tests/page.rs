@@ -39,6 +39,7 @@ async fn the_page_is_never_stored_and_its_files_are_kept_for_good() {
     for answer in [page, file] {
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
         assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+        assert_eq!(answer.header("cross-origin-opener-policy"), Some("same-origin"));
         assert!(answer.header("permissions-policy").unwrap().contains("camera=(self)"));
         assert!(policy(&answer).contains(&"frame-ancestors 'none'".to_owned()));
     }
