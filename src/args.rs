@@ -73,7 +73,8 @@ pub struct ControllerArgs {
     #[arg(long, env = "ROOMKEEPER_OPERATOR_NAMESPACE", default_value = "roomkeeper-system")]
     pub operator_namespace: String,
 
-    /// Address of the gateway as people reach it, for example https://meet.example.org: the base of join links.
+    /// Address of the gateway as people reach it, for example https://meet.example.org: the base of join links. It may have a
+    /// path.
     #[arg(long, env = "ROOMKEEPER_GATEWAY_URL", value_parser = base_url)]
     pub gateway_url: String,
 
@@ -114,8 +115,9 @@ pub struct GatewayArgs {
     #[arg(long, env = "ROOMKEEPER_LISTEN", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,
 
-    /// Address of the gateway as people reach it, for example https://meet.example.org: where clients find the signalling
-    /// that goes through it. Without it, the host that each request names.
+    /// Address of the gateway as people reach it, for example https://meet.example.org: where applications find the signalling
+    /// that goes through it, and the base of guests' join links. Without it, the host that each request names. A path that it
+    /// has may be part of requests. The join page itself connects to where it came from.
     #[arg(long, env = "ROOMKEEPER_GATEWAY_URL", value_parser = base_url)]
     pub gateway_url: Option<String>,
 

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::admission::{AdmissionService, ApiWriter, InviteKeys, LiveRooms, ModerationService};
-use super::http::{self, CacheStaleness, LONGEST_SILENCE, PublicAddress, RateLimits, TrustedProxies, listen};
+use super::http::{self, BasePath, CacheStaleness, LONGEST_SILENCE, PublicAddress, RateLimits, TrustedProxies, listen};
 use super::room_changes::{Change, follow_classes, forward, of_rooms_and_guests, recheck_connections};
 use super::router::{AppState, router};
 use super::signalling::{Connections, SignallingProxy, Upstream, UpstreamError};
@@ -90,8 +90,9 @@ pub async fn serve(
         sleep(LINGER).await;
     };
     let trusted_proxies = state.trusted_proxies.clone();
+    let base = BasePath::of(args.gateway_url.as_deref());
     tokio::select! {
-        () = listen(listener, router(state, &args.frame_ancestors), trusted_proxies, leaving) => Ok(()),
+        () = listen(listener, router(state, &args.frame_ancestors), base, trusted_proxies, leaving) => Ok(()),
         // A task ends only by a fault, and without it the gateway would go by what is not true any more.
         _ = tasks.join_next() => Err(ServeError::Ended),
     }

@@ -74,6 +74,11 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- end -}}
 {{- end -}}
 
+{{- /* Path of that address, which the gateway takes off itself. */ -}}
+{{- define "roomkeeper.gatewayPath" -}}
+{{- (urlParse .Values.gateway.url).path | trimSuffix "/" | default "/" -}}
+{{- end -}}
+
 {{- /* What join links begin with. */ -}}
 {{- define "roomkeeper.gatewayURL" -}}
 {{- if hasPrefix "*" (include "roomkeeper.knownGatewayURL" . | trimPrefix "https://" | trimPrefix "http://") -}}

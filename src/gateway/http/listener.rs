@@ -20,6 +20,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::base_path::BasePath;
 use super::client_ip::{TrustedProxies, network};
 use super::connection_count::ConnectionCount;
 use super::peer::PeerInfo;
@@ -45,13 +46,20 @@ const FAREWELL: Duration = Duration::from_secs(10);
 
 /// Serves until `shutdown`, then lets the requests under way finish. Signalling connections end with the process: their
 /// clients come back to another gateway by themselves.
-pub async fn listen(listener: TcpListener, router: Router, trusted_proxies: TrustedProxies, shutdown: impl Future<Output = ()>) {
-    listen_with(listener, router, trusted_proxies, LONGEST_DEAFNESS, shutdown).await;
+pub async fn listen(
+    listener: TcpListener,
+    router: Router,
+    base: BasePath,
+    trusted_proxies: TrustedProxies,
+    shutdown: impl Future<Output = ()>,
+) {
+    listen_with(listener, router, base, trusted_proxies, LONGEST_DEAFNESS, shutdown).await;
 }
 
 async fn listen_with(
     listener: TcpListener,
     router: Router,
+    base: BasePath,
     trusted_proxies: TrustedProxies,
     deafness: Duration,
     shutdown: impl Future<Output = ()>,
@@ -70,7 +78,7 @@ async fn listen_with(
             let Some(counted) = connections.add(network, per_address, permit) else { continue };
             prepare(&stream, deafness);
             let peer = PeerInfo::new(address.ip(), counted);
-            tasks.spawn(serve(stream, peer, router.clone(), stop.clone()));
+            tasks.spawn(serve(stream, peer, router.clone(), base.clone(), stop.clone()));
         }
     };
     tokio::select! {
@@ -111,9 +119,10 @@ fn prepare(stream: &TcpStream, deafness: Duration) {
     let _ = deafness;
 }
 
-async fn serve(stream: TcpStream, peer: PeerInfo, router: Router, stop: CancellationToken) {
+async fn serve(stream: TcpStream, peer: PeerInfo, router: Router, base: BasePath, stop: CancellationToken) {
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(peer.clone());
+        base.take_off(request.uri_mut());
         TowerToHyperService::new(router.clone()).call(request.map(Body::new))
     });
     let mut server = http1::Builder::new();
@@ -183,7 +192,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/", get(endless));
-        tokio::spawn(listen_with(listener, router, TrustedProxies::default(), Duration::from_millis(500), pending()));
+        tokio::spawn(listen_with(listener, router, BasePath::default(), TrustedProxies::default(), Duration::from_millis(500), pending()));
         let asked = async || {
             let mut client = TcpStream::connect(address).await.unwrap();
             client.write_all(b"GET / HTTP/1.1\r\nhost: meet.test\r\n\r\n").await.unwrap();

@@ -1,6 +1,7 @@
 //! The HTTP side of the gateway: the listener, what is asked of every request, and the resources of the API.
 
 mod api_paths;
+mod base_path;
 mod bearer;
 mod client_ip;
 mod connection_count;
@@ -17,6 +18,7 @@ mod staleness;
 mod subprotocol;
 mod timestamp;
 
+pub use base_path::BasePath;
 pub use bearer::bearer_token;
 pub use client_ip::TrustedProxies;
 pub use listener::listen;

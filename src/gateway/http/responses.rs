@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::subprotocol::SUBPROTOCOL;
 use super::timestamp::rfc3339;
-use crate::api::Role;
+use crate::api::{Role, Signalling};
 use crate::domain::{Availability, Permissions};
 use crate::gateway::admission::{AddedGuest, JoinResponse, ListedGuest, RoomView};
 
@@ -53,6 +53,7 @@ struct PermissionsBody {
 #[serde(rename_all = "camelCase")]
 pub struct JoinBody {
     url: String,
+    signalling: Signalling,
     token: String,
     identity: String,
     expires_at: String,
@@ -64,12 +65,13 @@ pub struct JoinBody {
 }
 
 impl JoinBody {
-    /// What somebody joins with; `signalling` is the gateway's own address for those who do not reach the media server themselves.
-    pub fn new(joined: JoinResponse, signalling: String) -> Self {
+    /// What somebody joins with, at `gateway` where the media server names no address of its own.
+    pub fn new(joined: JoinResponse, gateway: String) -> Self {
         let JoinResponse { credentials, identity, expires_at, invite } = joined;
-        let subprotocol = credentials.url.is_none().then_some(SUBPROTOCOL);
-        let url = credentials.url.unwrap_or(signalling);
-        Self { url, token: credentials.token, identity, expires_at: rfc3339(expires_at), invite, subprotocol }
+        let (signalling, subprotocol) =
+            if credentials.url.is_some() { (Signalling::Direct, None) } else { (Signalling::Proxied, Some(SUBPROTOCOL)) };
+        let url = credentials.url.unwrap_or(gateway);
+        Self { url, signalling, token: credentials.token, identity, expires_at: rfc3339(expires_at), invite, subprotocol }
     }
 }
 

@@ -141,5 +141,8 @@ async fn clients_are_told_the_gateways_own_address_only_when_the_server_names_no
     assert_eq!((&joined["url"], joined.get("subprotocol")), (&json!("wss://media.test"), None));
     fixture.proxy_to("http://127.0.0.1:1");
     let joined = fixture.join("att").await.json();
-    assert_eq!((&joined["url"], &joined["subprotocol"]), (&json!("wss://meet.test"), &json!("roomkeeper")));
+    assert_eq!(
+        (&joined["url"], &joined["signalling"], &joined["subprotocol"]),
+        (&json!("wss://meet.test"), &json!("Proxied"), &json!("roomkeeper"))
+    );
 }

@@ -281,6 +281,19 @@ fn ingress_and_route_lead_their_hosts_to_the_gateway() {
 }
 
 #[test]
+fn ingress_and_route_have_the_path_of_the_gateways_address() {
+    let values = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/chart/values/everything.yaml");
+    for (url, path) in [("https://example.org/calls/", "/calls"), ("https://example.org/a/b", "/a/b"), ("https://meet.example.org/", "/")] {
+        let objects = rendered(OPERATOR_NAMESPACE, &["--values", values, "--set", &format!("gateway.url={url}")]);
+        let (ingress, route) = (of_kind(&objects, "Ingress")[0], of_kind(&objects, "HTTPRoute")[0]);
+        for rule in ingress["spec"]["rules"].as_array().expect("rules") {
+            assert_eq!(rule["http"]["paths"][0]["path"], path, "{url}");
+        }
+        assert_eq!(route["spec"]["rules"][0]["matches"][0]["path"], json!({"type": "PathPrefix", "value": path}), "{url}");
+    }
+}
+
+#[test]
 fn every_port_of_a_service_is_one_of_its_pods() {
     for file in variants() {
         let objects = rendered(OPERATOR_NAMESPACE, &["--values", &file.display().to_string()]);
