@@ -17,14 +17,12 @@ const LICENCES = new Set(["Apache-2.0", "MIT", "ISC", "0BSD", "BSD-2-Clause", "B
 
 const settings = {
   absWorkingDir: here,
-  entryPoints: { app: "src/main.ts", style: "src/style.css" },
   bundle: true,
   // In the place of the browser's own `WebSocket` and `fetch`, in livekit-client too.
   inject: ["src/signalling.ts"],
   minify: true,
-  // One script: a page that waits for its call for hours must not ask a newer gateway for parts of an older page.
+  // One script of the page itself: a page that waits for its call for hours must not ask a newer gateway for parts of an older page.
   splitting: false,
-  format: "esm",
   target: ["chrome108", "firefox115", "safari16"],
   charset: "utf8",
   legalComments: "none",
@@ -60,17 +58,21 @@ async function build() {
   const add = (name, content) => {
     const address = `assets/${hashed(name, content)}`;
     files.set(address, content);
-    return `/${address}`;
+    // Relative: the page may be reached under a path.
+    return address;
   };
   const licence = add("licences.txt", texts.join(`\n${"-".repeat(80)}\n\n`));
-  const banner = `/* Licences of what is in here: ${licence} */`;
-  const built = await esbuild.build({ ...settings, banner: { js: banner } });
+  const banner = `/* Licences of what is in here: ${path.basename(licence)} */`;
+  const built = await esbuild.build({ ...settings, entryPoints: { app: "src/main.ts", style: "src/style.css" }, format: "esm", banner: { js: banner } });
   const output = (extension) => built.outputFiles.find((file) => file.path.endsWith(extension)).text;
   const addresses = {
     script: add("app.js", output(".js")),
     style: add("style.css", output(".css")),
     icon: add("icon.svg", await readFile(path.join(here, "src/icon.svg"), "utf8")),
   };
+  // Under one name in all versions, so that it is there whichever version of the gateway is asked for it.
+  const start = await esbuild.build({ ...settings, entryPoints: { start: "src/start.ts" }, format: "iife" });
+  files.set("start.js", start.outputFiles[0].text);
   const template = await readFile(path.join(here, "src/index.html"), "utf8");
   files.set("index.html", template.replace(/\{\{(\w+)\}\}/g, (_, name) => addresses[name]));
   await rm(dist, { recursive: true, force: true });

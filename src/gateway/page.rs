@@ -57,6 +57,7 @@ pub fn routes(frame_ancestors: &str, media_servers: MediaServers) -> Router {
     let page = Arc::new(Page { files: files.collect(), frame_ancestors: frame_ancestors.to_owned(), media_servers });
     Router::new()
         .route("/", get(index))
+        .route("/start.js", get(start))
         .route("/assets/{file}", get(asset))
         .layer(middleware::map_response_with_state(page.clone(), guard))
         .with_state(page)
@@ -64,6 +65,11 @@ pub fn routes(frame_ancestors: &str, media_servers: MediaServers) -> Router {
 
 async fn index(State(page): State<Arc<Page>>, headers: HeaderMap) -> Response {
     page.answer("index.html", &headers, NO_STORE)
+}
+
+/// What loads the files of the page. It has one name in all versions: a page of another version finds it here, too.
+async fn start(State(page): State<Arc<Page>>, headers: HeaderMap) -> Response {
+    page.answer("start.js", &headers, NO_STORE)
 }
 
 async fn asset(State(page): State<Arc<Page>>, Path(file): Path<String>, headers: HeaderMap) -> Response {

@@ -2,6 +2,9 @@
 
 import { type Visitor, recallVisitor, rememberVisitor } from "./visitor";
 
+/** Where this page came from, which may have a path. What the page asks for, it asks for there, whatever name the gateway gives itself. */
+const HOME = new URL(".", location.href);
+
 export type Role = "Presenter" | "Collaborator" | "Attendee" | "Consumer";
 export const ROLES: readonly Role[] = ["Presenter", "Collaborator", "Attendee", "Consumer"];
 
@@ -32,6 +35,8 @@ export interface RoomView {
 /** Answer of `POST /v1/join`. */
 export interface Ticket {
   url: string;
+  /** Whether the media server's signalling goes through the gateway, or clients reach it themselves. */
+  signalling: "Proxied" | "Direct";
   token: string;
   /** By a shared link, the invite to come back with as the same person. */
   invite?: string;
@@ -55,7 +60,10 @@ export interface ListedGuest {
   canBeWithdrawn: boolean;
 }
 
-/** Why the gateway did not do what it was asked: the last part of the problem's type, or `unreachable` without any answer. */
+/**
+ * Why somebody does not get what they asked for: the last part of the gateway's problem type, `unreachable` without any answer, `login`
+ * where something before the gateway wants to know first who asks, `media-blocked` where the network lets no media through.
+ */
 export class Problem extends Error {
   constructor(
     readonly kind: string,
@@ -67,7 +75,7 @@ export class Problem extends Error {
 
   /** Whether asking again later may help, without anybody changing anything. */
   get passes(): boolean {
-    return !["invalid-invite", "too-early", "over", "suspended", "full", "not-allowed", "bad-request", "not-found"].includes(this.kind);
+    return !["invalid-invite", "too-early", "over", "suspended", "full", "not-allowed", "bad-request", "not-found", "login", "media-blocked"].includes(this.kind);
   }
 }
 
@@ -104,42 +112,42 @@ export class Gateway {
 
   async room(): Promise<RoomView> {
     const asked = Date.now();
-    const view = (await this.ask("GET", "/v1/room")) as RoomView;
+    const view = (await this.ask("GET", "v1/room")) as RoomView;
     this.skew = Date.parse(view.serverTime) - (asked + Date.now()) / 2;
     return view;
   }
 
   async join(displayName: string | null): Promise<Ticket> {
-    const ticket = (await this.ask("POST", "/v1/join", displayName === null ? undefined : { displayName })) as Ticket;
+    const ticket = (await this.ask("POST", "v1/join", displayName === null ? undefined : { displayName })) as Ticket;
     if (ticket.invite !== undefined && displayName !== null) {
       this.visitor = { link: this.invite, invite: ticket.invite, displayName };
       rememberVisitor(this.visitor);
     }
-    return ticket;
+    return ticket.signalling === "Proxied" ? { ...ticket, url: HOME.href.replace(/^http/, "ws") } : ticket;
   }
 
   async mute(identity: string): Promise<void> {
-    await this.ask("POST", `/v1/participants/${encodeURIComponent(identity)}/mute`);
+    await this.ask("POST", `v1/participants/${encodeURIComponent(identity)}/mute`);
   }
 
   async remove(identity: string): Promise<void> {
-    await this.ask("POST", `/v1/participants/${encodeURIComponent(identity)}/remove`);
+    await this.ask("POST", `v1/participants/${encodeURIComponent(identity)}/remove`);
   }
 
   async end(): Promise<void> {
-    await this.ask("POST", "/v1/end");
+    await this.ask("POST", "v1/end");
   }
 
   async addGuest(displayName: string, role: Role): Promise<Guest> {
-    return (await this.ask("POST", "/v1/guests", { displayName, role })) as Guest;
+    return (await this.ask("POST", "v1/guests", { displayName, role })) as Guest;
   }
 
   async guests(): Promise<ListedGuest[]> {
-    return ((await this.ask("GET", "/v1/guests")) as { guests: ListedGuest[] }).guests;
+    return ((await this.ask("GET", "v1/guests")) as { guests: ListedGuest[] }).guests;
   }
 
   async withdrawGuest(name: string): Promise<void> {
-    await this.ask("DELETE", `/v1/guests/${encodeURIComponent(name)}`);
+    await this.ask("DELETE", `v1/guests/${encodeURIComponent(name)}`);
   }
 
   private async ask(method: string, path: string, body?: unknown): Promise<unknown> {
@@ -148,13 +156,14 @@ export class Gateway {
     let answer: Response;
     let text: string;
     try {
-      answer = await fetch(path, {
+      answer = await fetch(new URL(path, HOME), {
         method,
         headers,
         body: body === undefined ? null : JSON.stringify(body),
         cache: "no-store",
-        credentials: "omit",
-        redirect: "error",
+        // A proxy may ask for a login before anybody reaches the gateway, and leads whoever has none to it.
+        credentials: "same-origin",
+        redirect: "manual",
         signal: AbortSignal.timeout(PATIENCE),
       });
       text = await answer.text();
@@ -162,12 +171,20 @@ export class Gateway {
       throw new Problem("unreachable");
     }
     const json = parse(text);
-    if (answer.ok) return json;
+    if (answer.ok && (json !== null || text === "")) return json;
     const type = typeof json?.["type"] === "string" ? json["type"] : "";
-    // What comes without a problem comes from something between us and the gateway, and may be gone in a moment.
-    const kind = type.startsWith("urn:roomkeeper:problem:") ? type.slice("urn:roomkeeper:problem:".length) : "unreachable";
+    const kind = type.startsWith(PROBLEM) ? type.slice(PROBLEM.length) : asksForLogin(answer) ? "login" : "unreachable";
     throw new Problem(kind, Number(answer.headers.get("Retry-After")) || 0);
   }
+}
+
+const PROBLEM = "urn:roomkeeper:problem:";
+/** Answers of proxies that want a login first; those of the gateway are problems. */
+const LOGIN = [401, 403, 407, 511];
+
+/** Whether an answer that is not the gateway's own asks for a login: by its status, by leading there, or by being the form itself. Others pass. */
+function asksForLogin(answer: Response): boolean {
+  return answer.type === "opaqueredirect" || answer.ok || LOGIN.includes(answer.status);
 }
 
 function parse(text: string): Record<string, unknown> | null {

@@ -8,8 +8,9 @@ import { el } from "./dom";
 import { type Obstacle, type Parting, enter } from "./enter";
 import { type Reason, gone } from "./gone";
 import { Lobby } from "./lobby";
-import { clockTime, t } from "./messages";
-import { backoff, pause } from "./pace";
+import { MediaBlocked } from "./media";
+import { clockTime, list, t } from "./messages";
+import { SPREAD, backoff, pause } from "./pace";
 import { card, show } from "./screen";
 import { CALLING, watchRoom } from "./watch";
 
@@ -85,7 +86,7 @@ export class App {
   private failed(problem: Problem): void {
     // Somebody whom a Presenter removed, for example: before the door they are anybody with the link again.
     if (problem.kind === "invalid-invite" && this.gateway.forgetVisitor()) return this.start();
-    if (!problem.passes) return this.gone(problem.kind === "invalid-invite" ? "invalid" : "over");
+    if (!problem.passes) return this.refused(problem, "invalid");
     if (this.lobby) return this.lobby.failed(problem);
     const words = problem.kind === "too-many-requests" ? "unreachable.crowded" : "unreachable.text";
     show(card(t("unreachable.title"), el("p", { class: "lead", role: "status" }, t(words))), t("unreachable.title"));
@@ -107,6 +108,14 @@ export class App {
     show(gone(reason, () => this.start(), values), t(`gone.${reason}.title`));
   }
 
+  /** Tells of a problem that does not pass by itself; `invalid` is what an invalid invite means at this moment. */
+  private refused(problem: Problem, invalid: Reason): void {
+    if (problem instanceof MediaBlocked) this.gone("media", { places: list(problem.places) || t("gone.media.unknown") });
+    else if (problem.kind === "invalid-invite") this.gone(invalid);
+    else if (problem.kind === "over" || problem.kind === "login") this.gone(problem.kind);
+    else this.gone("refused");
+  }
+
   /** Goes in from the lobby. */
   private async join(displayName: string | null, signal: AbortSignal): Promise<void> {
     const { lobby, latest } = this;
@@ -125,7 +134,7 @@ export class App {
       else if (error.kind === "too-early") lobby.wait(true);
       else if (error.kind === "suspended") this.suspended();
       else if (error.kind === "invalid-invite" && this.gateway.forgetVisitor()) this.start();
-      else this.gone(error.kind === "over" ? "over" : "invalid");
+      else this.refused(error, "invalid");
     }
   }
 
@@ -155,7 +164,7 @@ export class App {
   /** The call is over for this person: tells why, or goes back in. */
   private async parted(call: Call, how: Parting, displayName: string | null): Promise<void> {
     const signal = this.next();
-    if (how === "left" || how === "elsewhere") return this.gone(how);
+    if (how === "left" || how === "elsewhere" || how === "away") return this.gone(how);
     if (how === "removed") this.gateway.forgetVisitor();
     try {
       if (how === "lost") return await this.comeBack(call, displayName, signal);
@@ -174,7 +183,7 @@ export class App {
       if (error.kind === "suspended") return this.suspendedNow();
       if (error.kind === "too-early") return this.start();
       // An invite that is not known any more after the whole call was closed belongs to a call that is gone.
-      this.gone(error.kind === "invalid-invite" && how !== "closed" ? "revoked" : "over");
+      this.refused(error, how === "closed" ? "over" : "revoked");
     }
   }
 
@@ -211,6 +220,7 @@ export class App {
     const hindered = (obstacle: Obstacle) => {
       if (obstacle === "full") call.returning(t("returning.full"));
     };
+    await pause(Math.random() * SPREAD, signal);
     const room = await enter(this.gateway, this.devices, displayName, (room) => call.prepare(room), hindered, signal);
     this.observe(call, signal);
     await call.connected(room);

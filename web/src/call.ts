@@ -1,23 +1,28 @@
 // In the call: pictures, controls, chat and people, and what changes while it runs.
 
-import { type Participant, type Room, RoomEvent, Track } from "livekit-client";
+import { ConnectionState, type Participant, type Room, RoomEvent, Track } from "livekit-client";
+import { Absence } from "./absence";
 import { announce } from "./announce";
 import type { Gateway, Permissions, RoomView } from "./api";
 import { Chat } from "./chat";
+import { ChatNews } from "./chatnews";
 import { Control } from "./controlbar";
 import { type Device, type Devices, KINDS, type Source, failureOf, failureText } from "./devices";
 import { closeDialogs, openDialog } from "./dialog";
 import { el, setText } from "./dom";
 import { icon } from "./icons";
 import { type Parting, parting } from "./enter";
-import { count, t } from "./messages";
+import { t } from "./messages";
 import { Moderation } from "./moderation";
+import { calledOf } from "./names";
 import { People, ROLE } from "./people";
 import { Pickers } from "./pickers";
 import type { Screen } from "./screen";
 import { Sound } from "./sound";
-import { Tiles, nameOf } from "./tiles";
+import { Subscriptions } from "./subscriptions";
+import { Tiles } from "./tiles";
 import { TimeLeft } from "./timeleft";
+import { Unplugged } from "./unplugged";
 
 /** How long changes are gathered before they are shown. */
 const GATHER = 60;
@@ -50,16 +55,19 @@ export class Call implements Screen {
   readonly element: HTMLElement;
   private room: Room | null = null;
   private panel: Panel | null = null;
-  private unread = 0;
   private gathered = 0;
   private asking = 0;
   private ended = false;
   /** Sources that this person is turning on or off: what happens to others is somebody else's doing. */
   private readonly turning = new Set<Source>();
-  private readonly tiles = new Tiles(() => this.open("people"));
-  private readonly chat = new Chat((name, text) => this.received(name, text));
+  private readonly tiles = new Tiles(() => this.gather());
+  private readonly subscriptions = new Subscriptions();
+  private readonly chat = new Chat((name, text) => this.news.add(name, text));
+  private readonly news = new ChatNews((unread) => this.controls.chat.news(unread));
   private readonly people: People;
   private readonly sound = new Sound();
+  private readonly unplugged = new Unplugged();
+  private absence: Absence | null = null;
   private readonly moderation: Moderation;
   private readonly timeLeft: TimeLeft;
   private readonly heading = el("h1", {});
@@ -114,7 +122,9 @@ export class Call implements Screen {
   prepare(room: Room): void {
     for (const change of CHANGES) room.on(change, () => this.gather());
     this.sound.listen(room);
+    this.subscriptions.listen(room);
     this.chat.listen(room);
+    this.unplugged.listen(room);
     room.on(RoomEvent.ParticipantConnected, (participant) => this.comesOrGoes("call.personJoined", participant));
     room.on(RoomEvent.ParticipantDisconnected, (participant) => this.comesOrGoes("call.personLeft", participant));
     room.on(RoomEvent.ParticipantPermissionsChanged, (_, participant) => this.ask(participant));
@@ -122,7 +132,7 @@ export class Call implements Screen {
     room.on(RoomEvent.TrackMuted, (publication, participant) => {
       if (!participant.isLocal || publication.source !== Track.Source.Microphone || this.turning.has("microphone")) return;
       this.devices.wanted.microphone = false;
-      announce(t("call.mutedByPresenter"));
+      if (!this.unplugged.has("microphone")) announce(t("call.mutedByPresenter"));
     });
     room.on(RoomEvent.Reconnecting, () => this.troubled(t("call.reconnecting")));
     room.on(RoomEvent.SignalReconnecting, () => this.troubled(t("call.reconnecting")));
@@ -141,6 +151,7 @@ export class Call implements Screen {
   /** The connection is made. */
   async connected(room: Room): Promise<void> {
     this.room = room;
+    this.absence ??= new Absence(() => this.room?.state === ConnectionState.Connected, () => this.parted("away"));
     this.troubled("");
     announce(t("call.joined"), "unseen");
     this.sound.refresh();
@@ -177,6 +188,9 @@ export class Call implements Screen {
     closeDialogs();
     clearTimeout(this.gathered);
     clearTimeout(this.asking);
+    this.absence?.close();
+    this.chat.close();
+    this.news.close();
     this.timeLeft.close();
     this.tiles.close();
     const { room } = this;
@@ -196,7 +210,7 @@ export class Call implements Screen {
   }
 
   private comesOrGoes(key: "call.personJoined" | "call.personLeft", participant: Participant): void {
-    if (this.room && this.room.remoteParticipants.size <= SMALL) announce(t(key, { name: nameOf(participant) }));
+    if (this.room && this.room.remoteParticipants.size <= SMALL) announce(t(key, { name: calledOf(participant) }));
   }
 
   private async publish(source: Source): Promise<void> {
@@ -281,13 +295,6 @@ export class Call implements Screen {
     this.asking = window.setTimeout(() => void look(0), LOOKS[0]);
   }
 
-  private received(name: string, text: string): void {
-    if (this.panel === "chat") return;
-    this.unread += 1;
-    announce(t("chat.new", { name, text: text.length > 80 ? `${text.slice(0, 80)}…` : text }));
-    this.render();
-  }
-
   private toggle(panel: Panel): void {
     if (this.panel === panel) this.shut();
     else this.open(panel);
@@ -295,13 +302,14 @@ export class Call implements Screen {
 
   private open(panel: Panel): void {
     this.panel = panel;
-    if (panel === "chat") this.unread = 0;
+    if (panel === "chat") this.news.seen();
     const title = t(panel === "chat" ? "chat.title" : "people.title");
     setText(this.panelTitle, title);
     this.side.setAttribute("aria-label", title);
     this.panelBody.replaceChildren(panel === "chat" ? this.chat.element : this.people.element);
     this.side.hidden = false;
     this.render();
+    this.chat.show(panel === "chat");
     if (panel === "chat") this.chat.focus();
     else {
       this.panelTitle.tabIndex = -1;
@@ -313,6 +321,7 @@ export class Call implements Screen {
     const { panel } = this;
     this.panel = null;
     this.side.hidden = true;
+    this.chat.show(false);
     this.render();
     if (panel) this.controls[panel].element.focus();
   }
@@ -346,8 +355,9 @@ export class Call implements Screen {
     const { permissions } = this.view;
     const me = room?.localParticipant;
     const present: Participant[] = room ? [...room.remoteParticipants.values(), room.localParticipant] : [];
-    this.tiles.update(present);
-    this.people.update(present, permissions);
+    const inSight = this.tiles.update(present);
+    if (room) this.subscriptions.see(room, inSight);
+    if (this.panel === "people") this.people.update(present, permissions);
     const speaks = me?.isMicrophoneEnabled ?? false;
     const seen = me?.isCameraEnabled ?? false;
     const shares = me?.isScreenShareEnabled ?? false;
@@ -358,7 +368,6 @@ export class Call implements Screen {
     controls.people.set("people", "call.peopleButton", this.panel === "people" ? "on" : "");
     controls.chat.element.setAttribute("aria-expanded", String(this.panel === "chat"));
     controls.people.element.setAttribute("aria-expanded", String(this.panel === "people"));
-    controls.chat.news(this.unread > 0 ? count("chat.unread", this.unread) : "");
     const share = permissions.screenShare && "getDisplayMedia" in (navigator.mediaDevices ?? {});
     const offered = { microphone: permissions.microphone, camera: permissions.camera, screen: share, end: permissions.moderate };
     for (const [name, shown] of Object.entries(offered) as [keyof typeof offered, boolean][]) {

@@ -1,11 +1,11 @@
 // Camera, microphone and speaker of this person: what they want on, which device, and what came of it.
 
-import { type LocalAudioTrack, type LocalVideoTrack, MediaDeviceFailure, Room, createLocalAudioTrack, createLocalVideoTrack } from "livekit-client";
+import { type LocalAudioTrack, type LocalVideoTrack, MediaDeviceFailure, Room, TrackEvent, createLocalAudioTrack, createLocalVideoTrack } from "livekit-client";
 import type { Permissions } from "./api";
 import { t } from "./messages";
 
 export type Source = "microphone" | "camera";
-export type Failure = "denied" | "absent" | "busy" | "insecure";
+export type Failure = "denied" | "absent" | "busy" | "lost" | "insecure";
 export const KINDS = { microphone: "audioinput", camera: "videoinput", speaker: "audiooutput" } as const;
 export type Device = keyof typeof KINDS;
 
@@ -35,6 +35,8 @@ export class Devices {
   readonly wanted: Record<Source, boolean> = { microphone: false, camera: false };
   readonly failures: Partial<Record<Source, Failure>> = {};
   readonly chosen: Partial<Record<Device, string>> = {};
+  /** Called when a device goes away while it is on. */
+  lost: () => void = () => undefined;
   private readonly tracks: { microphone?: LocalAudioTrack; camera?: LocalVideoTrack } = {};
   /** Counts what was asked of each source, so that only the last counts. */
   private readonly turns: Record<Source, number> = { microphone: 0, camera: 0 };
@@ -62,6 +64,14 @@ export class Devices {
         return;
       }
       Object.assign(this.tracks, { [source]: track });
+      track.once(TrackEvent.Ended, () => {
+        // Whoever was given the track looks after it.
+        if (this.tracks[source] !== track) return;
+        this.release(source);
+        this.wanted[source] = false;
+        this.failures[source] = "lost";
+        this.lost();
+      });
     } catch (error) {
       if (turn !== this.turns[source]) return;
       this.wanted[source] = false;

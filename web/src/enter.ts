@@ -3,13 +3,14 @@
 import { DisconnectReason, Room, type RoomOptions } from "livekit-client";
 import { type Gateway, Problem } from "./api";
 import type { Devices } from "./devices";
-import { around, backoff, pause } from "./pace";
+import { type MediaBlocked, MediaPath } from "./media";
+import { around, backoff, pause, resumption } from "./pace";
 import { useSubprotocol } from "./signalling";
 
+/** After so many attempts in a row it is the network that lets no media through, and not a media server that has just started. */
+const MEDIA_ATTEMPTS = 2;
 /** How often to ask for a place in a full call. */
 const FULL = 10_000;
-/** Delays of LiveKit's own attempts to get a broken connection back. After the last we ask the gateway, which knows why. */
-const RESUMPTIONS = [0, 300, 700, 1500, 2500];
 /** A chat message is a few lines; more is not kept. */
 const LONGEST_MESSAGE = 64 * 1024;
 
@@ -22,7 +23,7 @@ function options(devices: Devices): RoomOptions {
     videoCaptureDefaults: chosen(devices.chosen.camera),
     audioOutput: chosen(devices.chosen.speaker),
     dataStream: { maxPayloadByteLength: LONGEST_MESSAGE },
-    reconnectPolicy: { nextRetryDelayInMs: ({ retryCount }) => RESUMPTIONS[retryCount] ?? null },
+    reconnectPolicy: { nextRetryDelayInMs: ({ retryCount }) => resumption(retryCount) },
   };
 }
 
@@ -41,29 +42,37 @@ export async function enter(
   hindered: (obstacle: Obstacle) => void,
   signal: AbortSignal,
 ): Promise<Room> {
+  let withoutMedia = 0;
   for (let attempt = 0; ; attempt += 1) {
     signal.throwIfAborted();
     let delay: number;
+    let blocked: MediaBlocked | null = null;
     try {
       const ticket = await gateway.join(displayName);
       signal.throwIfAborted();
       useSubprotocol(ticket.subprotocol);
       const room = new Room(options(devices));
       prepare(room);
+      const media = new MediaPath(room);
       const stop = () => void room.disconnect();
       signal.addEventListener("abort", stop);
       try {
-        await room.connect(ticket.url, ticket.token);
+        // What is subscribed to depends on what is in sight.
+        await room.connect(ticket.url, ticket.token, { autoSubscribe: false });
         signal.throwIfAborted();
         return room;
       } catch (error) {
+        blocked = media.blocked(error);
         await room.disconnect();
         throw error;
       } finally {
+        media.close();
         signal.removeEventListener("abort", stop);
       }
     } catch (error) {
       signal.throwIfAborted();
+      withoutMedia = blocked ? withoutMedia + 1 : 0;
+      if (blocked && withoutMedia === MEDIA_ATTEMPTS) throw blocked;
       if (error instanceof Problem && error.kind === "full") {
         hindered("full");
         delay = around(FULL);
@@ -79,8 +88,8 @@ export async function enter(
   }
 }
 
-/** What a disconnect means for this person. */
-export type Parting = "left" | "elsewhere" | "removed" | "closed" | "lost";
+/** What a disconnect means for this person; `away` is a connection that was lost for so long that they may have gone. */
+export type Parting = "left" | "elsewhere" | "removed" | "closed" | "lost" | "away";
 
 /** Reads LiveKit's reason. What is not known is a lost connection: then the gateway is asked, which knows better. */
 export function parting(reason: DisconnectReason | undefined): Parting {

@@ -11,7 +11,10 @@ const PATHS = {
   settings: "M4 7h9M17 7h3M4 17h3M11 17h9M15 9.200a2.200 2.200 0 1 0 0-4.400 2.200 2.200 0 0 0 0 4.400M9 19.200a2.200 2.200 0 1 0 0-4.400 2.200 2.200 0 0 0 0 4.400",
   leave: "M14 4.500H6A1.500 1.500 0 0 0 4.500 6v12A1.500 1.500 0 0 0 6 19.500h8M10 12h10.500M17 8.500l3.500 3.500-3.500 3.500",
   end: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18M8.500 8.500h7v7h-7z",
-  add: "M9 11a3.500 3.500 0 1 0 0-7 3.500 3.500 0 0 0 0 7M2.500 20a6.500 6.500 0 0 1 13 0M19 8v6M16 11h6",
+  guest: "M9 11a3.500 3.500 0 1 0 0-7 3.500 3.500 0 0 0 0 7M2.500 20a6.500 6.500 0 0 1 13 0M19 8v6M16 11h6",
+  link: "M10 14a4 4 0 0 0 6 .500l3-3a4 4 0 0 0-5.700-5.700L12 7M14 10a4 4 0 0 0-6-.500l-3 3a4 4 0 0 0 5.700 5.700L12 17",
+  previous: "M14.500 6L8.500 12l6 6",
+  next: "M9.500 6l6 6-6 6",
   close: "M6 6l12 12M18 6L6 18",
   clock: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18M12 7v5l3.500 2",
   sound: "M4 9.500v5h3.500L12 18.500v-13L7.500 9.500zM15.500 9a4 4 0 0 1 0 6M18 6.500a7.500 7.500 0 0 1 0 11",
@@ -26,7 +29,7 @@ export function icon(name: Icon): SVGSVGElement {
   svg.setAttribute("aria-hidden", "true");
   svg.setAttribute("class", "icon");
   // What points along the line of text is mirrored with it.
-  if (name === "leave") svg.classList.add("directed");
+  if (name === "leave" || name === "previous" || name === "next") svg.classList.add("directed");
   const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
   path.setAttribute("d", PATHS[name]);
   svg.append(path);

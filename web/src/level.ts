@@ -16,13 +16,16 @@ export class LevelMeter {
     this.bar,
   );
   private context: AudioContext | null = null;
+  private track: MediaStreamTrack | undefined;
   private timer = 0;
   private readonly wake = () => void this.context?.resume();
 
   /** Measures a track instead of the one before; nothing, without one. */
   measure(track: MediaStreamTrack | undefined): void {
+    if (track === this.track) return;
     this.close();
     this.show(0);
+    this.track = track;
     if (!track) return;
     const context = new AudioContext();
     this.context = context;
@@ -44,6 +47,7 @@ export class LevelMeter {
     for (const event of ["pointerdown", "keydown"]) removeEventListener(event, this.wake);
     void this.context?.close();
     this.context = null;
+    this.track = undefined;
   }
 
   private show(level: number): void {

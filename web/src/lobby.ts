@@ -1,5 +1,6 @@
 // Before the call: what and who and when, what others will see of this person, and the way in.
 
+import { Absence } from "./absence";
 import { announce } from "./announce";
 import type { Gateway, Problem, RoomView } from "./api";
 import { Countdown } from "./countdown";
@@ -36,6 +37,7 @@ export class Lobby implements Screen {
   private readonly nameField: HTMLElement;
   private readonly button = el("button", { type: "submit", class: "primary" });
   private readonly preview: Preview;
+  private readonly absence = new Absence(() => true, () => this.stopWaiting());
 
   constructor(
     view: RoomView,
@@ -126,6 +128,7 @@ export class Lobby implements Screen {
   }
 
   close(): void {
+    this.absence.close();
     this.countdown.close();
     this.preview.close();
   }
@@ -137,15 +140,19 @@ export class Lobby implements Screen {
   }
 
   private press(): void {
-    if (this.joining || this.wants) {
-      this.joining = false;
-      this.wants = false;
-      this.cancel();
-    } else if (this.named() === undefined) {
+    if (this.joining || this.wants) return this.stopWaiting();
+    if (this.named() === undefined) {
       setText(this.nameError, t("lobby.nameMissing"));
       this.name.focus();
     } else if (this.view.state === "open") this.go();
     else this.wants = true;
+    this.refresh();
+  }
+
+  private stopWaiting(): void {
+    this.joining = false;
+    this.wants = false;
+    this.cancel();
     this.refresh();
   }
 

@@ -31,7 +31,7 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
 }
 
 /** The message for a count, from the keys `<stem>.one` and `<stem>.other`. */
-export function count(stem: "people.count" | "tiles.more" | "chat.unread", number: number): string {
+export function count(stem: "people.count" | "chat.unread", number: number): string {
   const form = plurals.select(number) === "one" ? "one" : "other";
   return t(`${stem}.${form}`, { count: new Intl.NumberFormat(locale).format(number) });
 }
@@ -46,6 +46,11 @@ export function period(from: Date, until: Date): string {
 /** A time of day. */
 export function clockTime(moment: Date): string {
   return new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" }).format(moment);
+}
+
+/** Things one after the other, all of which are meant. */
+export function list(things: readonly string[]): string {
+  return new Intl.ListFormat(locale).format(things);
 }
 
 const UNITS = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]] as const;

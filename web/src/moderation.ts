@@ -14,6 +14,7 @@ export function failure(error: unknown): string {
     case "not-found":
     case "bad-request":
     case "too-many-requests":
+    case "login":
       return t(`verb.${kind}`);
     default:
       return t("verb.other");

@@ -7,7 +7,7 @@ import { showGuests } from "./guests";
 import { icon } from "./icons";
 import { count, t } from "./messages";
 import type { Moderation } from "./moderation";
-import { nameOf } from "./tiles";
+import { calledOf, nameOf, originOf } from "./names";
 
 /** The attribute that says a participant's role. */
 export const ROLE = "roomkeeper.io/role";
@@ -29,17 +29,19 @@ class Row {
     if (shown === this.shown) return;
     this.shown = shown;
     const { identity } = participant;
+    const called = calledOf(participant);
     this.element.dataset["identity"] = identity;
     this.name.replaceChildren(participant.isLocal ? t("call.you", { name }) : theirs(name));
     const known = ROLES.find((known) => known === role);
-    setText(this.role, known ? t(`role.${known}`) : role);
+    const origin = originOf(participant);
+    setText(this.role, [known ? t(`role.${known}`) : role, ...(origin ? [t(`origin.${origin}`)] : [])].join(" · "));
     this.microphone.replaceChildren(...(microphone ? [] : [icon("microphoneOff"), el("span", { class: "unseen" }, t("call.microphoneOff"))]));
     const verb = (kind: "mute" | "remove", action: () => Promise<void>) =>
-      el("button", { type: "button", "data-verb": kind, "aria-label": t(`people.${kind}`, { name }), click: () => void action() }, t(`people.${kind}Short`));
+      el("button", { type: "button", "data-verb": kind, "aria-label": t(`people.${kind}`, { name: called }), click: () => void action() }, t(`people.${kind}Short`));
     const focused = this.verbs.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset["verb"] : undefined;
     this.verbs.replaceChildren(
-      ...(moderates && microphone ? [verb("mute", () => moderation.mute(identity, name))] : []),
-      ...(moderates ? [verb("remove", () => moderation.remove(identity, name))] : []),
+      ...(moderates && microphone ? [verb("mute", () => moderation.mute(identity, called))] : []),
+      ...(moderates ? [verb("remove", () => moderation.remove(identity, called))] : []),
     );
     // The button under somebody's fingers was replaced by a new one, or is gone.
     if (focused) (this.verbs.querySelector<HTMLElement>(`[data-verb=${focused}]`) ?? this.verbs.querySelector<HTMLElement>("button"))?.focus();
@@ -59,7 +61,7 @@ export class People {
     gateway: Gateway,
   ) {
     this.guests = el("button", { type: "button", class: "wide", click: () => showGuests(gateway) }, t("guests.title"));
-    this.add = el("button", { type: "button", class: "wide", click: () => moderation.add() }, icon("add"), t("people.add"));
+    this.add = el("button", { type: "button", class: "wide", click: () => moderation.add() }, icon("guest"), t("people.add"));
     this.element = el("div", { class: "panel-body" }, this.number, this.add, this.guests, this.list);
   }
 

@@ -7,7 +7,7 @@ import { t } from "./messages";
 /** Lists to choose devices from, kept up to date while devices come and go. */
 export class Pickers {
   readonly element = el("div", { class: "pickers" });
-  private readonly fields = new Map<Device, { field: HTMLElement; select: HTMLSelectElement }>();
+  private readonly fields = new Map<Device, { field: HTMLElement; select: HTMLSelectElement; shown: string }>();
   private readonly refreshed = () => void this.refresh();
 
   constructor(
@@ -20,7 +20,7 @@ export class Pickers {
       const id = newId("device");
       const select = el("select", { id, change: () => changed(device, select.value) });
       const field = el("div", { class: "field", hidden: true }, el("label", { for: id }, t(`devices.${device}`)), select);
-      this.fields.set(device, { field, select });
+      this.fields.set(device, { field, select, shown: "" });
       this.element.append(field);
     }
     navigator.mediaDevices?.addEventListener("devicechange", this.refreshed);
@@ -29,12 +29,16 @@ export class Pickers {
 
   /** Looks at the devices again: their names are known once one of them is in use. */
   async refresh(): Promise<void> {
-    for (const [device, { field, select }] of this.fields) {
+    for (const [device, entry] of this.fields) {
+      const { field, select } = entry;
       const found = await list(device);
       field.hidden = found.length === 0;
-      select.replaceChildren(...found.map(({ id, name }) => el("option", { value: id }, name)));
+      const shown = JSON.stringify(found);
+      // New options would close a list that somebody has open.
+      if (shown !== entry.shown) select.replaceChildren(...found.map(({ id, name }) => el("option", { value: id }, name)));
+      entry.shown = shown;
       const current = this.current(device);
-      if (current !== undefined && found.some(({ id }) => id === current)) select.value = current;
+      if (current !== undefined && current !== select.value && found.some(({ id }) => id === current)) select.value = current;
     }
   }
 

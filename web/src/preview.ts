@@ -22,6 +22,7 @@ export class Preview {
 
   constructor(private readonly devices: Devices) {
     this.video.muted = true;
+    devices.lost = () => this.refresh();
     this.buttons = { microphone: this.toggle("microphone"), camera: this.toggle("camera") };
     this.picture.append(el("div", { class: "picture-controls" }, this.buttons.microphone, this.buttons.camera));
     this.pickers = new Pickers(["camera", "microphone", "speaker"], (device) => this.inUse(device), (device, id) => {

@@ -2,21 +2,20 @@
 
 import { ConnectionQuality, type Participant, Track, type VideoTrack } from "livekit-client";
 import { el, newId, setText, theirs } from "./dom";
-import { icon } from "./icons";
-import { count, t } from "./messages";
+import { type Icon, icon } from "./icons";
+import { type Key, t } from "./messages";
+import { calledOf, nameOf, originOf } from "./names";
+import { type Seen, arrange, capacity } from "./order";
 
-/** With more people than this, those who are not seen or heard have no tile of their own. */
-const MOST = 48;
-/** The smallest width of a tile, in pixels; with more people than fit, the tiles scroll. */
-const NARROWEST = 150;
+/** With more people than fit in tiles of this width, in pixels, there are several pages. */
+const READABLE = 180;
+/** The smallest width of a tile; where fewer fit, they scroll. */
+const NARROWEST = 140;
+/** The part of the height that people have while somebody shares a screen. */
+const BESIDE_SCREENS = 0.3;
 /** The form of a tile. */
 const FORM = 16 / 10;
 const GAP = 8;
-
-/** The name that others read. */
-export function nameOf(participant: Participant): string {
-  return participant.name || participant.identity;
-}
 
 class Tile {
   private readonly video = el("video", { autoplay: true, playsinline: true });
@@ -62,7 +61,7 @@ class Tile {
     if (shown === this.shown) return;
     this.shown = shown;
     if (this.isScreen) {
-      setText(this.name, participant.isLocal ? t("call.ownScreen") : t("call.screenOf", { name }));
+      setText(this.name, participant.isLocal ? t("call.ownScreen") : t("call.screenOf", { name: calledOf(participant) }));
       return;
     }
     this.name.replaceChildren(participant.isLocal ? t("call.you", { name }) : theirs(name));
@@ -71,6 +70,8 @@ class Tile {
     const marks: HTMLElement[] = [];
     const mark = (kind: string, label: string, ...content: Node[]) =>
       marks.push(el("span", { class: `mark ${kind}`, role: "img", "aria-label": label, title: label }, ...content));
+    const origin = originOf(participant);
+    if (origin) mark("origin", t(`origin.${origin}`), icon(origin));
     if (!microphone) mark("muted", t("call.microphoneOff"), icon("microphoneOff"));
     else if (participant.isSpeaking) mark("talks", t("call.speaking"), icon("sound"));
     if (poor) mark("poor", t("call.connectionPoor"), document.createTextNode("!"));
@@ -86,26 +87,50 @@ class Tile {
 export class Tiles {
   private readonly list = el("ul", { class: "tiles", "aria-label": t("call.people") });
   private readonly alone = el("p", { class: "alone", role: "status", hidden: true }, t("call.alone"));
-  readonly element = el("div", { class: "stage" }, this.list, this.alone);
+  private readonly area = el("div", { class: "area" }, this.list, this.alone);
+  private readonly speaks = el("p", { class: "speaks" });
+  private readonly number = el("p", { class: "page" });
+  private readonly pager: HTMLElement;
+  readonly element: HTMLElement;
   private readonly tiles = new Map<string, Tile>();
-  private readonly more: HTMLElement;
-  private readonly moreText = el("span");
-  private readonly sizes = new ResizeObserver(() => this.lay());
+  private readonly sizes: ResizeObserver;
+  private order: string[] = [];
+  private page = 0;
+  private pages = 1;
 
-  constructor(showPeople: () => void) {
-    this.more = el("li", { class: "tile more" }, el("button", { type: "button", class: "plain", click: showPeople }, this.moreText));
-    this.sizes.observe(this.element);
+  /** `changed` is called when other people may have to be shown. */
+  constructor(private readonly changed: () => void) {
+    const button = (label: Key, picture: Icon, by: number) =>
+      el("button", { type: "button", class: "plain", "aria-label": t(label), title: t(label), click: () => this.turn(by) }, icon(picture));
+    this.pager = el(
+      "nav",
+      { class: "pager", hidden: true, "aria-label": t("tiles.pages") },
+      button("tiles.previous", "previous", -1),
+      this.number,
+      button("tiles.next", "next", 1),
+      this.speaks,
+    );
+    this.element = el("div", { class: "stage" }, this.area, this.pager);
+    this.sizes = new ResizeObserver(() => {
+      this.lay();
+      this.changed();
+    });
+    this.sizes.observe(this.area);
   }
 
-  /** Shows these people, this person among them. */
-  update(participants: readonly Participant[]): void {
-    const ranked = [...participants].sort((a, b) => rank(a) - rank(b));
-    const seen = ranked.length > MOST ? ranked.slice(0, MOST - 1) : ranked;
+  /** Shows a page of these people, this person among them, and gives the identities of those on it. */
+  update(participants: readonly Participant[]): ReadonlySet<string> {
+    const screens = participants.filter((participant) => participant.getTrackPublication(Track.Source.ScreenShare));
+    const { clientWidth: width, clientHeight: height } = this.area;
+    const size = capacity(width, screens.length > 0 ? height * BESIDE_SCREENS : height, READABLE, FORM, GAP);
+    this.order = arrange(this.order, participants.map(seen), size);
+    this.pages = Math.max(1, Math.ceil(this.order.length / size));
+    this.page = Math.min(this.page, this.pages - 1);
+    const known = new Map(participants.map((participant) => [participant.identity, participant]));
+    const inSight = new Set(this.order.slice(this.page * size, (this.page + 1) * size));
     const wanted = new Set<string>();
-    for (const participant of participants) {
-      if (participant.getTrackPublication(Track.Source.ScreenShare)) this.want(wanted, participant, Track.Source.ScreenShare);
-    }
-    for (const participant of seen) this.want(wanted, participant, Track.Source.Camera);
+    for (const participant of screens) this.want(wanted, participant, Track.Source.ScreenShare);
+    for (const identity of inSight) this.want(wanted, known.get(identity)!, Track.Source.Camera);
     for (const [key, tile] of this.tiles) {
       if (wanted.has(key)) continue;
       tile.close();
@@ -113,13 +138,20 @@ export class Tiles {
     }
     let position = 0;
     for (const key of wanted) this.place(this.tiles.get(key)!.element, position++);
-    const hidden = participants.length - seen.length;
-    if (hidden > 0) {
-      setText(this.moreText, count("tiles.more", hidden));
-      this.place(this.more, position);
-    } else this.more.remove();
+    this.pager.hidden = this.pages === 1;
+    setText(this.number, t("tiles.page", { page: this.page + 1, pages: this.pages }));
+    const speaker = participants.find((participant) => participant.isSpeaking && !inSight.has(participant.identity));
+    setText(this.speaks, speaker ? t("tiles.speaks", { name: calledOf(speaker) }) : "");
     this.alone.hidden = participants.length > 1;
     this.lay();
+    return inSight;
+  }
+
+  /** Turns the pages; after the last comes the first. */
+  private turn(by: number): void {
+    this.page = (this.page + by + this.pages) % this.pages;
+    this.area.scrollTop = 0;
+    this.changed();
   }
 
   close(): void {
@@ -149,10 +181,10 @@ export class Tiles {
 
   /** Chooses the number of columns with which the tiles are largest. */
   private lay(): void {
-    const { clientWidth: width, clientHeight: height } = this.element;
+    const { clientWidth: width, clientHeight: height } = this.area;
     const screens = [...this.tiles.values()].filter((tile) => tile.isScreen).length;
     const people = this.list.childElementCount - screens;
-    const free = screens > 0 ? height * 0.3 : height;
+    const free = screens > 0 ? height * BESIDE_SCREENS : height;
     let best = { columns: 1, size: 0 };
     for (let columns = 1; columns <= Math.max(1, people); columns += 1) {
       const size = Math.min((width - GAP * (columns - 1)) / columns, (free / Math.ceil(people / columns) - GAP) * FORM);
@@ -165,10 +197,9 @@ export class Tiles {
   }
 }
 
-/** Who is seen first: whoever has a camera on, whoever has spoken last, and whoever has a microphone. */
-function rank(participant: Participant): number {
-  const spoke = participant.lastSpokeAt?.getTime() ?? 0;
-  return (participant.isCameraEnabled ? -4e15 : 0) + (participant.isMicrophoneEnabled ? -2e15 : 0) + (participant.isLocal ? 1e15 : 0) - (participant.isCameraEnabled ? 0 : spoke);
+function seen(participant: Participant): Seen {
+  const { identity, isLocal, isCameraEnabled, isMicrophoneEnabled, isSpeaking, lastSpokeAt } = participant;
+  return { identity, isLocal, hasCamera: isCameraEnabled, hasMicrophone: isMicrophoneEnabled, spoke: isSpeaking ? Date.now() : (lastSpokeAt?.getTime() ?? 0) };
 }
 
 function initialsOf(name: string): string {

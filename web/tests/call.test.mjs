@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { screenshot } from "./lib/accessibility.mjs";
 import { eventually, inSeconds } from "./lib/eventually.mjs";
 import { control, gateway, livekit } from "./lib/installation.mjs";
 import { makeRoom } from "./lib/kubernetes.mjs";
 import { AUDIBLE, loudness, showsPicture } from "./lib/media.mjs";
-import { controlOf, inCall, join, person, tile, visits } from "./lib/people.mjs";
+import { NARROW, controlOf, inCall, join, person, tile, visits } from "./lib/people.mjs";
+
+/** LiveKit's own client, for people who do what the page does not. */
+const livekitClient = readFileSync(new URL("../node_modules/livekit-client/dist/livekit-client.umd.js", import.meta.url), "utf8");
 
 const people = [
   { name: "ada", displayName: "Ada Lovelace", role: "Presenter" },
@@ -110,6 +114,114 @@ describe("in one call", () => {
     await showsPicture(tile(ada, "ben"));
     assert.deepEqual(joins, []);
   });
+});
+
+test("a flood of messages is counted and not rendered while the chat is shut, and bounded by its sender", async (t) => {
+  const room = await makeRoom({ participants: people });
+  const ada = await person(t, room.link("ada"));
+  await join(ada);
+  const flooder = await person(t, `${gateway}/`);
+  await flooder.evaluate(livekitClient);
+  const invite = room.link("cara").split("#")[1];
+  await flooder.evaluate(async (invite) => {
+    const answer = await fetch("v1/join", { method: "POST", headers: { authorization: `Bearer ${invite}` } });
+    const { url, token } = await answer.json();
+    window.room = new globalThis.LivekitClient.Room();
+    await window.room.connect(url, token);
+    window.write = async (number) => {
+      for (let sent = 0; sent < number; sent += 1) await window.room.localParticipant.sendText(`Flood ${sent}`, { topic: "lk.chat" });
+    };
+  }, invite);
+  await tile(ada, "cara").waitFor();
+  await ada.evaluate(() => {
+    window.said = 0;
+    window.rendered = 0;
+    const watch = (place, seen) => new MutationObserver((changes) => seen(changes.flatMap(({ addedNodes }) => [...addedNodes]).length)).observe(place, { childList: true });
+    watch(document.querySelector(".notices[role=status]"), (added) => (window.said += added));
+    watch(document.querySelector(".tiles"), (added) => (window.rendered += added));
+  });
+  await flooder.evaluate(() => window.write(300));
+  await eventually("the messages are counted", async () => Number(/(\d+) new messages/.exec(await controlOf(ada, "chat").innerText())?.[1]) >= 10);
+  const { said, rendered } = await ada.evaluate(() => ({ said: window.said, rendered: window.rendered }));
+  assert(said <= 10, `${said} announcements`);
+  assert.equal(rendered, 0);
+  assert.equal(await ada.locator(".messages li").count(), 0);
+  await controlOf(ada, "chat").click();
+  await ada.getByRole("log").getByText("Flood 0", { exact: true }).waitFor();
+  await ada.getByRole("log").getByText("Messages of this person are left out").first().waitFor();
+  const shown = await ada.locator(".messages li").count();
+  assert(shown >= 10 && shown < 60, `${shown} messages are shown`);
+  for (let sent = 0; sent < 11; sent += 1) {
+    await ada.getByLabel("Message").fill(`Mine ${sent}`);
+    await ada.keyboard.press("Enter");
+    if (sent < 10) await eventually("it is sent", async () => (await ada.getByLabel("Message").inputValue()) === "");
+  }
+  await ada.getByText("You write faster than others can read").waitFor();
+  await flooder.evaluate(() => window.room.disconnect());
+});
+
+test("a large call has pages, whoever speaks comes to the first, and only the pictures in sight are sent", async (t) => {
+  const crowd = ["b", "c", "d", "e", "f", "g"];
+  const room = await makeRoom({ participants: [...people, ...crowd.map((name) => ({ name }))] });
+  const page = await person(t, `${gateway}/`);
+  await page.evaluate(livekitClient);
+  const invites = Object.fromEntries(crowd.map((name) => [name, room.link(name).split("#")[1]]));
+  await page.evaluate(async (invites) => {
+    const rooms = {};
+    for (const [name, invite] of Object.entries(invites)) {
+      const answer = await fetch("v1/join", { method: "POST", headers: { authorization: `Bearer ${invite}` } });
+      const { url, token } = await answer.json();
+      rooms[name] = new globalThis.LivekitClient.Room();
+      await rooms[name].connect(url, token, { autoSubscribe: false });
+      const canvas = document.createElement("canvas");
+      [canvas.width, canvas.height] = [160, 100];
+      const pen = canvas.getContext("2d");
+      setInterval(() => pen.fillRect(Math.random() * 160, Math.random() * 100, 9, 9), 500);
+      await rooms[name].localParticipant.publishTrack(canvas.captureStream(2).getVideoTracks()[0], { source: "camera", simulcast: false });
+    }
+    window.speak = async (name) => {
+      const context = new AudioContext();
+      const [tone, voice] = [context.createOscillator(), context.createMediaStreamDestination()];
+      tone.connect(voice);
+      tone.start();
+      await rooms[name].localParticipant.publishTrack(voice.stream.getAudioTracks()[0], { source: "microphone" });
+    };
+    window.leave = () => Promise.all(Object.values(rooms).map((room) => room.disconnect()));
+  }, invites);
+  const ada = await person(t, room.link("ada"), { viewport: NARROW, open: false });
+  await ada.addInitScript(() => {
+    const connections = [];
+    window.RTCPeerConnection = class extends RTCPeerConnection {
+      constructor(...options) {
+        super(...options);
+        connections.push(this);
+      }
+    };
+    const receives = ({ receiver, currentDirection }) => receiver.track.kind === "video" && /recv/.test(currentDirection ?? "");
+    window.received = () => connections.flatMap((connection) => connection.getTransceivers()).filter(receives).length;
+  });
+  await ada.goto(room.link("ada"));
+  await join(ada);
+  const inSight = () => ada.locator(".tile").evaluateAll((tiles) => tiles.map(({ dataset }) => dataset.identity));
+  await ada.getByText("Page 1 of 2").waitFor();
+  const first = await inSight();
+  assert.equal(first.length, 4);
+  assert(first.includes("ada"));
+  await eventually("three pictures are sent", async () => (await ada.evaluate(() => window.received())) === 3);
+  await showsPicture(tile(ada, first.find((identity) => identity !== "ada")));
+  await screenshot(ada, "call-pages-320");
+  await ada.getByRole("button", { name: "Next page" }).click();
+  await ada.getByText("Page 2 of 2").waitFor();
+  const second = await inSight();
+  assert.deepEqual([...first, ...second].sort(), ["ada", ...crowd]);
+  await showsPicture(tile(ada, second[0]));
+  await eventually("those that are out of sight are sent no more", async () => (await ada.evaluate(() => window.received())) === second.length);
+  await ada.getByRole("button", { name: "Next page" }).click();
+  await page.evaluate((name) => window.speak(name), second[0]);
+  await tile(ada, second[0]).getByLabel("speaking").waitFor();
+  assert((await loudness(ada)) > AUDIBLE, "and is heard");
+  await page.evaluate(() => window.leave());
+  await ada.getByText("Page 1 of 2").waitFor({ state: "hidden" });
 });
 
 test("who may share a screen does, and others have no button for it", async (t) => {

@@ -81,6 +81,75 @@ test("a deleted Room ends its call", async (t) => {
   await heading(page, "The call is over").waitFor();
 });
 
+/** Lets a test put a page to sleep: its clock goes on while nothing else does. */
+const sleeper = (page) =>
+  page.addInitScript(() => {
+    const now = Date.now.bind(Date);
+    let slept = 0;
+    Date.now = () => now() + slept;
+    window.sleepFor = (milliseconds) => (slept += milliseconds);
+  });
+
+test("whoever was away for long is asked before they are seen and heard again", async (t) => {
+  const room = await makeRoom({ participants: [...people, { name: "cara" }, { name: "dan" }] });
+  const ada = await person(t, room.link("ada"));
+  const [ben, cara] = [await person(t, room.link("ben"), { open: false }), await person(t, room.link("cara"), { open: false })];
+  await join(ada);
+  for (const [page, name] of [[ben, "ben"], [cara, "cara"]]) {
+    await sleeper(page);
+    await page.goto(room.link(name));
+    await join(page);
+    await tile(ada, name).waitFor();
+  }
+  await ben.evaluate(() => window.sleepFor(4 * 60_000));
+  await cara.context().setOffline(true);
+  await cara.locator(".banner:visible").first().waitFor();
+  await inCall(ben);
+  for (const page of [ben, cara]) {
+    await page.evaluate(() => window.sleepFor(3600_000));
+    await heading(page, "You were away for a while").waitFor();
+  }
+  await screenshot(ben, "ended-away");
+  await cara.context().setOffline(false);
+  await tile(ada, "ben").waitFor({ state: "detached" });
+  await tile(ada, "cara").waitFor({ state: "detached" });
+  await ben.getByRole("button", { name: "Join again" }).click();
+  await join(ben);
+});
+
+test("whoever pressed the button long before the call opens, and was away since, is asked again", async (t) => {
+  const room = await makeRoom({ validFrom: inSeconds(600), duration: "1h", participants: people });
+  const page = await person(t, room.link("ben"), { open: false });
+  await sleeper(page);
+  await page.goto(room.link("ben"));
+  await page.getByRole("button", { name: "Join when it opens" }).click();
+  await page.getByRole("button", { name: "Stop waiting" }).waitFor();
+  await page.evaluate(() => window.sleepFor(3600_000));
+  await page.getByRole("button", { name: "Join when it opens" }).waitFor();
+});
+
+test("a network that lets no media through is named with what it does not let through, and tried no more", async (t) => {
+  const room = await makeRoom({ participants: people });
+  const page = await person(t, room.link("ben"), { open: false });
+  // As in a network that lets no media through, nothing that the media server says reaches the browser but by signalling.
+  await page.addInitScript(() => {
+    const { setRemoteDescription } = RTCPeerConnection.prototype;
+    RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
+      return setRemoteDescription.call(this, { type, sdp: sdp.replace(/a=ice-pwd:.*/g, `a=ice-pwd:${"x".repeat(32)}`) });
+    };
+  });
+  await page.goto(room.link("ben"));
+  let joins = 0;
+  page.on("request", (request) => (joins += Number(request.url().endsWith("/v1/join"))));
+  await page.getByRole("button", { name: "Join now" }).click();
+  await heading(page, "Your network lets no sound and no pictures through").waitFor();
+  assert.match(await page.locator("main").innerText(), /UDP \d+ \(127\.0\.0\.1\)/);
+  await screenshot(page, "ended-media-blocked");
+  assert.equal(joins, 2);
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("button", { name: "Join now" }).waitFor();
+});
+
 test("a connection that breaks for a while comes back by itself", async (t) => {
   const room = await makeRoom({ participants: people });
   const [ada, ben] = [await person(t, room.link("ada")), await person(t, room.link("ben"))];

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { accessible } from "./lib/accessibility.mjs";
+import { accessible, screenshot } from "./lib/accessibility.mjs";
 import { inSeconds } from "./lib/eventually.mjs";
 import { makeRoom } from "./lib/kubernetes.mjs";
 import { showsPicture } from "./lib/media.mjs";
-import { NARROW, controlOf, inCall, join, person } from "./lib/people.mjs";
+import { NARROW, controlOf, inCall, join, person, tile } from "./lib/people.mjs";
 
 test("whoever comes by a shared link chooses a name, and is seen by it", async (t) => {
   const room = await makeRoom({ joinPolicy: "AnyoneWithLink", link: { role: "Attendee" } });
@@ -20,6 +20,30 @@ test("whoever comes by a shared link chooses a name, and is seen by it", async (
   await join(second);
   await showsPicture(first.locator(".tile").filter({ hasText: "Ben" }));
   await showsPicture(second.locator(".tile").filter({ hasText: "Ada" }));
+});
+
+test("whoever came by the link is told from the person whose name they took", async (t) => {
+  const room = await makeRoom({ joinPolicy: "AnyoneWithLink", link: { role: "Attendee" }, participants: [{ name: "ada", displayName: "Ada", role: "Presenter" }] });
+  const [ada, other] = [await person(t, room.link("ada")), await person(t, room.link(null))];
+  await join(ada);
+  for (const name of ["\u3164", "Ada\u2800", "\u200b"]) {
+    await other.getByLabel("Your name").fill(name);
+    await other.getByRole("button", { name: "Join now" }).click();
+    await other.getByText("This name cannot be used").waitFor();
+  }
+  await other.getByLabel("Your name").fill("Ada");
+  await join(other);
+  await ada.getByText("Ada (by link) has joined").waitFor();
+  const by = '.tile[data-identity^="link."]';
+  await ada.locator(by).getByLabel("came by the shared link").waitFor();
+  assert.equal(await tile(other, "ada").getByLabel("came by the shared link").count(), 0);
+  await controlOf(ada, "people").click();
+  await ada.locator(".person").filter({ hasText: "came by the shared link" }).getByRole("button", { name: "Remove Ada (by link)" }).waitFor();
+  await screenshot(ada, "call-by-link");
+  await controlOf(other, "chat").click();
+  await other.getByLabel("Message").fill("I am the host");
+  await other.keyboard.press("Enter");
+  await ada.getByText("Message from Ada (by link): I am the host").waitFor();
 });
 
 test("whoever waits with a shared link is asked for a name before the call opens", async (t) => {

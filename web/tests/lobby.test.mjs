@@ -71,6 +71,73 @@ test("the preview shows the camera and the level of the microphone, and has list
   await eventually("the other camera", () => page.locator(".picture video").evaluate((video, id) => video.srcObject?.getVideoTracks()[0].getSettings().deviceId === id, other));
 });
 
+test("what the lobby asks again and again changes neither lists nor the meter", async (t) => {
+  const room = await makeRoom({ participants: people });
+  const page = await person(t, room.link("ben"), { open: false });
+  await page.addInitScript(() => {
+    // The Room is asked for at once instead of every ten seconds.
+    const later = window.setTimeout;
+    window.setTimeout = (action, delay, ...rest) => later(action, delay >= 8000 && delay <= 12_000 ? 100 : delay, ...rest);
+    window.contexts = 0;
+    window.AudioContext = class extends AudioContext {
+      constructor(...options) {
+        super(...options);
+        window.contexts += 1;
+      }
+    };
+  });
+  await page.goto(room.link("ben"));
+  await eventually("a level", async () => Number(await page.getByRole("meter").getAttribute("aria-valuenow")) > 3);
+  const option = await page.getByLabel("Camera", { exact: true }).locator("option").first().elementHandle();
+  const made = await page.evaluate(() => window.contexts);
+  for (let answers = 0; answers < 5; answers += 1) await page.waitForResponse("**/v1/room");
+  await eventually("a level", async () => Number(await page.getByRole("meter").getAttribute("aria-valuenow")) > 3);
+  assert(await option.evaluate((element) => element.isConnected), "an open list stays open");
+  assert.equal(await page.evaluate(() => window.contexts), made);
+});
+
+test("a device that is unplugged is told, before the call and in it", async (t) => {
+  const room = await makeRoom({ participants: people });
+  const page = await person(t, room.link("ben"), { open: false });
+  await page.addInitScript(() => {
+    const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    const tracks = [];
+    let others = true;
+    navigator.mediaDevices.getUserMedia = async (constraints) => {
+      if (!others) throw new DOMException("there is none", "NotFoundError");
+      const stream = await ask(constraints);
+      tracks.push(...stream.getTracks());
+      return stream;
+    };
+    window.unplug = (kind, last) => {
+      others = !last;
+      for (const track of tracks.filter((track) => track.kind === kind && track.readyState === "live")) {
+        track.stop();
+        track.dispatchEvent(new Event("ended"));
+      }
+    };
+  });
+  await page.goto(room.link("ben"));
+  await page.getByRole("button", { name: "Turn camera off" }).waitFor();
+  await eventually("the camera's picture", () => page.locator(".picture video").evaluate((video) => video.videoWidth > 0));
+  await page.evaluate(() => window.unplug("audio", false));
+  await page.locator(".preview").getByText("The microphone was disconnected").waitFor();
+  await screenshot(page, "lobby-devices-lost");
+  await page.getByRole("button", { name: "Turn microphone on" }).click();
+  await page.getByText("The microphone was disconnected").waitFor({ state: "hidden" });
+  await join(page);
+  await page.getByRole("button", { name: "Mute", exact: true }).waitFor();
+  await page.evaluate(() => window.unplug("audio", false));
+  await page.getByRole("alert").getByText("The microphone was disconnected").waitFor();
+  await page.getByRole("alert").getByText("Your microphone is now: ").waitFor();
+  await page.evaluate(() => window.unplug("audio", true));
+  await page.getByRole("button", { name: "Unmute" }).waitFor();
+  assert.equal(await page.getByText("A presenter has muted you").count(), 0);
+  await page.evaluate(() => window.unplug("video", true));
+  await page.getByRole("alert").getByText("The camera was disconnected").waitFor();
+  await page.getByRole("button", { name: "Start camera" }).waitFor();
+});
+
 test("one can join muted and without camera", async (t) => {
   const room = await makeRoom({ participants: people });
   const page = await person(t, room.link("ben"));
@@ -134,6 +201,13 @@ test("an invite that is not valid is told from a link without one", async (t) =>
   await screenshot(page, "error-invalid");
   const other = await person(t, `${gateway}/`);
   await other.getByRole("heading", { name: "There is no invite in this link" }).waitFor();
+  const old = await person(t, `${gateway}/#v4.public.whatNoGatewayEverUnderstands`, { open: false });
+  await old.route("**/v1/room", (route) => route.fulfill({ status: 400, contentType: "application/problem+json", body: '{"type":"urn:roomkeeper:problem:bad-request"}' }));
+  await old.goto(`${gateway}/#v4.public.whatNoGatewayEverUnderstands`);
+  await old.getByRole("heading", { name: "The call does not accept this page" }).waitFor();
+  await old.unrouteAll();
+  await old.getByRole("button", { name: "Load the page again" }).click();
+  await old.getByRole("heading", { name: "This invite is not valid" }).waitFor();
 });
 
 test("a gateway that cannot be reached is asked again by itself", async (t) => {

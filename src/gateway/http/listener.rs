@@ -192,7 +192,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/", get(endless));
-        tokio::spawn(listen_with(listener, router, BasePath::default(), TrustedProxies::default(), Duration::from_millis(500), pending()));
+        tokio::spawn(listen_with(listener, router, BasePath::of(None), TrustedProxies::default(), Duration::from_millis(500), pending()));
         let asked = async || {
             let mut client = TcpStream::connect(address).await.unwrap();
             client.write_all(b"GET / HTTP/1.1\r\nhost: meet.test\r\n\r\n").await.unwrap();

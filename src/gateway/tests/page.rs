@@ -20,7 +20,7 @@ async fn ask(router: &Router, path: &str, headers: &[(axum::http::HeaderName, &s
 /// Address of the page's script.
 async fn script(router: &Router) -> String {
     let html = String::from_utf8(ask(router, "/", &[]).await.body.to_vec()).unwrap();
-    html.split('"').find(|part| part.starts_with("/assets/app-")).expect("a script").to_owned()
+    format!("/{}", html.split('"').find(|part| part.starts_with("assets/app-")).expect("a script"))
 }
 
 /// The parts of a Content-Security-Policy.
@@ -34,6 +34,8 @@ async fn the_page_is_never_stored_and_its_files_are_kept_for_good() {
     let page = ask(&router, "/", &[]).await;
     assert_eq!((page.status, page.header("content-type")), (StatusCode::OK, Some("text/html; charset=utf-8")));
     assert_eq!(page.header("cache-control"), Some("no-store"));
+    let start = ask(&router, "/start.js", &[]).await;
+    assert_eq!((start.status, start.header("cache-control")), (StatusCode::OK, Some("no-store")), "it has one name in all versions");
     let file = ask(&router, &script(&router).await, &[]).await;
     assert_eq!(file.header("cache-control"), Some("public, max-age=31536000, immutable"));
     for answer in [page, file] {

@@ -12,7 +12,8 @@ use tokio::process::Command;
 use super::build::{packages, web};
 use super::controls::serve;
 use crate::support::livekit::{LiveKitServer, Options};
-use crate::support::process::target;
+use crate::support::operator::Role;
+use crate::support::process::{free_port, target};
 use crate::support::run_browsers;
 use crate::support::stage::Stage;
 
@@ -70,6 +71,21 @@ fn run_file(file: &str) {
     });
 }
 
+/// Runs one file of tests with a second gateway, which was told a name and a path of its own.
+fn run_file_with_named_gateway(file: &str) {
+    packages();
+    run_browsers(async {
+        let stage = Stage::shared().await;
+        let port = free_port();
+        let url = format!("http://meet.localhost:{port}/meet");
+        let kubeconfig = stage.cluster.account_kubeconfig("roomkeeper-gateway").await;
+        let _gateway = Role::gateway_with(&kubeconfig, port, &["--gateway-url", &url]).await;
+        let mut node = node(file, stage);
+        node.env("NAMED_GATEWAY_URL", url);
+        report(file, node).await;
+    });
+}
+
 /// Runs one file of tests that may restart the media server of a class that is theirs alone.
 fn run_file_with_controls(file: &str) {
     packages();
@@ -95,6 +111,11 @@ fn the_lobby_tells_and_waits_and_copes_with_devices() {
 #[test]
 fn people_meet_in_a_call() {
     run_file_with_controls("call.test.mjs");
+}
+
+#[test]
+fn the_page_works_wherever_it_came_from() {
+    run_file_with_named_gateway("addresses.test.mjs");
 }
 
 #[test]

@@ -57,6 +57,12 @@ fn the_committed_page_is_what_its_sources_build() {
 }
 
 #[test]
+fn what_the_page_decides_without_a_browser_is_as_its_unit_tests_say() {
+    packages();
+    succeed(Command::new("node").args(["--test", "tests/unit.test.mjs"]).current_dir(web()));
+}
+
+#[test]
 fn the_types_of_the_page_are_sound() {
     packages();
     succeed(Command::new("node").args(["node_modules/typescript/bin/tsc", "--noEmit"]).current_dir(web()));

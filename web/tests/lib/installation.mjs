@@ -3,9 +3,11 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 
-const { GATEWAY_URL, LIVEKIT_URL, CHROMIUM, CONTROLS } = process.env;
+const { GATEWAY_URL, NAMED_GATEWAY_URL, LIVEKIT_URL, CHROMIUM, CONTROLS } = process.env;
 assert(GATEWAY_URL && CHROMIUM, "these tests are run by `cargo test --test servers page::`, which brings up what they need");
 export const gateway = GATEWAY_URL;
+/** A gateway that was told a name and a path of its own, where a test has one. */
+export const namedGateway = NAMED_GATEWAY_URL;
 export const livekit = LIVEKIT_URL;
 
 /** Has the process that runs the installation do something. */

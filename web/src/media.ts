@@ -1,0 +1,53 @@
+// Whether sound and pictures find their way between this browser and the media server, beside signalling.
+
+import { ConnectionError, ConnectionErrorReason, type Room, RoomEvent } from "livekit-client";
+import { Problem } from "./api";
+
+/** How often the browser is asked what it tries. */
+const EVERY = 500;
+
+/** The network lets signalling through, and not the media. */
+export class MediaBlocked extends Problem {
+  constructor(
+    /** Where the media server says that it is, such as `UDP 7882 (198.51.100.7)`. */
+    readonly places: readonly string[],
+  ) {
+    super("media-blocked");
+  }
+}
+
+/** Watches one attempt to connect. */
+export class MediaPath {
+  private signalled = false;
+  private timer = 0;
+  private readonly places = new Set<string>();
+
+  constructor(private readonly room: Room) {
+    room.once(RoomEvent.SignalConnected, () => {
+      this.signalled = true;
+      // Asked all along: when the attempt has failed, there is nobody left to ask.
+      this.timer = window.setInterval(() => void this.look(), EVERY);
+    });
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+  }
+
+  /** What a failure to connect says about the network, if it says anything. */
+  blocked(error: unknown): MediaBlocked | null {
+    const timedOut = error instanceof ConnectionError && error.reason === ConnectionErrorReason.InternalError;
+    return this.signalled && timedOut ? new MediaBlocked([...this.places].sort()) : null;
+  }
+
+  private async look(): Promise<void> {
+    const { publisher, subscriber } = this.room.engine.pcManager ?? {};
+    for (const transport of [publisher, subscriber]) {
+      const report = await transport?.getStats()?.catch(() => undefined);
+      report?.forEach((stats: { type: string; protocol?: string; port?: number; address?: string }) => {
+        if (stats.type !== "remote-candidate" || !stats.port) return;
+        this.places.add(`${stats.protocol?.toUpperCase()} ${stats.port}${stats.address ? ` (${stats.address})` : ""}`);
+      });
+    }
+  }
+}

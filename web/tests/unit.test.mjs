@@ -1,0 +1,64 @@
+// Decisions of the page that need no browser.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import esbuild from "esbuild";
+
+/** A module of the page, as Node.js takes it. */
+async function load(name) {
+  const entry = fileURLToPath(new URL(`../src/${name}.ts`, import.meta.url));
+  const { outputFiles } = await esbuild.build({ entryPoints: [entry], bundle: true, write: false, format: "esm" });
+  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
+}
+
+test("those whose connections broke at one moment come back spread over a second", async () => {
+  const { resumption } = await load("pace");
+  const first = Array.from({ length: 350 }, () => resumption(0)).sort((a, b) => a - b);
+  assert(first.at(0) >= 0 && first.at(-1) <= 1000, `${first.at(0)} to ${first.at(-1)}`);
+  const busiest = Math.max(...Array.from({ length: 10 }, (_, tenth) => first.filter((delay) => delay >= tenth * 100 && delay < (tenth + 1) * 100).length));
+  assert(busiest < 100, `${busiest} of 350 in a tenth of a second`);
+  assert.equal(resumption(5), null, "the gateway is asked then");
+});
+
+test("the first page has who spoke last, and nobody on it changes place without need", async () => {
+  const { arrange } = await load("order");
+  const person = (identity, { spoke = 0, camera = false, microphone = false, local = false } = {}) => ({ identity, isLocal: local, hasCamera: camera, hasMicrophone: microphone, spoke });
+  const people = [person("a", { camera: true }), person("b", { camera: true }), person("c"), person("d", { microphone: true }), person("me", { local: true })];
+  let order = arrange([], people, 3);
+  assert.deepEqual(order, ["a", "b", "me", "c", "d"]);
+  people[3] = person("d", { spoke: 1000, microphone: true });
+  order = arrange(order, people, 3);
+  assert.deepEqual(order, ["a", "d", "me", "b", "c"], "who speaks comes, and who gives way is the last of those who have not spoken");
+  people[2] = person("c", { spoke: 2000 });
+  order = arrange(order, people, 3);
+  assert.deepEqual(order, ["c", "d", "me", "a", "b"]);
+  people[3] = person("d", { spoke: 3000 });
+  assert.deepEqual(arrange(order, people, 3), order, "nobody moves who is there already");
+  order = arrange(order, [...people.filter(({ identity }) => identity !== "d"), person("e", { camera: true })], 3);
+  assert.deepEqual(order, ["c", "me", "a", "b", "e"]);
+  const all = arrange(order, [...people, person("e"), person("f")], 50);
+  assert.deepEqual(all, ["c", "me", "a", "b", "e", "d", "f"], "in the order of their arrival where all are in sight");
+});
+
+test("a page holds as many people as can be told apart, on every screen", async () => {
+  const { capacity } = await load("order");
+  assert.equal(capacity(1256, 640, 180, 1.6, 8), 24);
+  assert.equal(capacity(880, 600, 180, 1.6, 8), 20);
+  assert.equal(capacity(296, 420, 180, 1.6, 8), 4);
+  assert.equal(capacity(0, 0, 180, 1.6, 8), 4);
+});
+
+test("everybody may do so much at once and so much a second, whatever others do", async () => {
+  const { Allowance } = await load("allowance");
+  const allowed = new Allowance(3, 1);
+  const times = (who, now, number) => Array.from({ length: number }, () => allowed.take(who, now)).filter(Boolean).length;
+  assert.equal(times("ada", 0, 10), 3);
+  assert.equal(times("ben", 0, 10), 3);
+  assert.equal(times("ada", 999, 10), 0);
+  assert.equal(times("ada", 2500, 10), 2);
+  assert.equal(times("ada", 3_600_000, 10), 3, "nobody saves more than that");
+  assert.equal(times("ada", 0, 10), 0, "a clock that was set back gives nothing");
+  for (let other = 0; other < 5000; other += 1) allowed.take(`other-${other}`, 3_600_000);
+  assert(allowed.left.size <= 1000, "it remembers a bounded number of people");
+});
