@@ -198,7 +198,7 @@ fn owner_references_to_another_namespace_hold_and_delete_nothing_there() {
         let before = tenants.untouched().await;
         let mut owned = room("owned", &json!({"participants": [{"name": "mallory"}]}));
         owned.metadata.owner_references = serde_json::from_value(json!([{"apiVersion": "roomkeeper.io/v1alpha1", "kind": "Room",
-            "name": "board", "uid": board.uid(), "controller": true, "blockOwnerDeletion": true}]))
+            "name": "board", "uid": board.uid(), "controller": true}]))
         .ok();
         tenants.rooms().create(&PostParams::default(), &owned).await.expect("Mallory may have Rooms");
         // To Kubernetes the owner does not exist, so the Room that names it goes.
