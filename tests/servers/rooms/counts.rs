@@ -19,7 +19,10 @@ fn requests(stage: &Stage, namespace: Option<&str>, skip: usize) -> Vec<String> 
     };
     let name = |event: &Value| {
         let object = &event["objectRef"];
-        let (verb, resource) = (event["verb"].as_str().unwrap_or_default(), object["resource"].as_str().unwrap_or_default());
+        // A dry run stores nothing.
+        let is_tried = event["requestURI"].as_str().is_some_and(|uri| uri.contains("dryRun=All"));
+        let verb = if is_tried { "dry-run" } else { event["verb"].as_str().unwrap_or_default() };
+        let resource = object["resource"].as_str().unwrap_or_default();
         let subresource = object["subresource"].as_str().map(|name| format!("/{name}")).unwrap_or_default();
         format!("{verb} {resource}{subresource}")
     };
@@ -27,7 +30,7 @@ fn requests(stage: &Stage, namespace: Option<&str>, skip: usize) -> Vec<String> 
 }
 
 fn writes(requests: &[String]) -> Vec<&str> {
-    let is_write = |request: &&str| !["get", "list", "watch"].contains(&request.split(' ').next().unwrap_or_default());
+    let is_write = |request: &&str| !["get", "list", "watch", "dry-run"].contains(&request.split(' ').next().unwrap_or_default());
     requests.iter().map(String::as_str).filter(is_write).collect()
 }
 
