@@ -73,24 +73,26 @@ fn definitions_that_are_there_already_are_taken_over_as_the_documentation_says()
     run(async {
         let cluster = cluster().await;
         let (chart, crds) = (chart().display().to_string(), concat!(env!("CARGO_MANIFEST_DIR"), "/crds"));
-        kubectl(&cluster, &["apply", "--server-side", "-f", crds], "");
         let guide = page("docs/guides/helm.md");
         let by_hand = guide.blocks.iter().find(|block| block.text.starts_with("definitions=")).expect("the commands");
-        // From kubectl, from a release that was called otherwise, and by what is done for an earlier Helm.
-        for (release, namespace, more) in [
-            ("roomkeeper", "first", "--take-ownership"),
-            ("meet", "second", "--take-ownership"),
-            ("roomkeeper", "roomkeeper-system", "--wait=hookOnly"),
-        ] {
+        let fresh = || kubectl(&cluster, &["apply", "--server-side", "-f", crds], "");
+        let install = |release: &str, namespace: &str, more: &[&str]| {
             let install = ["install", release, &chart, "--namespace", namespace, "--create-namespace"];
             let refusal = on(&cluster, &install).expect_err("it is accepted");
             assert!(refusal.contains("invalid ownership metadata"), "{refusal}");
-            if more != "--take-ownership" {
+            if more.is_empty() {
                 typed(&cluster, &by_hand.text);
             }
-            on(&cluster, &[&install[..], &[more]].concat()).unwrap_or_else(|error| panic!("{release} in {namespace}: {error}"));
+            on(&cluster, &[&install[..], more].concat()).unwrap_or_else(|error| panic!("{release} in {namespace}: {error}"));
             on(&cluster, &["uninstall", release, "--namespace", namespace, "--no-hooks"]).expect("uninstalled");
             assert_eq!(kubectl(&cluster, &["get", "crds", "-o", "name"], "").lines().count(), 3, "they stay");
-        }
+        };
+        fresh();
+        install("roomkeeper", "roomkeeper-system", &[]);
+        kubectl(&cluster, &["delete", "-f", crds], "");
+        fresh();
+        install("roomkeeper", "first", &["--take-ownership"]);
+        // What stayed of a release that was called otherwise.
+        install("meet", "second", &["--take-ownership"]);
     });
 }

@@ -25,8 +25,9 @@ fn one_address_that_asks_too_often_is_told_to_wait_and_others_behind_a_trusted_p
         let gateway = Role::gateway_with(&kubeconfig, free_port(), &limited).await;
         let from = async |address: &str| ask(gateway.port, "GET", "/v1/room", &[("x-forwarded-for", address)]).await;
         let mut refused = None;
-        for _ in 0..30 {
-            let reply = from("198.51.100.1").await;
+        // As some proxies write it; each connection has another port.
+        for port in 50_000..50_030 {
+            let reply = from(&format!("198.51.100.1:{port}")).await;
             if reply.status == 429 {
                 refused = Some(reply);
                 break;
