@@ -124,9 +124,12 @@ async fn hammered(stage: &Stage) {
         place.until_phase(room, Phase::Open).await;
     }
     let shared = place.invite("open", "*").await;
-    let invites = [place.invites("open").await, place.invites("other").await];
-    let [listed, elsewhere] =
-        invites.map(|invites| invites.into_iter().filter(|(name, _)| name != "*").map(|(_, invite)| invite).collect::<Vec<_>>());
+    let (mut listed, mut elsewhere) = (Vec::new(), Vec::new());
+    for number in 0..20 {
+        let name = format!("person-{number}");
+        listed.push(place.invite("open", &name).await);
+        elsewhere.push(place.invite("other", &name).await);
+    }
     let (mut quiet, mut loud) = (Joins::default(), Joins::default());
     for _ in 0..ROUNDS {
         quiet.add(stage, &listed, &elsewhere, &shared).await;
