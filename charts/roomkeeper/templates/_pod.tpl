@@ -132,7 +132,7 @@ readinessProbe:
 {{- if or $root.Values.caBundle.configMap $extra -}}
 env:
 {{- if $root.Values.caBundle.configMap }}
-  # In place of the system's default, so that this is named again.
+  # It replaces the default, so the directory of the image is named again.
   - name: SSL_CERT_DIR
     value: /etc/ssl/certs:/etc/roomkeeper-ca
 {{- end }}
