@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::admission::{AdmissionService, ApiWriter, InviteKeys, LiveRooms, ModerationService};
-use super::http::{self, BasePath, CacheStaleness, LONGEST_SILENCE, PublicAddress, RateLimits, TrustedProxies, listen};
+use super::http::{self, BasePath, CacheStaleness, LONGEST_SILENCE, LinkTurns, PublicAddress, RateLimits, TrustedProxies, listen};
 use super::room_changes::{Change, follow_classes, forward, of_rooms_and_guests, recheck_connections};
 use super::router::{AppState, router};
 use super::signalling::{Connections, SignallingProxy, Upstream, UpstreamError};
@@ -165,6 +165,7 @@ fn app_state(
         keys,
         rooms: rooms.clone(),
         limits: limits.clone(),
+        turns: LinkTurns::default(),
         trusted_proxies: trusted_proxies.clone(),
         address: PublicAddress::new(args.gateway_url.clone(), trusted_proxies.clone()),
         metrics: metrics.clone(),

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use super::bearer::bearer_token;
 use super::client_ip::TrustedProxies;
 use super::json::StrictJson;
+use super::link_turns::LinkTurns;
 use super::problem::Problem;
 use super::public_address::{PublicAddress, SignallingAddress};
 use super::rate_limit::RateLimits;
@@ -35,6 +36,7 @@ pub struct Api {
     /// For traces, which name the UID of a Room.
     pub rooms: LiveRooms,
     pub limits: Arc<RateLimits>,
+    pub turns: LinkTurns,
     pub trusted_proxies: TrustedProxies,
     pub address: PublicAddress,
     pub metrics: Metrics,
@@ -78,6 +80,7 @@ pub fn routes(api: Api) -> Router {
 async fn room(State(api): State<Api>, caller: Caller) -> Result<RoomView, Problem> {
     let invite = api.keys.verify(caller.bearer.as_deref())?;
     check_use(&api, &invite, &caller)?;
+    let _turn = api.turns.wait(&invite, caller.address).await;
     let view = api.admission.view(&invite).await;
     if let Err(Denied::Unavailable(cause)) = &view {
         tracing::info!(namespace = invite.namespace, room = invite.room, participant = invite.participant, cause, "view unavailable");
@@ -108,6 +111,7 @@ async fn join(
 async fn try_join(api: &Api, caller: &Caller, body: Result<StrictJson<JoinRequest>, Problem>) -> Result<JoinResponse, Problem> {
     let invite = invite(api, "join", caller)?;
     let StrictJson(JoinRequest { display_name }) = body.inspect_err(|problem| log_refusal("join", Some(&invite), problem, None))?;
+    let _turn = api.turns.wait(&invite, caller.address).await;
     let joined = api.admission.join(&invite, display_name.as_deref()).await;
     if let Ok(JoinResponse { identity, .. }) = &joined {
         let Invite { namespace, room, .. } = &invite;

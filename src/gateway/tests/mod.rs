@@ -32,7 +32,7 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 
 use super::admission::{AdmissionService, InviteKeys, KubeWriter, LiveRooms, ModerationService};
-use super::http::{Api, CacheStaleness, PER_ADDRESS, PublicAddress, RateLimits, TrustedProxies};
+use super::http::{Api, CacheStaleness, LinkTurns, PER_ADDRESS, PublicAddress, RateLimits, TrustedProxies};
 use super::router::{AppState, router};
 use super::signalling::{Connections, SignallingProxy, Upstream};
 use super::wall_clock::WallClock;
@@ -312,6 +312,7 @@ fn app_state(rooms: &LiveRooms, keys: InviteKeys, backends: &Arc<Registry>, writ
         keys,
         rooms: rooms.clone(),
         limits: limits.clone(),
+        turns: LinkTurns::default(),
         trusted_proxies: trusted_proxies.clone(),
         address: PublicAddress::new(Some("https://meet.test".into()), trusted_proxies.clone()),
         metrics: metrics.clone(),
