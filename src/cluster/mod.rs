@@ -22,6 +22,7 @@ pub use other_classes::OtherClasses;
 pub use preflight::{PreflightError, installation, may_list, may_read};
 pub use room_class_file::{ClassFileError, apply_class, read_class};
 pub use scope::Scope;
-pub use secrets::{INVITE_KEYS_SECRET, KeysError, OwnSecrets, ensure_invite_keys, ensure_livekit_keys, watch_own_secrets};
+pub use secrets::{KeysError, OwnSecrets, ensure_invite_keys, ensure_livekit_keys, watch_own_secrets};
+pub use signing_keys::INVITE_KEYS_SECRET;
 pub use watch::{WatchStream, watch, watch_class_changes, watch_classes, watch_namespace_changes, watch_scope, watch_scope_changes};
 pub use writes::{apply_params, delete_params, patch_params, post_params};

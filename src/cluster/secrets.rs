@@ -15,14 +15,11 @@ use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::{Api, Client};
 use tokio::sync::watch;
 
-use super::signing_keys::SigningKeys;
+use super::signing_keys::{INVITE_KEYS_SECRET, SigningKeys};
 use super::writes::post_params;
 use crate::api::MANAGER;
 use crate::domain::{KeyRing, generate_key};
 use crate::observability::metrics::Metrics;
-
-/// Name of the Secret with the invite signing keys.
-pub const INVITE_KEYS_SECRET: &str = "roomkeeper-invite-keys";
 
 /// The Secrets of the operator's namespace, as a watch keeps them.
 #[derive(Clone)]

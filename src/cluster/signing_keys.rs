@@ -5,9 +5,11 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::Secret;
 use tokio::sync::watch;
 
-use super::secrets::INVITE_KEYS_SECRET;
 use crate::domain::KeyRing;
 use crate::observability::metrics::Metrics;
+
+/// Name of the Secret with the invite signing keys.
+pub const INVITE_KEYS_SECRET: &str = "roomkeeper-invite-keys";
 
 /// Follows the Secret with the invite signing keys, and publishes what it holds.
 pub(super) struct SigningKeys {
