@@ -14,7 +14,7 @@ fn unusable_signing_keys_are_named_by_the_pods() {
         site.helm(&["install", "roomkeeper", &chart().display().to_string()]);
         // Each controller becomes leader, logs why it cannot work, and exits. A gateway keeps running, and waits for usable keys.
         said_by(&site, "controller", "has no usable invite signing key", secret).await;
-        said_by(&site, "gateway", "the invite signing keys cannot be used", secret).await;
+        said_by(&site, "gateway", "there is no invite signing key", secret).await;
         let ended = "{.items[*].status.containerStatuses[*].lastState.terminated.exitCode}";
         let pods = |component: &str, path: &str| {
             let label = format!("app.kubernetes.io/component={component}");
