@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
-use kube::api::{DeleteParams, ListParams, Patch, Preconditions};
+use kube::api::{ListParams, Patch};
 use kube::core::PartialObjectMeta;
 use kube::{Api, Client, ResourceExt};
 use serde_json::json;
@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use crate::api::{FINALIZER, Room};
 use crate::args::ReleaseArgs;
 use crate::clock;
-use crate::cluster::{Scope, patch_params};
+use crate::cluster::{Scope, delete_params, patch_params};
 use crate::controller::LEASE;
 
 /// A Lease that has not been renewed for this long has no holder any more: longer than the controller's Lease lasts.
@@ -96,9 +96,7 @@ async fn delete(client: &Client, scope: &Scope) -> kube::Result<()> {
     for room in rooms(client, scope).await? {
         let namespace = room.namespace().unwrap_or_default();
         // A Room of the same name that was made since the list stays.
-        let same_uid = Preconditions { uid: room.uid(), ..Preconditions::default() };
-        let params = DeleteParams::default().preconditions(same_uid);
-        match Api::<Room>::namespaced(client.clone(), &namespace).delete(&room.name_any(), &params).await {
+        match Api::<Room>::namespaced(client.clone(), &namespace).delete(&room.name_any(), &delete_params(room.uid())).await {
             Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {}
             other => drop(other?),
         }

@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
-use kube::api::{DeleteParams, PostParams, Preconditions};
+use kube::api::PostParams;
 use kube::{Api, Client, Error};
 
 use super::invite_refusal::{Refused, refused};
 use crate::api::{INVITE_SECRET_TYPE, LABEL_ROOM_UID, Reason};
-use crate::cluster::post_params;
+use crate::cluster::{delete_params, post_params};
 use crate::controller::request::{failure_of, timed};
 use crate::domain::{Failure, FailureClass, InviteWrite};
 
@@ -117,9 +117,7 @@ impl InviteSecrets {
 
     /// Deletes the Secret of this UID. Whether there is no Secret of that name now; `false` means that it has another UID.
     async fn delete_by_uid(&self, name: &str, uid: &str) -> Result<bool, Failure> {
-        let preconditions = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
-        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
-        match timed(self.api.delete(name, &params)).await {
+        match timed(self.api.delete(name, &delete_params(Some(uid.to_owned())))).await {
             Ok(_) => Ok(true),
             Err(Error::Api(status)) if status.is_not_found() => Ok(true),
             Err(Error::Api(status)) if status.is_conflict() => Ok(false),

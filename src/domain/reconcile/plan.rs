@@ -9,7 +9,7 @@ use super::super::valid_room::ValidRoom;
 use super::super::window::{Window, later};
 use super::goal::{Goal, goal, next_transition};
 use super::observed::{Observed, SessionView};
-use super::restrict::{restrict, withdraw_unlisted};
+use super::restrict::{hold_to_roster, restrict, withdraw_unlisted};
 use super::step::{InviteStep, InviteWrite, RoomStep, SessionStep, Step};
 use super::teardown::{close_live_session, expire, release};
 use crate::api::{LedgerEntry, Provision};
@@ -76,12 +76,7 @@ fn is_idle(observed: &Observed, room: &ValidRoom, now: Timestamp) -> bool {
 
 /// What must happen to somebody in the call, if anything.
 fn correct(room: &ValidRoom, session: &str, member: &SessionMember) -> Option<SessionStep> {
-    let session = session.to_owned();
-    let Some(person) = room.roster.recognize(member) else {
-        return Some(SessionStep::RemoveMember { session, identity: member.identity.clone() });
-    };
-    let right = member.role == Some(person.role) && member.display_name == person.display_name;
-    (!right).then_some(SessionStep::SetRole { session, person })
+    hold_to_roster(&room.roster, session, member, |person| member.role == Some(person.role) && member.display_name == person.display_name)
 }
 
 /// Invites of people who left the list are withdrawn, those of the people on it are issued or brought up to date.

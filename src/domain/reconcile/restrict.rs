@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::roster::{Roster, is_above};
+use super::super::roster::{Person, Roster, is_above};
 use super::super::session::{Installation, SessionMember};
 use super::observed::{Observed, SessionView};
 use super::step::{SessionStep, Step};
@@ -24,12 +24,21 @@ pub(super) fn restrict(observed: &Observed, installation: &Installation) -> Vec<
 /// What must be taken from somebody in the call, if anything. A role that no permissions show is left as it is, because any other could
 /// be a higher one.
 fn restrict_member(roster: &Roster, session: &str, member: &SessionMember) -> Option<SessionStep> {
+    hold_to_roster(roster, session, member, |person| !member.role.is_some_and(|role| is_above(role, person.role)))
+}
+
+/// What must happen to somebody in the call: who is not on the roster is removed, who is not as it says is changed.
+pub(super) fn hold_to_roster(
+    roster: &Roster,
+    session: &str,
+    member: &SessionMember,
+    is_right: impl FnOnce(&Person) -> bool,
+) -> Option<SessionStep> {
     let session = session.to_owned();
     let Some(person) = roster.recognize(member) else {
         return Some(SessionStep::RemoveMember { session, identity: member.identity.clone() });
     };
-    let is_lowered = member.role.is_some_and(|role| is_above(role, person.role));
-    is_lowered.then_some(SessionStep::SetRole { session, person })
+    (!is_right(&person)).then_some(SessionStep::SetRole { session, person })
 }
 
 /// Withdraws the invites of everybody who left the list.
