@@ -1,5 +1,6 @@
 //! What unit tests start from: one Room, its class, and the people around it. A test changes the part that it is about.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -63,7 +64,7 @@ pub fn guest(name: &str, role: &str, invited_by: Option<&str>) -> Arc<RoomGuest>
 
 /// The roster of a Room without guests.
 pub fn roster(room: &Room) -> Roster {
-    Roster::new(room, &[] as &[Arc<RoomGuest>])
+    Roster::new(room, &[] as &[Arc<RoomGuest>], BTreeSet::new())
 }
 
 /// An invite to the Room, of the first generation.

@@ -104,6 +104,8 @@ pub enum Reason {
     GuestAdded,
     /// Event: a Presenter withdrew a person whom a Presenter had added.
     GuestWithdrawn,
+    /// Event: a Presenter lets a person in again whom a Presenter had removed.
+    ParticipantReadmitted,
     /// Event: the Room was deleted without its session being known as closed.
     SessionLeftBehind,
 }

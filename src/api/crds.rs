@@ -9,6 +9,7 @@ use serde_json::json;
 use super::room::Room;
 use super::room_class::RoomClass;
 use super::room_guest::RoomGuest;
+use super::room_removal::RoomRemoval;
 
 /// Longest name of a Room: invite Secrets carry it as the value of a label.
 const MAX_ROOM_NAME: i64 = 63;
@@ -24,7 +25,8 @@ pub fn crds() -> Crds {
     let mut room = Room::crd();
     let mut class = RoomClass::crd();
     let mut guest = RoomGuest::crd();
-    for crd in [&mut room, &mut class, &mut guest] {
+    let mut removal = RoomRemoval::crd();
+    for crd in [&mut room, &mut class, &mut guest, &mut removal] {
         root_schemas(crd).for_each(tidy);
         for schema in status_schemas(crd) {
             // One manager writes status. As one atomic value it has one managed-fields entry instead of one per field and
@@ -49,7 +51,12 @@ pub fn crds() -> Crds {
     for (crd, status) in first_status {
         status_schemas(crd).for_each(|schema| schema.default = Some(JSON(status.clone())));
     }
-    Crds(vec![("roomkeeper.io_rooms.yaml", room), ("roomkeeper.io_roomclasses.yaml", class), ("roomkeeper.io_roomguests.yaml", guest)])
+    Crds(vec![
+        ("roomkeeper.io_rooms.yaml", room),
+        ("roomkeeper.io_roomclasses.yaml", class),
+        ("roomkeeper.io_roomguests.yaml", guest),
+        ("roomkeeper.io_roomremovals.yaml", removal),
+    ])
 }
 
 /// Bounds the names of objects, which become values of labels on invite Secrets.

@@ -11,6 +11,8 @@ mod role;
 mod room;
 mod room_class;
 mod room_guest;
+mod room_owned;
+mod room_removal;
 mod schema;
 mod status;
 
@@ -28,4 +30,6 @@ pub use room_class::{
     RoomClassSession, RoomClassSpec, RoomClassStatus, Signalling,
 };
 pub use room_guest::{RoomGuest, RoomGuestSpec, RoomGuestStatus};
+pub use room_owned::RoomOwned;
+pub use room_removal::{RoomRemoval, RoomRemovalSpec};
 pub use status::{Counts, LedgerEntry, Phase, RoomStatus, RotatedInvite, SessionStatus};

@@ -7,8 +7,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::names::{MANAGED_BY, MANAGER};
 use super::role::Role;
+use super::room_owned::RoomOwned;
 
 /// A person who was added to a Room while it lives, by a Presenter on the join page or by whoever may create this object.
 /// The list in the Room stays with its owner, for example Git. Deleting the object puts the person out. Those that Presenters
@@ -63,11 +63,9 @@ pub struct RoomGuestSpec {
     pub inviter_generation: Option<i64>,
 }
 
-impl RoomGuest {
-    /// Whether a Presenter added this guest at the gateway, so that the object is nobody else's.
-    #[must_use]
-    pub fn is_of_presenters(&self) -> bool {
-        self.metadata.labels.as_ref().and_then(|labels| labels.get(MANAGED_BY)).is_some_and(|manager| manager == MANAGER)
+impl RoomOwned for RoomGuest {
+    fn room_name(&self) -> &str {
+        &self.spec.room_name
     }
 }
 

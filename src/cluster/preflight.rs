@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::{sleep, timeout};
 
 use super::{REQUEST_TIMEOUT, Scope};
-use crate::api::{Room, RoomClass, RoomGuest};
+use crate::api::{Room, RoomClass, RoomGuest, RoomRemoval};
 use crate::clock;
 use crate::domain::Installation;
 use crate::error_chain::display_chain;
@@ -39,7 +39,7 @@ pub enum PreflightError {
     NoNamespace(String),
 }
 
-/// Checks what both roles read: Rooms and guests of `scope`, classes, and the Secrets of the operator's namespace.
+/// Checks what both roles read: Rooms, guests and removals of `scope`, classes, and the Secrets of the operator's namespace.
 ///
 /// # Errors
 /// When something may not be listed, a kind is not known, or the API server does not answer.
@@ -49,6 +49,9 @@ pub async fn may_read(client: &Client, scope: &Scope, operator_namespace: &str) 
     }
     for guests in scope.apis::<RoomGuest>(client) {
         may_list(&guests).await?;
+    }
+    for removals in scope.apis::<RoomRemoval>(client) {
+        may_list(&removals).await?;
     }
     may_list(&Api::<RoomClass>::all(client.clone())).await?;
     may_list(&Api::<Secret>::namespaced(client.clone(), operator_namespace)).await

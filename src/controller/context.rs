@@ -12,7 +12,7 @@ use super::class::occupancy::Occupancy;
 use super::room::state::RoomStates;
 use crate::api::{Room, RoomClass};
 use crate::backend::Registry;
-use crate::cluster::{Guests, OtherClasses};
+use crate::cluster::{Guests, OtherClasses, Removals};
 use crate::domain::{Installation, KeyRing};
 use crate::observability::health::Health;
 use crate::observability::metrics::Metrics;
@@ -23,6 +23,7 @@ pub struct Context {
     pub client: Client,
     pub rooms: Store<Room>,
     pub guests: Guests,
+    pub removals: Removals,
     /// The RoomClasses of this installation.
     pub classes: Store<RoomClass>,
     /// The RoomClasses of other installations.

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
 
-use crate::api::{DEFAULT_CLASS_ANNOTATION, Room, RoomClass, RoomGuest};
+use crate::api::{DEFAULT_CLASS_ANNOTATION, Room, RoomClass, RoomOwned};
 
 /// Spec and deletion, which both raise the generation of a Room.
 pub type RoomFacts = Option<i64>;
 
-/// Spec and deletion of a guest.
-pub type GuestFacts = (Option<i64>, bool);
+/// Spec and deletion of an object that belongs to a Room.
+pub type RoomOwnedFacts = (Option<i64>, bool);
 
 /// Spec of a class, and whether it is the default one.
 pub type ClassFacts = (Option<i64>, Option<String>);
@@ -24,8 +24,8 @@ pub fn room_facts(room: &Room) -> RoomFacts {
     room.metadata.generation
 }
 
-pub fn guest_facts(guest: &RoomGuest) -> GuestFacts {
-    (guest.metadata.generation, guest.metadata.deletion_timestamp.is_some())
+pub fn room_owned_facts<K: RoomOwned>(object: &K) -> RoomOwnedFacts {
+    (object.meta().generation, object.meta().deletion_timestamp.is_some())
 }
 
 pub fn class_facts(class: &RoomClass) -> ClassFacts {

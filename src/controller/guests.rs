@@ -13,25 +13,19 @@ use tokio::sync::mpsc;
 
 use super::context::Context;
 use super::request::{failure_of, timed};
-use crate::api::{Phase, Reason, Room, RoomGuest, RoomGuestStatus, RoomStatus};
+use crate::api::{Phase, Reason, Room, RoomGuest, RoomGuestStatus, RoomOwned, RoomStatus};
 use crate::clock;
-use crate::cluster::{Change, delete_params, patch_params};
-use crate::domain::{Failure, Person, Rejection, guest_status, judge_guests};
+use crate::cluster::{Change, delete_object, patch_params};
+use crate::domain::{Failure, Observed, Person, Rejection, guest_status, judge_guests};
 
-/// Brings the guests of a Room up to date, after a reconciliation that left the Room with this status.
+/// Brings the guests of a Room up to date, after a reconciliation that saw it so and left it with this status.
 ///
 /// # Errors
 /// With the first failure; the other guests are looked after all the same.
-pub async fn reconcile_guests(
-    room: &Room,
-    guests: &[Arc<RoomGuest>],
-    status: &RoomStatus,
-    context: &Context,
-    now: Timestamp,
-) -> Result<(), Failure> {
+pub async fn reconcile_guests(observed: &Observed, status: &RoomStatus, context: &Context, now: Timestamp) -> Result<(), Failure> {
     let mut result = Ok(());
-    for (guest, judged) in judge_guests(room, guests) {
-        let reconciled = reconcile_guest(guest, judged.as_ref(), room, status, context, now).await;
+    for (guest, judged) in judge_guests(&observed.room, &observed.guests, &observed.removed) {
+        let reconciled = reconcile_guest(guest, judged.as_ref(), &observed.room, status, context, now).await;
         result = result.and(reconciled);
     }
     result
@@ -47,7 +41,7 @@ async fn reconcile_guest(
 ) -> Result<(), Failure> {
     // The end is recorded by now. Presenters add people to a call and not to the Room for good; the objects of others stay theirs.
     if status.phase == Phase::Expired && guest.is_of_presenters() {
-        return delete(guest, context).await;
+        return timed(delete_object(context.client.clone(), guest)).await.map_err(|error| failure_of(&error));
     }
     // A guest who cannot be adopted is told so much all the same.
     let adopted = adopt(guest, room, context).await;
@@ -146,15 +140,6 @@ async fn report(guest: &RoomGuest, after: RoomGuestStatus, metadata: Value, cont
     // What is absent goes: a merge takes nothing away by itself.
     let patch = json!({"metadata": metadata, "status": {"secretName": after.secret_name, "conditions": after.conditions}});
     fine_when_gone(timed(guests(guest, context).patch_status(&guest.name_any(), &patch_params(), &Patch::Merge(patch))).await)
-}
-
-async fn delete(guest: &RoomGuest, context: &Context) -> Result<(), Failure> {
-    match timed(guests(guest, context).delete(&guest.name_any(), &delete_params(guest.metadata.uid.clone()))).await {
-        // Of a conflict there is one reason: another object has the name by now.
-        Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
-        Err(error) => Err(failure_of(&error)),
-        Ok(_) => Ok(()),
-    }
 }
 
 fn guests(guest: &RoomGuest, context: &Context) -> Api<RoomGuest> {

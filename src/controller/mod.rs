@@ -9,6 +9,7 @@ mod context;
 mod facts;
 mod guests;
 mod leader;
+mod removals;
 mod request;
 mod room;
 mod run;

@@ -118,11 +118,12 @@ async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Re
     watches.ready().await?;
     let keys = startup::signing_keys(&client, &watches.secrets, &args.operator_namespace, now).await?;
     background.spawn(signing_keys::keep(client.clone(), args.operator_namespace.clone(), keys.clone()));
-    let Watches { rooms, guests, classes, others, namespaces, secrets } = watches;
+    let Watches { rooms, guests, removals, classes, others, namespaces, secrets } = watches;
     let (queue, enqueued) = mpsc::unbounded_channel();
     let context = Arc::new(Context {
         rooms,
         guests,
+        removals,
         classes,
         others,
         namespaces,
@@ -149,7 +150,8 @@ async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Re
     // What the namespaces were at first wakes nobody: all Rooms are due at the start.
     while changes.namespaces.try_recv().is_ok() {}
     count_rooms(&context);
-    Ok((context, Triggers { rooms: changes.rooms, guests: changes.guests, namespaces: changes.namespaces, enqueued, steps }))
+    let watches::Changes { rooms, guests, removals, namespaces, .. } = changes;
+    Ok((context, Triggers { rooms, guests, removals, namespaces, enqueued, steps }))
 }
 
 fn count_rooms(context: &Context) {

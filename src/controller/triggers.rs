@@ -1,4 +1,4 @@
-//! What makes a Room due: changes of itself, its guests, its namespace and its class, of the signing keys, and steps of the clock.
+//! What makes a Room due: changes of itself, its guests and removals, its namespace and its class, of the signing keys, and steps of the clock.
 //! The clock's own progress is the wake-up that each reconciliation asks for.
 //!
 //! All of it goes into the queue of kube's `Controller`, by its own means. What it lacks is done before: `cluster::changes` tells
@@ -17,13 +17,14 @@ use kube::runtime::watcher;
 use tokio::sync::{mpsc, watch};
 
 use super::context::Context;
-use crate::api::{Room, RoomGuest};
+use crate::api::{Room, RoomGuest, RoomOwned, RoomRemoval};
 use crate::cluster::Change;
 
 /// What makes a Room due, as it comes in.
 pub struct Triggers {
     pub rooms: mpsc::UnboundedReceiver<Change<Room>>,
     pub guests: mpsc::UnboundedReceiver<Change<RoomGuest>>,
+    pub removals: mpsc::UnboundedReceiver<Change<RoomRemoval>>,
     pub namespaces: mpsc::UnboundedReceiver<Change<Namespace>>,
     /// What [`Context::enqueue`] brings.
     pub enqueued: mpsc::UnboundedReceiver<ObjectRef<Room>>,
@@ -33,10 +34,11 @@ pub struct Triggers {
 
 /// The controller of Rooms with its triggers.
 pub fn controller(triggers: Triggers, context: &Arc<Context>) -> Controller<Room> {
-    let Triggers { rooms, guests, namespaces, enqueued, steps } = triggers;
+    let Triggers { rooms, guests, removals, namespaces, enqueued, steps } = triggers;
     let all_rooms = context.rooms.clone();
     Controller::for_stream(changed_rooms(rooms, context.clone()), context.rooms.clone())
         .watches_stream(objects(guests), |guest| [room_of(&guest)])
+        .watches_stream(objects(removals), |removal| [room_of(&removal)])
         .watches_stream(objects(namespaces), move |namespace| rooms_in(&all_rooms, &namespace.name_any()))
         .reconcile_on(received(enqueued))
         .reconcile_on(rooms_without_class(context.clone()))
@@ -72,9 +74,9 @@ fn objects<K: Clone + Send + Sync + 'static>(
     received(changes).map(|change| Ok(K::clone(change.object())))
 }
 
-/// The Room of a guest.
-fn room_of(guest: &RoomGuest) -> ObjectRef<Room> {
-    ObjectRef::new(&guest.spec.room_name).within(guest.metadata.namespace.as_deref().unwrap_or_default())
+/// The Room that an object belongs to.
+fn room_of(object: &impl RoomOwned) -> ObjectRef<Room> {
+    ObjectRef::new(object.room_name()).within(object.meta().namespace.as_deref().unwrap_or_default())
 }
 
 fn rooms_in(rooms: &Store<Room>, namespace: &str) -> Vec<ObjectRef<Room>> {

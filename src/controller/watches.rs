@@ -10,12 +10,12 @@ use kube::runtime::reflector::{self, Store};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::facts::{class_facts, guest_facts, namespace_facts, room_facts};
-use crate::api::{Room, RoomClass, RoomGuest};
+use super::facts::{class_facts, namespace_facts, room_facts, room_owned_facts};
+use crate::api::{Room, RoomClass, RoomGuest, RoomRemoval};
 use crate::args::ControllerArgs;
 use crate::cluster::{
-    Change, Guests, OtherClasses, OwnSecrets, Scope, watch_class_changes, watch_guest_changes, watch_namespace_changes, watch_own_secrets,
-    watch_scope_changes,
+    Change, Guests, OtherClasses, OwnSecrets, Removals, Scope, watch_class_changes, watch_namespace_changes, watch_own_secrets,
+    watch_room_object_changes, watch_scope_changes,
 };
 use crate::observability::metrics::Metrics;
 
@@ -23,6 +23,7 @@ use crate::observability::metrics::Metrics;
 pub struct Watches {
     pub rooms: Store<Room>,
     pub guests: Guests,
+    pub removals: Removals,
     /// The RoomClasses of this installation.
     pub classes: Store<RoomClass>,
     /// The RoomClasses of other installations.
@@ -36,6 +37,7 @@ pub struct Watches {
 pub struct Changes {
     pub rooms: mpsc::UnboundedReceiver<Change<Room>>,
     pub guests: mpsc::UnboundedReceiver<Change<RoomGuest>>,
+    pub removals: mpsc::UnboundedReceiver<Change<RoomRemoval>>,
     pub namespaces: mpsc::UnboundedReceiver<Change<Namespace>>,
     /// The guests once more, for those that have no Room.
     pub guests_without_room: mpsc::UnboundedReceiver<Change<RoomGuest>>,
@@ -55,6 +57,7 @@ pub fn start(client: &Client, args: &ControllerArgs, metrics: &Metrics, tasks: &
 
     let (room, rooms_changed) = mpsc::unbounded_channel();
     let (guest, guests_changed) = mpsc::unbounded_channel();
+    let (removal, removals_changed) = mpsc::unbounded_channel();
     let (lonely_guest, guests_without_room) = mpsc::unbounded_channel();
     let (namespace, namespaces_changed) = mpsc::unbounded_channel();
     let (class, classes_changed) = watch::channel(());
@@ -62,11 +65,13 @@ pub fn start(client: &Client, args: &ControllerArgs, metrics: &Metrics, tasks: &
 
     // Whoever took the receivers has ended when they are gone: then nothing is left to do.
     follow(watch_scope_changes(client, scope, room_writer, room_facts), tasks, move |change| drop(room.send(change)));
-    let (guests, guest_changes) = watch_guest_changes(client, scope, guest_facts);
+    let (guests, guest_changes) = watch_room_object_changes(client, scope, room_owned_facts);
     follow(guest_changes, tasks, move |change| {
         drop(lonely_guest.send(change.clone()));
         drop(guest.send(change));
     });
+    let (removals, removal_changes) = watch_room_object_changes(client, scope, room_owned_facts);
+    follow(removal_changes, tasks, move |change| drop(removal.send(change)));
     let namespace_changes = watch_namespace_changes(client, scope, namespace_writer, namespace_facts);
     follow(namespace_changes, tasks, move |change| drop(namespace.send(change)));
     let class_changes = watch_class_changes(client, controller_name, others.clone(), class_writer, class_facts);
@@ -74,10 +79,11 @@ pub fn start(client: &Client, args: &ControllerArgs, metrics: &Metrics, tasks: &
     follow(class_changes, tasks, move |_| class.send_replace(()));
     follow(secret_changes, tasks, move |()| of_secret.send_replace(()));
 
-    let watches = Watches { rooms, guests, classes, others, namespaces, secrets };
+    let watches = Watches { rooms, guests, removals, classes, others, namespaces, secrets };
     let changes = Changes {
         rooms: rooms_changed,
         guests: guests_changed,
+        removals: removals_changed,
         namespaces: namespaces_changed,
         guests_without_room,
         classes: classes_changed,
@@ -106,6 +112,7 @@ impl Watches {
         self.namespaces.wait_until_ready().await?;
         self.classes.wait_until_ready().await?;
         self.guests.ready().await?;
+        self.removals.ready().await?;
         self.rooms.wait_until_ready().await
     }
 }

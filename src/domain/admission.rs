@@ -19,9 +19,12 @@ const TOKEN_LIFETIME: Duration = Duration::from_mins(1);
 /// Why somebody does not get in, or may not do what they ask for. Unlike [`Availability`] it is an error of one person's request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The invite lets nobody in: unknown, forged, rotated, of a removed or suspended person. One answer for all.
+    /// The invite lets nobody in: unknown, forged, rotated, of somebody who is off the list or suspended. One answer for all.
     #[error("the invite is not valid")]
     InvalidInvite,
+    /// The invite is good, and a Presenter has put its holder out.
+    #[error("a Presenter has removed this person")]
+    Removed,
     #[error("the call has not begun")]
     TooEarly { opens_at: Timestamp },
     #[error("the call is over")]
@@ -58,12 +61,13 @@ pub fn identify(room: &Room, roster: &Roster, invite: &Invite) -> Result<Person,
     let same_room = invite_id(room).is_some_and(|id| id == invite.id)
         && room.metadata.name.as_deref() == Some(&invite.room)
         && room.metadata.namespace.as_deref() == Some(&invite.namespace);
-    roster.invitee(invite).filter(|_| same_room).ok_or(Refusal::InvalidInvite)
+    let person = roster.invitee(invite).filter(|_| same_room).ok_or(Refusal::InvalidInvite)?;
+    if roster.has_removed(&person.name) { Err(Refusal::Removed) } else { Ok(person) }
 }
 
 /// Who somebody in a call is, or somebody who comes back to it: told by identity and by the generation of the invite they came by.
 pub fn recognize(roster: &Roster, member: &SessionMember) -> Result<Person, Refusal> {
-    roster.recognize(member).ok_or(Refusal::InvalidInvite)
+    roster.recognize(member).ok_or_else(|| if roster.has_removed(&member.identity) { Refusal::Removed } else { Refusal::InvalidInvite })
 }
 
 /// Whether people may stay in the call of a Room whose spec is not accepted: what it takes away counts all the same.

@@ -9,12 +9,12 @@ mod admission;
 mod condition;
 mod failure;
 mod guest;
-mod guest_index;
 mod invite;
 mod orphans;
 mod permissions;
 mod reconcile;
 mod rejection;
+mod room_index;
 mod roster;
 mod session;
 mod valid_room;
@@ -26,7 +26,6 @@ pub use admission::{Refusal, TokenGrant, admit, has_ended, identify, recognize, 
 pub use condition::{ConditionState, condition};
 pub use failure::{Failure, FailureClass};
 pub use guest::guest_status;
-pub use guest_index::{GUESTS_JUDGED, GuestIndex};
 pub use invite::{InvalidInvite, Invite, KeyError, KeyRing, generate_key};
 pub use orphans::orphans;
 pub use permissions::Permissions;
@@ -35,6 +34,7 @@ pub use reconcile::{
     Step, event_drafts, plan, session_to_observe, status,
 };
 pub use rejection::Rejection;
+pub use room_index::RoomIndex;
 pub use roster::{
     Person, Roster, bounded_display_name, guest_generation, guest_identity, is_above, is_visitor, judge_guests, lower, visitor_identity,
 };

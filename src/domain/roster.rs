@@ -38,24 +38,19 @@ pub struct Roster {
     link: Option<Person>,
     /// Presenters of the list, for whom there is a place however many come by the link.
     hosts: Vec<String>,
-    /// Visitors whom a Presenter has removed.
+    /// Identities that are kept out, whatever else lets them in.
     removed: BTreeSet<String>,
 }
 
 impl Roster {
-    /// The roster of a Room with these guests.
+    /// The roster of a Room with these guests, and without the identities that a Presenter has removed.
     #[must_use]
-    pub fn new(room: &Room, guests: &[impl AsRef<RoomGuest>]) -> Self {
-        let guests = judge_guests(room, guests).into_iter().filter_map(|(_, person)| person.ok());
+    pub fn new(room: &Room, guests: &[impl AsRef<RoomGuest>], removed: BTreeSet<String>) -> Self {
+        let guests = judge_guests(room, guests, &removed).into_iter().filter_map(|(_, person)| person.ok());
         let people = listed(room).chain(guests).map(|person| (person.name.clone(), person)).collect();
-        let hosts = listed(room).filter(|person| person.role == Role::Presenter && !person.suspended).map(|person| person.name);
-        Self { people, link: link(room), hosts: hosts.collect(), removed: BTreeSet::new() }
-    }
-
-    /// The same without these visitors, whom a Presenter has removed.
-    #[must_use]
-    pub fn without(self, removed: impl IntoIterator<Item = String>) -> Self {
-        Self { removed: removed.into_iter().collect(), ..self }
+        let is_host = |person: &Person| person.role == Role::Presenter && !person.suspended && !removed.contains(&person.name);
+        let hosts = listed(room).filter(is_host).map(|person| person.name).collect();
+        Self { people, link: link(room), hosts, removed }
     }
 
     /// Presenters of the list, for whom there is a place however many come by the link.
@@ -79,7 +74,14 @@ impl Roster {
         if identity == LINK_SUBJECT { self.link.as_ref() } else { self.people.get(identity) }
     }
 
-    /// Whom an invite is for, if it is still good: not for somebody who is suspended, and of no older generation.
+    /// Whether somebody is kept out, whose invite is as good as before.
+    #[must_use]
+    pub fn has_removed(&self, identity: &str) -> bool {
+        self.removed.contains(identity)
+    }
+
+    /// Whom an invite is for, if it is still good: not for somebody who is suspended, and of no older generation. Whether they were removed
+    /// is another question.
     #[must_use]
     pub fn invitee(&self, invite: &Invite) -> Option<Person> {
         let person = self.get(&invite.participant).cloned().or_else(|| self.visitor(&invite.participant, ""))?;
@@ -88,7 +90,7 @@ impl Roster {
 
     /// Who an identity of the shared link is.
     fn visitor(&self, identity: &str, display_name: &str) -> Option<Person> {
-        let link = self.link.as_ref().filter(|_| is_visitor(identity) && !self.removed.contains(identity))?;
+        let link = self.link.as_ref().filter(|_| is_visitor(identity))?;
         Some(Person { name: identity.to_owned(), display_name: display_name.to_owned(), ..link.clone() })
     }
 
@@ -97,7 +99,7 @@ impl Roster {
     pub fn recognize(&self, member: &SessionMember) -> Option<Person> {
         let visitor = || self.visitor(&member.identity, &member.display_name);
         let person = self.people.get(&member.identity).cloned().or_else(visitor)?;
-        (!person.suspended && member.generation == Some(person.generation)).then_some(person)
+        (!person.suspended && !self.has_removed(&person.name) && member.generation == Some(person.generation)).then_some(person)
     }
 }
 
@@ -141,7 +143,11 @@ pub fn guest_identity(name: &str) -> String {
 }
 
 /// The guests of a Room as people, or why one is not let in. `guests` are in the order in which they came.
-pub fn judge_guests<'a, G: AsRef<RoomGuest>>(room: &Room, guests: &'a [G]) -> Vec<(&'a RoomGuest, Result<Person, Rejection>)> {
+pub fn judge_guests<'a, G: AsRef<RoomGuest>>(
+    room: &Room,
+    guests: &'a [G],
+    removed: &BTreeSet<String>,
+) -> Vec<(&'a RoomGuest, Result<Person, Rejection>)> {
     let link = link(room);
     let inviters: HashMap<String, Person> = listed(room).chain(link.clone()).map(|person| (person.name.clone(), person)).collect();
     let by_identity: HashMap<String, &RoomGuest> =
@@ -162,7 +168,7 @@ pub fn judge_guests<'a, G: AsRef<RoomGuest>>(room: &Room, guests: &'a [G]) -> Ve
             let message = "spec.invitedBy: the shared link that this guest was invited by is not in force any more".to_owned();
             return (guest, Err(Rejection { reason: Reason::LinkReplaced, message }));
         }
-        let role = capped(guest, &inviters, &by_identity);
+        let role = capped(guest, &inviters, &by_identity, removed);
         let display_name = bounded_display_name(&guest.spec.display_name);
         (guest, Ok(Person { name, display_name, role, suspended: false, generation: guest_generation(guest) }))
     };
@@ -171,16 +177,17 @@ pub fn judge_guests<'a, G: AsRef<RoomGuest>>(room: &Room, guests: &'a [G]) -> Ve
 
 /// The role of a guest: never above that of the inviter, as it is now, or of the inviter's inviter. Who cannot be asked any more
 /// vouches for an ordinary guest, and for no more than that.
-fn capped(guest: &RoomGuest, inviters: &HashMap<String, Person>, guests: &HashMap<String, &RoomGuest>) -> Role {
+fn capped(guest: &RoomGuest, inviters: &HashMap<String, Person>, guests: &HashMap<String, &RoomGuest>, removed: &BTreeSet<String>) -> Role {
     let mut role = guest.spec.role;
     let mut current = guest;
     for _ in 0..LONGEST_CHAIN {
         let Some(identity) = current.spec.invited_by.as_deref() else { return role };
         if let Some(inviter) = inviters.get(identity) {
-            let vouches = !inviter.suspended && is_of_generation(current, inviter);
+            let vouches = !inviter.suspended && !removed.contains(identity) && is_of_generation(current, inviter);
             return lower(role, if vouches { inviter.role } else { lower(Role::Attendee, inviter.role) });
         }
-        let Some(inviter) = guests.get(identity) else { return lower(role, Role::Attendee) };
+        let inviter = guests.get(identity).filter(|_| !removed.contains(identity));
+        let Some(inviter) = inviter else { return lower(role, Role::Attendee) };
         role = lower(role, inviter.spec.role);
         current = inviter;
     }

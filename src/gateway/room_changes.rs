@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::future::ready;
 use std::sync::Arc;
 
-use futures::{Stream, StreamExt, stream};
+use futures::{Stream, StreamExt};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::signalling::Connections;
-use crate::api::{Room, RoomClass, RoomGuest};
+use crate::api::{Room, RoomClass, RoomOwned};
 use crate::backend::Registry;
 use crate::cluster::{OwnSecrets, sync_backends};
 use crate::observability::metrics::Metrics;
@@ -23,15 +23,16 @@ pub enum Change {
     Everything,
 }
 
-/// Changes of Rooms and of their guests.
-pub fn of_rooms_and_guests(
-    rooms: impl Stream<Item = Result<Event<Room>, watcher::Error>> + Send,
-    guests: impl Stream<Item = Result<Event<RoomGuest>, watcher::Error>> + Send,
+/// Changes of Rooms.
+pub fn of_rooms(rooms: impl Stream<Item = Result<Event<Room>, watcher::Error>> + Send) -> impl Stream<Item = Change> + Send {
+    rooms.filter_map(|event| ready(event.ok().and_then(|event| Change::of(event, ObjectRef::from_obj))))
+}
+
+/// Changes of objects that belong to Rooms.
+pub fn of_room_objects<K: RoomOwned + Send>(
+    objects: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send,
 ) -> impl Stream<Item = Change> + Send {
-    stream::select(
-        rooms.filter_map(|event| ready(event.ok().and_then(|event| Change::of(event, ObjectRef::from_obj)))),
-        guests.filter_map(|event| ready(event.ok().and_then(|event| Change::of(event, room_of)))),
-    )
+    objects.filter_map(|event| ready(event.ok().and_then(|event| Change::of(event, room_of))))
 }
 
 /// Hands changes on as they come.
@@ -84,7 +85,7 @@ impl Change {
     }
 }
 
-/// The Room of a guest.
-fn room_of(guest: &RoomGuest) -> ObjectRef<Room> {
-    ObjectRef::new(&guest.spec.room_name).within(guest.metadata.namespace.as_deref().unwrap_or_default())
+/// The Room that an object belongs to.
+fn room_of<K: RoomOwned>(object: &K) -> ObjectRef<Room> {
+    ObjectRef::new(object.room_name()).within(object.meta().namespace.as_deref().unwrap_or_default())
 }

@@ -16,19 +16,19 @@ use tokio::time::sleep;
 
 use super::admission::{AdmissionService, ApiWriter, InviteKeys, LiveRooms, ModerationService};
 use super::http::{self, BasePath, CacheStaleness, LONGEST_SILENCE, LinkTurns, PublicAddress, RateLimits, TrustedProxies, listen};
-use super::room_changes::{Change, follow_classes, forward, of_rooms_and_guests, recheck_connections};
+use super::room_changes::{Change, follow_classes, forward, of_room_objects, of_rooms, recheck_connections};
 use super::router::{AppState, router};
 use super::signalling::{Connections, SignallingProxy, Upstream, UpstreamError};
 use super::wall_clock::WallClock;
 use super::webhooks::Webhooks;
-use crate::api::{Room, RoomClass};
+use crate::api::{Room, RoomClass, RoomGuest, RoomRemoval};
 use crate::args::GatewayArgs;
 use crate::backend::Registry;
 use crate::bind::bind;
 use crate::clock;
 use crate::cluster::{
-    OtherClasses, OwnSecrets, PreflightError, Scope, installation, may_read, sync_backends, watch_classes, watch_guests, watch_own_secrets,
-    watch_scope,
+    OtherClasses, OwnSecrets, PreflightError, Scope, installation, may_read, sync_backends, watch_classes, watch_own_secrets,
+    watch_room_objects, watch_scope,
 };
 use crate::observability::health::Health;
 use crate::observability::metrics::Metrics;
@@ -118,13 +118,16 @@ async fn watch_cluster(client: &Client, args: &GatewayArgs, metrics: &Metrics, t
     let (rooms, room_writer) = store::<Room>();
     let (classes, class_writer) = store::<RoomClass>();
     let room_changes = watch_scope(client, scope, rooms.clone(), room_writer);
-    let (guests, guest_changes) = watch_guests(client, scope);
+    let (guests, guest_changes) = watch_room_objects::<RoomGuest>(client, scope);
+    let (removals, removal_changes) = watch_room_objects::<RoomRemoval>(client, scope);
     let class_changes = watch_classes(client, controller_name, OtherClasses::default(), class_writer).map(|_| ());
-    tasks.spawn(forward(of_rooms_and_guests(room_changes, guest_changes), sender.clone()));
+    tasks.spawn(forward(of_rooms(room_changes), sender.clone()));
+    tasks.spawn(forward(of_room_objects(guest_changes), sender.clone()));
+    tasks.spawn(forward(of_room_objects(removal_changes), sender.clone()));
     let follow_both = stream::select(class_changes, secret_changes);
     tasks.spawn(follow_classes(follow_both, backends.clone(), classes.clone(), secrets.clone(), metrics.clone(), sender));
     secrets.ready().await?;
-    let live = LiveRooms::new(rooms, guests, classes.clone(), installation, InviteKeys::new(secrets.keys.clone()));
+    let live = LiveRooms::new(rooms, guests, removals, classes.clone(), installation, InviteKeys::new(secrets.keys.clone()));
     live.ready().await?;
     // Fill the backends before serving: the watch task may not have run yet.
     sync_backends(&backends, &classes, &secrets, metrics, &mut HashMap::new());

@@ -107,7 +107,7 @@ fn versions_and_images_are_the_same_wherever_they_are_named() {
     assert_eq!(pin.and_then(|pin| pin.split(' ').next()), livekit["tag"].as_str());
     let crds: Value = serde_yaml::from_str(chart_yaml["annotations"]["artifacthub.io/crds"].as_str().expect("a list")).expect("YAML");
     let kinds: BTreeSet<&str> = crds.as_array().expect("a list").iter().filter_map(|crd| crd["kind"].as_str()).collect();
-    assert_eq!(kinds, BTreeSet::from(["Room", "RoomClass", "RoomGuest"]));
+    assert_eq!(kinds, BTreeSet::from(["Room", "RoomClass", "RoomGuest", "RoomRemoval"]));
 }
 
 #[test]

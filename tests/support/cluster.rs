@@ -21,10 +21,11 @@ use kube::runtime::wait::await_condition;
 use kube::{Api, Client, Config, Resource, ResourceExt};
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
-use roomkeeper::api::{Room, RoomClass, RoomGuest};
+use roomkeeper::api::{Room, RoomClass, RoomGuest, RoomRemoval};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
+use super::forwarder::Forwarder;
 use super::helm;
 use super::process::{Leashed, free_port, log_file};
 use super::tools::tool;
@@ -93,6 +94,7 @@ impl Cluster {
         let (all, delete) = (ListParams::default(), DeleteParams::default());
         delete_all::<Room>(&admin).await;
         delete_all::<RoomGuest>(&admin).await;
+        delete_all::<RoomRemoval>(&admin).await;
         let classes = Api::<RoomClass>::all(admin.clone());
         classes.delete_collection(&delete, &all).await.expect("the classes are deleted");
         let (secrets, leases) =
@@ -128,6 +130,19 @@ impl Cluster {
     pub async fn account_kubeconfig_in(&self, namespace: &str, account: &str) -> PathBuf {
         let token = account_token(&self.admin().await, namespace, account).await;
         write_kubeconfig(&self.directory, &self.url, &format!("{namespace}-{account}"), &token)
+    }
+
+    /// Passes connections on to the API server.
+    pub async fn forwarder(&self) -> Forwarder {
+        let port = self.url.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        Forwarder::to(port.expect("the port of the API server")).await
+    }
+
+    /// Kubeconfig with the rights of one of Roomkeeper's ServiceAccounts, whose requests go by way of this forwarder.
+    pub async fn account_kubeconfig_by(&self, forwarder: &Forwarder, account: &str) -> PathBuf {
+        let token = account_token(&self.admin().await, OPERATOR_NAMESPACE, account).await;
+        let url = format!("https://127.0.0.1:{}", forwarder.port);
+        write_kubeconfig(&self.directory, &url, &format!("{account}-{}", forwarder.port), &token)
     }
 
     /// Sends the API server a signal, such as `STOP`.

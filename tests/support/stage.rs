@@ -178,7 +178,12 @@ impl Stage {
 
     /// `GET /v1/room` with an invite.
     pub async fn view(&self, invite: &str) -> Answer {
-        self.ask("GET", "/v1/room", invite, None).await
+        self.get("/v1/room", invite).await
+    }
+
+    /// A GET with an invite.
+    pub async fn get(&self, path: &str, invite: &str) -> Answer {
+        self.ask("GET", path, invite, None).await
     }
 
     /// `POST /v1/join` with an invite.

@@ -60,6 +60,14 @@ export interface ListedGuest {
   canBeWithdrawn: boolean;
 }
 
+/** One of the people in the answer of `GET /v1/removals`. */
+export interface ListedRemoval {
+  identity: string;
+  displayName: string;
+  /** Not where somebody else than a Presenter keeps the person out. */
+  canBeReadmitted: boolean;
+}
+
 /**
  * Why somebody does not get what they asked for: the last part of the gateway's problem type, `unreachable` without any answer, `login`
  * where something before the gateway wants to know first who asks, `media-blocked` where the network lets no media through.
@@ -75,7 +83,7 @@ export class Problem extends Error {
 
   /** Whether asking again later may help, without anybody changing anything. */
   get passes(): boolean {
-    return !["invalid-invite", "too-early", "over", "suspended", "full", "not-allowed", "bad-request", "not-found", "login", "media-blocked"].includes(this.kind);
+    return !["invalid-invite", "removed", "too-early", "over", "suspended", "full", "not-allowed", "bad-request", "not-found", "login", "media-blocked"].includes(this.kind);
   }
 }
 
@@ -95,6 +103,11 @@ export class Gateway {
   /** The name that a visitor chose before. */
   get visitorName(): string {
     return this.visitor?.displayName ?? "";
+  }
+
+  /** Whether a problem was one of the visitor's own invite: then they are anybody with the link again. */
+  endsVisit(problem: Problem): boolean {
+    return (problem.kind === "invalid-invite" || problem.kind === "removed") && this.forgetVisitor();
   }
 
   /** From now on a visitor is anybody with the link; says whether they were somebody before. */
@@ -148,6 +161,14 @@ export class Gateway {
 
   async withdrawGuest(name: string): Promise<void> {
     await this.ask("DELETE", `v1/guests/${encodeURIComponent(name)}`);
+  }
+
+  async removals(): Promise<ListedRemoval[]> {
+    return ((await this.ask("GET", "v1/removals")) as { removals: ListedRemoval[] }).removals;
+  }
+
+  async readmit(identity: string): Promise<void> {
+    await this.ask("DELETE", `v1/removals/${encodeURIComponent(identity)}`);
   }
 
   private async ask(method: string, path: string, body?: unknown): Promise<unknown> {

@@ -85,7 +85,7 @@ export class App {
 
   private failed(problem: Problem): void {
     // Somebody whom a Presenter removed, for example: before the door they are anybody with the link again.
-    if (problem.kind === "invalid-invite" && this.gateway.forgetVisitor()) return this.start();
+    if (this.gateway.endsVisit(problem)) return this.start();
     if (!problem.passes) return this.refused(problem, "invalid");
     if (this.lobby) return this.lobby.failed(problem);
     const words = problem.kind === "too-many-requests" ? "unreachable.crowded" : "unreachable.text";
@@ -112,7 +112,7 @@ export class App {
   private refused(problem: Problem, invalid: Reason): void {
     if (problem instanceof MediaBlocked) this.gone("media", { places: list(problem.places) || t("gone.media.unknown") });
     else if (problem.kind === "invalid-invite") this.gone(invalid);
-    else if (problem.kind === "over" || problem.kind === "login") this.gone(problem.kind);
+    else if (problem.kind === "over" || problem.kind === "login" || problem.kind === "removed") this.gone(problem.kind);
     else this.gone("refused");
   }
 
@@ -133,7 +133,7 @@ export class App {
       if (error.kind === "bad-request" && displayName !== null) lobby.refuseName();
       else if (error.kind === "too-early") lobby.wait(true);
       else if (error.kind === "suspended") this.suspended();
-      else if (error.kind === "invalid-invite" && this.gateway.forgetVisitor()) this.start();
+      else if (this.gateway.endsVisit(error)) this.start();
       else this.refused(error, "invalid");
     }
   }
@@ -179,7 +179,7 @@ export class App {
       if (signal.aborted) return;
       if (!(error instanceof Problem)) throw error;
       // The removal of a visitor may come to light only when they come back.
-      if (error.kind === "invalid-invite" && this.gateway.forgetVisitor()) return await this.parted(call, "removed", displayName);
+      if (this.gateway.endsVisit(error)) return await this.parted(call, "removed", displayName);
       if (error.kind === "suspended") return this.suspendedNow();
       if (error.kind === "too-early") return this.start();
       // An invite that is not known any more after the whole call was closed belongs to a call that is gone.

@@ -14,6 +14,7 @@ const ACTIONS: Partial<Record<Reason, Key | null>> = {
   elsewhere: "gone.here",
   invalid: "gone.retry",
   revoked: "gone.retry",
+  removed: "gone.retry",
   login: "gone.reload",
   refused: "gone.reload",
   media: "gone.retry",

@@ -21,7 +21,8 @@ export function failure(error: unknown): string {
   }
 }
 
-async function attempt(action: () => Promise<void>, done?: string): Promise<void> {
+/** Does what a verb says, and announces what came of it. */
+export async function attempt(action: () => Promise<void>, done?: string): Promise<void> {
   try {
     await action();
     if (done !== undefined) announce(done);

@@ -8,6 +8,7 @@ import { icon } from "./icons";
 import { count, t } from "./messages";
 import type { Moderation } from "./moderation";
 import { calledOf, nameOf, originOf } from "./names";
+import { showRemovals } from "./removals";
 
 /** The attribute that says a participant's role. */
 export const ROLE = "roomkeeper.io/role";
@@ -53,6 +54,7 @@ export class People {
   private readonly list = el("ul", { class: "people" });
   private readonly add: HTMLButtonElement;
   private readonly guests: HTMLButtonElement;
+  private readonly removals: HTMLButtonElement;
   readonly element: HTMLElement;
   private readonly rows = new Map<string, Row>();
 
@@ -61,12 +63,14 @@ export class People {
     gateway: Gateway,
   ) {
     this.guests = el("button", { type: "button", class: "wide", click: () => showGuests(gateway) }, t("guests.title"));
+    this.removals = el("button", { type: "button", class: "wide", click: () => showRemovals(gateway) }, t("removals.title"));
     this.add = el("button", { type: "button", class: "wide", click: () => moderation.add() }, icon("guest"), t("people.add"));
-    this.element = el("div", { class: "panel-body" }, this.number, this.add, this.guests, this.list);
+    this.element = el("div", { class: "panel-body" }, this.number, this.add, this.guests, this.removals, this.list);
   }
 
   update(participants: readonly Participant[], permissions: Permissions): void {
     this.add.hidden = this.guests.hidden = !permissions.addPeople;
+    this.removals.hidden = !permissions.moderate;
     setText(this.number, count("people.count", participants.length));
     const sorted = [...participants].sort((a, b) => Number(b.isLocal) - Number(a.isLocal) || nameOf(a).localeCompare(nameOf(b)));
     const present = new Set(sorted.map((participant) => participant.identity));

@@ -78,7 +78,7 @@ test("a visitor who reloads is the same person in the same place, and after a re
   await host.getByRole("button", { name: "Remove Ada" }).click();
   await host.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
   await visitor.getByRole("heading", { name: "A presenter removed you from the call" }).waitFor();
-  await visitor.getByRole("button", { name: "Join again" }).click();
+  await visitor.getByRole("button", { name: "Try again" }).click();
   await visitor.getByLabel("Your name").fill("Ada");
   await join(visitor);
   await host.locator(".person").filter({ hasText: "Ada" }).waitFor();

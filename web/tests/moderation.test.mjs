@@ -89,13 +89,24 @@ describe("in one call", () => {
     await alan.locator("[data-reason=invalid]").waitFor();
   });
 
-  test("a Presenter removes somebody, who learns it and can come back", async () => {
+  test("a Presenter removes somebody, who learns it and stays out until a Presenter lets them in again", async () => {
     await ada.getByRole("button", { name: "Remove Ben" }).click();
     await ada.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
-    await ben.getByRole("heading", { name: "A presenter removed you from the call" }).waitFor();
+    const removed = ben.getByRole("heading", { name: "A presenter removed you from the call" });
+    await removed.waitFor();
     await screenshot(ben, "ended-removed");
     await tile(ada, "ben").waitFor({ state: "detached" });
-    await ben.getByRole("button", { name: "Join again" }).click();
+    await ben.reload();
+    await removed.waitFor();
+    await ada.getByRole("button", { name: "Removed people" }).click();
+    const entry = ada.locator("[data-removed=ben]");
+    await entry.waitFor();
+    await accessible(ada, "removals");
+    await entry.getByRole("button", { name: "Let Ben in again" }).click();
+    await ada.getByText("Ben can join again").waitFor();
+    await entry.waitFor({ state: "detached" });
+    await ada.keyboard.press("Escape");
+    await ben.getByRole("button", { name: "Try again" }).click();
     await join(ben);
   });
 

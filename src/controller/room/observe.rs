@@ -1,5 +1,6 @@
 //! Third stage, I/O towards the media server only: the session that the Room names. Nothing is changed here.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -50,10 +51,10 @@ impl Snapshot {
     }
 }
 
-/// Observes the session of a Room with these guests, as judged by its class. `keys` are those of this reconciliation.
+/// Observes the session of a Room with these guests, and without those who were removed, as judged by its class. `keys` are those of this reconciliation.
 pub async fn observe(
     room: Arc<Room>,
-    guests: Vec<Arc<RoomGuest>>,
+    (guests, removed): (Vec<Arc<RoomGuest>>, BTreeSet<String>),
     valid: Result<ValidRoom, Rejection>,
     keys: Option<Arc<KeyRing>>,
     context: &Context,
@@ -73,7 +74,7 @@ pub async fn observe(
         (Err(_), _) | (_, None) => String::new(),
     };
     let recheck_invites = context.states.resync_due(room.metadata.uid.as_deref().unwrap_or_default(), now);
-    let observed = Observed { room, guests, valid, session, empty_since, joined, invites_revision, recheck_invites };
+    let observed = Observed { room, guests, removed, valid, session, empty_since, joined, invites_revision, recheck_invites };
     Snapshot { observed, class, backend, keys }
 }
 

@@ -35,10 +35,11 @@ async fn reconcile_room(room: Arc<Room>, context: &Context) -> Result<Duration, 
     let started = clock::now();
     let room = context.states.newest(room);
     let guests = context.guests.of(&room);
+    let removed = context.removals.identities(&room);
     let keys = context.keys.borrow().clone();
 
-    let valid = validate(&room, &guests, context);
-    let snapshot = observe(room, guests, valid, keys, context, started).await;
+    let valid = validate(&room, &guests, removed.clone(), context);
+    let snapshot = observe(room, (guests, removed), valid, keys, context, started).await;
     if let Some(session) = snapshot.used_session() {
         context.occupancy.mark_used(&snapshot.class, session);
     }

@@ -1,4 +1,4 @@
-//! Last stage, I/O: at most one status write, then Events and the status of guests.
+//! Last stage, I/O: at most one status write, then Events, the status of guests, and the end of removals.
 
 use jiff::Timestamp;
 use kube::api::ObjectMeta;
@@ -11,10 +11,11 @@ use crate::api::{Reason, Room, RoomStatus};
 use crate::cluster::post_params;
 use crate::controller::context::Context;
 use crate::controller::guests::reconcile_guests;
+use crate::controller::removals::end_removals;
 use crate::controller::request::{failure_of, timed};
 use crate::domain::{EventDraft, Failure, Outcome, event_drafts, status};
 
-/// Writes the status if it changed, publishes Events, and brings the guests up to date. Gives what of the plan failed.
+/// Writes the status if it changed, publishes Events, and brings guests and removals up to date. Gives what of the plan failed.
 ///
 /// # Errors
 /// When the status, or that of a guest, could not be written.
@@ -62,7 +63,8 @@ async fn report_status(room: &Room, snapshot: &Snapshot, outcome: &Outcome, cont
     for draft in event_drafts(before, &after, outcome) {
         publish(room, draft, context).await;
     }
-    reconcile_guests(snapshot.room(), &snapshot.observed.guests, &after, context, now).await
+    let guests = reconcile_guests(&snapshot.observed, &after, context, now).await;
+    guests.and(end_removals(snapshot.room(), &after, context).await)
 }
 
 /// Replaces the status, unless somebody changed the object in between.

@@ -1,5 +1,6 @@
 //! What a reconciliation knows of a Room: everything that plan and status are made from.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -21,6 +22,8 @@ pub struct Observed {
     /// The newest known state of the object.
     pub room: Arc<Room>,
     pub guests: Vec<Arc<RoomGuest>>,
+    /// Identities that are kept out.
+    pub removed: BTreeSet<String>,
     /// The Room as judged by its class.
     pub valid: Result<ValidRoom, Rejection>,
     /// The session that the Room's status names.

@@ -10,7 +10,7 @@ use super::teardown::{close_live_session, withdraw};
 
 /// Suspends the call, puts people out of it, lowers roles and withdraws invites, as the spec says.
 pub(super) fn restrict(observed: &Observed, installation: &Installation) -> Vec<Step> {
-    let roster = Roster::new(&observed.room, &observed.guests);
+    let roster = Roster::new(&observed.room, &observed.guests, observed.removed.clone());
     let session_steps = match (observed.live_session(), &observed.session) {
         _ if observed.room.spec.suspend => close_live_session(observed, installation),
         (Some(session), SessionView::Present(members)) => {

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rstest::rstest;
@@ -6,9 +7,14 @@ use serde_json::{Value, json};
 use super::*;
 use crate::fixtures::{guest, invite, member, room_from, roster};
 
+/// Nobody was removed.
+fn nobody() -> BTreeSet<String> {
+    BTreeSet::new()
+}
+
 #[test]
 fn guests_are_people_under_an_identity_of_their_own() {
-    let roster = Roster::new(&room_from(json!({"participants": [{"name": "ada"}]})), &[guest("eve", "Collaborator", None)]);
+    let roster = Roster::new(&room_from(json!({"participants": [{"name": "ada"}]})), &[guest("eve", "Collaborator", None)], nobody());
     let names: Vec<_> = roster.people().map(|person| (person.name.as_str(), person.display_name.as_str(), person.role)).collect();
     assert_eq!(names, [("ada", "ada", Role::Attendee), ("guest-eve", "EVE", Role::Collaborator)]);
     assert!(roster.invitee(&invite("guest-eve")).is_some());
@@ -36,7 +42,7 @@ fn the_role_of_a_guest_is_never_above_that_of_the_inviter(#[case] asked: &str, #
         guest("third", "Presenter", Some("gone")),
         guest("eve", asked, inviter),
     ];
-    assert_eq!(Roster::new(&room, &guests).get("guest-eve").unwrap().role, expected);
+    assert_eq!(Roster::new(&room, &guests, nobody()).get("guest-eve").unwrap().role, expected);
 }
 
 /// A guest whose inviter had an invite of this generation.
@@ -49,7 +55,7 @@ fn guest_of(inviter: &str, generation: i64) -> Arc<RoomGuest> {
 #[test]
 fn a_guest_of_somebody_whose_invite_was_replaced_is_an_attendee_at_most() {
     let room = room_from(json!({"participants": [{"name": "pia", "role": "Presenter", "inviteGeneration": 2}]}));
-    let role = |generation| Roster::new(&room, &[guest_of("pia", generation)]).get("guest-eve").unwrap().role;
+    let role = |generation| Roster::new(&room, &[guest_of("pia", generation)], nobody()).get("guest-eve").unwrap().role;
     assert_eq!((role(2), role(1)), (Role::Presenter, Role::Attendee));
 }
 
@@ -58,7 +64,7 @@ fn a_guest_of_somebody_whose_invite_was_replaced_is_an_attendee_at_most() {
 #[case::replaced(json!({"joinPolicy": "AnyoneWithLink", "link": {"role": "Presenter", "generation": 4}}), Err(Reason::LinkReplaced))]
 #[case::withdrawn(json!({"joinPolicy": "InviteOnly"}), Err(Reason::LinkReplaced))]
 fn a_guest_of_the_shared_link_goes_with_it(#[case] spec: Value, #[case] expected: Result<Role, Reason>) {
-    let verdict = judge_guests(&room_from(spec), &[guest_of("*", 3)]).remove(0).1;
+    let verdict = judge_guests(&room_from(spec), &[guest_of("*", 3)], &nobody()).remove(0).1;
     assert_eq!(verdict.map(|person| person.role).map_err(|rejection| rejection.reason), expected);
 }
 
@@ -66,8 +72,8 @@ fn a_guest_of_the_shared_link_goes_with_it(#[case] spec: Value, #[case] expected
 fn a_guest_whose_identity_a_participant_has_is_not_let_in_and_told_so() {
     let room = room_from(json!({"participants": [{"name": "guest-eve", "displayName": "The other Eve"}]}));
     let guests = [guest("eve", "Presenter", None)];
-    assert_eq!(Roster::new(&room, &guests).get("guest-eve").unwrap().display_name, "The other Eve");
-    let verdict = judge_guests(&room, &guests).remove(0).1.unwrap_err();
+    assert_eq!(Roster::new(&room, &guests, nobody()).get("guest-eve").unwrap().display_name, "The other Eve");
+    let verdict = judge_guests(&room, &guests, &nobody()).remove(0).1.unwrap_err();
     assert_eq!(verdict.reason, Reason::NameConflict);
     assert!(verdict.message.contains("guest-eve"));
 }
@@ -75,8 +81,8 @@ fn a_guest_whose_identity_a_participant_has_is_not_let_in_and_told_so() {
 #[test]
 fn no_more_than_350_guests_are_let_in() {
     let guests: Vec<_> = (0..351).map(|number| guest(&format!("g{number:03}"), "Attendee", None)).collect();
-    assert_eq!(Roster::new(&room_from(json!({})), &guests).people().count(), 350);
-    let verdicts = judge_guests(&room_from(json!({})), &guests);
+    assert_eq!(Roster::new(&room_from(json!({})), &guests, nobody()).people().count(), 350);
+    let verdicts = judge_guests(&room_from(json!({})), &guests, &nobody());
     let refused: Vec<_> =
         verdicts.iter().filter_map(|(guest, verdict)| Some((guest.metadata.name.clone()?, verdict.as_ref().err()?.reason))).collect();
     assert_eq!(refused, [("g350".to_owned(), Reason::TooManyParticipants)]);
@@ -110,6 +116,27 @@ fn only_who_came_by_the_invite_of_today_keeps_a_seat() {
     for (identity, generation) in [("ada", Some(0)), ("ada", None), ("bob", Some(0)), ("link-y", Some(0)), ("eve", Some(0))] {
         assert!(roster.recognize(&SessionMember { generation, ..member(identity, 0) }).is_none(), "{identity} {generation:?}");
     }
+}
+
+#[test]
+fn who_was_removed_keeps_no_seat_and_vouches_for_nobody_and_all_others_stay_as_they_are() {
+    let people = json!([{"name": "pia", "role": "Presenter"}, {"name": "pat", "role": "Presenter"}, {"name": "ada"}]);
+    let room = room_from(json!({"participants": people, "joinPolicy": "AnyoneWithLink"}));
+    let guests = [guest("first", "Presenter", Some("pia")), guest("second", "Presenter", Some("guest-first"))];
+    let roster = |removed: &[&str]| Roster::new(&room, &guests, removed.iter().map(|name| (*name).to_owned()).collect());
+    let first = guest_generation(&guests[0]);
+    let everybody = [member("pia", 0), member("ada", 0), member("guest-first", first), member("link.abc", 0)];
+    let kept = |roster: &Roster| {
+        everybody.iter().filter(|member| roster.recognize(member).is_some()).map(|member| member.identity.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(kept(&roster(&[])), ["pia", "ada", "guest-first", "link.abc"]);
+    assert_eq!(kept(&roster(&["pia", "link.abc"])), ["ada", "guest-first"]);
+    assert_eq!(kept(&roster(&["ada", "guest-first"])), ["pia", "link.abc"]);
+    let roles = |roster: &Roster| ["guest-first", "guest-second"].map(|name| roster.get(name).unwrap().role);
+    assert_eq!(roles(&roster(&["ada"])), [Role::Presenter, Role::Presenter]);
+    assert_eq!(roles(&roster(&["pia"])), [Role::Attendee, Role::Attendee]);
+    assert_eq!(roles(&roster(&["guest-first"])), [Role::Presenter, Role::Attendee]);
+    assert_eq!(roster(&["pia"]).hosts().collect::<Vec<_>>(), ["pat"], "a place is kept for those who may come");
 }
 
 /// ben with this generation on the list, of a Room whose status knows him by these.
@@ -161,7 +188,7 @@ fn a_guest_who_is_made_again_under_the_same_name_has_another_invite() {
         Arc::new(guest)
     };
     let room = room_from(json!({}));
-    let generation = |guest: Arc<RoomGuest>| Roster::new(&room, &[guest]).get("guest-eve").unwrap().generation;
+    let generation = |guest: Arc<RoomGuest>| Roster::new(&room, &[guest], nobody()).get("guest-eve").unwrap().generation;
     let (first, second) =
         (generation(made("12345678-9abc-4def-8000-000000000001")), generation(made("12345678-9abd-4def-8000-000000000001")));
     assert_eq!((first, second), (0x1234_5678_9abc, 0x1234_5678_9abd));
@@ -180,7 +207,7 @@ fn a_name_of_many_bytes_is_shown_as_far_as_media_servers_take_it(#[case] declare
         Arc::new(guest)
     };
     let room = room_from(json!({"joinPolicy": "AnyoneWithLink", "participants": [{"name": "li", "displayName": declared}]}));
-    let roster = Roster::new(&room, &[guest]);
+    let roster = Roster::new(&room, &[guest], nobody());
     let names = ["li", "guest-eve"].map(|name| roster.get(name).unwrap().display_name.clone());
     assert_eq!(names, [shown, shown]);
     assert_eq!(bounded_display_name(declared), shown);

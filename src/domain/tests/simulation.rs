@@ -1,7 +1,7 @@
 //! Carries plans out against one Room in memory and the fake media server, by the same [`Execution`] as the controller, and can stop
 //! after any step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::executor::block_on;
@@ -69,6 +69,8 @@ pub struct Simulation {
     pub class: Option<RoomClass>,
     /// The guests of the Room.
     pub guests: Vec<Arc<RoomGuest>>,
+    /// Identities that a Presenter has removed.
+    pub removed: BTreeSet<String>,
     pub now: Timestamp,
     pub media: FakeMediaServer,
     /// The invite Secrets by name.
@@ -94,6 +96,7 @@ impl Simulation {
             room: Some(room),
             class: Some(default_class()),
             guests: Vec::new(),
+            removed: BTreeSet::new(),
             now: at("09:00"),
             media: FakeMediaServer::default(),
             secrets: BTreeMap::new(),
@@ -175,7 +178,7 @@ impl Simulation {
     }
 
     pub fn valid(&self) -> Result<ValidRoom, Rejection> {
-        accept(self.room(), Roster::new(self.room(), &self.guests), &self.class, NamespaceView::Labels(None))
+        accept(self.room(), Roster::new(self.room(), &self.guests, self.removed.clone()), &self.class, NamespaceView::Labels(None))
     }
 
     /// Digest of what the Room's invites share.
@@ -200,6 +203,7 @@ impl Simulation {
         Observed {
             room: Arc::new(self.room().clone()),
             guests: self.guests.clone(),
+            removed: self.removed.clone(),
             valid,
             session,
             empty_since: self.empty_since,

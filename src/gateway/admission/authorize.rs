@@ -62,11 +62,11 @@ fn identified(rooms: &LiveRooms, invite: &Invite) -> Result<(Arc<Room>, Roster, 
     rooms.need_keys()?;
     let room = rooms.get(&ObjectRef::new(&invite.room).within(&invite.namespace)).ok_or(Refusal::InvalidInvite)?;
     let roster = rooms.roster(&room);
-    let person = identify(&room, &roster, invite)?;
     // The key may have been removed since the invite was verified.
     if !rooms.hold_key(invite.signed_by.as_deref()) {
         return Err(Refusal::InvalidInvite.into());
     }
+    let person = identify(&room, &roster, invite)?;
     Ok((room, roster, person))
 }
 

@@ -23,6 +23,9 @@ pub enum Denied {
     /// The Room has no such guest.
     #[error("there is no guest of that identity")]
     NoSuchGuest,
+    /// Nobody of that identity is kept out of the Room.
+    #[error("nobody of that identity was removed")]
+    NotRemoved,
     /// The person who was named is not in the call.
     #[error("nobody of that identity is in the call")]
     NotInCall,

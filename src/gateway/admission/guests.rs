@@ -3,9 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Resource, ResourceExt};
 use tokio::time::{sleep, timeout};
 
 use super::authorize::Authorization;
@@ -13,12 +12,13 @@ use super::denied::Denied;
 use super::display_name::display_name;
 use super::moderation::ModerationService;
 use super::random_name::random_name;
-use crate::api::{GUEST_PREFIX, LINK_SUBJECT, MANAGED_BY, MANAGER, MAX_PARTICIPANTS, Reason, Role, Room, RoomGuest, RoomGuestSpec};
+use super::room_object::metadata_of_presenter;
+use crate::api::{GUEST_PREFIX, LINK_SUBJECT, MAX_PARTICIPANTS, Reason, Role, Room, RoomGuest, RoomGuestSpec, RoomOwned};
 use crate::domain::{Invite, Refusal, ValidRoom, guest_generation, guest_identity, is_above};
 
-/// How often a guest who was just added or withdrawn is looked for in the watch.
+/// How often what was just done is looked for in the watch.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-/// How long a guest is looked for. Before the watch has shown a guest the invite is refused, so the link is better late.
+/// How long it is looked for. Before the watch has shown a guest the invite is refused, so the link is better late.
 const LOOK_FOR: Duration = Duration::from_secs(3);
 /// Most guests of a Room.
 const MOST_GUESTS: usize = MAX_PARTICIPANTS.unsigned_abs() as usize;
@@ -122,14 +122,14 @@ impl ModerationService {
     }
 
     /// Waits until the watch has shown what was done, but not for ever.
-    async fn until(&self, room: &ValidRoom, shown: impl Fn() -> bool) {
+    pub(super) async fn until(&self, room: &ValidRoom, shown: impl Fn() -> bool) {
         let looking = timeout(LOOK_FOR, async {
             while !shown() {
                 sleep(LOOK_EVERY).await;
             }
         });
         if looking.await.is_err() {
-            tracing::warn!(namespace = room.namespace, room = room.name, "a change of a guest is not seen yet");
+            tracing::warn!(namespace = room.namespace, room = room.name, "what a Presenter did is not seen yet");
         }
     }
 }
@@ -137,20 +137,6 @@ impl ModerationService {
 /// The object of a new guest, whom the Room owns.
 fn new_guest(presenter: &Authorization, name: String, display_name: String, role: Role) -> RoomGuest {
     let (room, inviter) = (&presenter.room, &presenter.person);
-    let owner = OwnerReference {
-        api_version: Room::api_version(&()).into_owned(),
-        kind: Room::kind(&()).into_owned(),
-        name: room.name.clone(),
-        uid: room.uid.clone(),
-        ..OwnerReference::default()
-    };
-    let metadata = ObjectMeta {
-        labels: Some([(MANAGED_BY.to_owned(), MANAGER.to_owned())].into()),
-        name: Some(name),
-        namespace: Some(room.namespace.clone()),
-        owner_references: Some(vec![owner]),
-        ..ObjectMeta::default()
-    };
     let spec = RoomGuestSpec {
         room_name: room.name.clone(),
         display_name,
@@ -159,5 +145,5 @@ fn new_guest(presenter: &Authorization, name: String, display_name: String, role
         invited_by: Some(if inviter.is_visitor() { LINK_SUBJECT.to_owned() } else { inviter.name.clone() }),
         inviter_generation: Some(inviter.generation),
     };
-    RoomGuest { metadata, spec, status: None }
+    RoomGuest { metadata: metadata_of_presenter(room, name), spec, status: None }
 }

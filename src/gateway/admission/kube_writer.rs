@@ -1,12 +1,18 @@
-//! What the gateway writes to the API server: guests, whom it makes and withdraws for Presenters, and Events on what they did. Nothing else.
+//! What the gateway writes to the API server: guests and removals, which it makes and deletes for Presenters, and Events on what they did.
+//! Nothing else.
+
+use std::fmt::Debug;
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::ObjectReference;
+use kube::core::NamespaceResourceScope;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Api, Client, Resource};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use crate::api::{Reason, Room, RoomGuest};
-use crate::cluster::{delete_params, post_params};
+use crate::api::{Reason, Room, RoomGuest, RoomRemoval};
+use crate::cluster::{delete_object, post_params};
 use crate::domain::ValidRoom;
 
 /// Name under which Events are reported.
@@ -23,6 +29,12 @@ pub trait KubeWriter: Send + Sync {
 
     /// Deletes this guest, and no other of its name. One that is gone counts as deleted. The error is for logs.
     async fn delete_guest(&self, guest: &RoomGuest) -> Result<(), String>;
+
+    /// Creates a removal. The error is for logs.
+    async fn create_removal(&self, removal: RoomRemoval) -> Result<(), String>;
+
+    /// Deletes this removal. One that is gone counts as deleted. The error is for logs.
+    async fn delete_removal(&self, removal: &RoomRemoval) -> Result<(), String>;
 }
 
 /// Writes to a real API server.
@@ -36,6 +48,14 @@ impl ApiWriter {
     pub fn new(client: Client) -> Self {
         let recorder = Recorder::new(client.clone(), Reporter { controller: COMPONENT.into(), instance: None });
         Self { client, recorder }
+    }
+
+    async fn create<K>(&self, object: &K) -> Result<K, String>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Serialize + DeserializeOwned + Clone + Debug,
+    {
+        let api = Api::<K>::namespaced(self.client.clone(), object.meta().namespace.as_deref().unwrap_or_default());
+        api.create(&post_params(), object).await.map_err(|error| error.to_string())
     }
 }
 
@@ -58,17 +78,18 @@ impl KubeWriter for ApiWriter {
     }
 
     async fn create_guest(&self, guest: RoomGuest) -> Result<RoomGuest, String> {
-        let api = Api::<RoomGuest>::namespaced(self.client.clone(), guest.metadata.namespace.as_deref().unwrap_or_default());
-        let params = post_params();
-        api.create(&params, &guest).await.map_err(|error| error.to_string())
+        self.create(&guest).await
     }
 
     async fn delete_guest(&self, guest: &RoomGuest) -> Result<(), String> {
-        let api = Api::<RoomGuest>::namespaced(self.client.clone(), guest.metadata.namespace.as_deref().unwrap_or_default());
-        match api.delete(&guest.name_any(), &delete_params(guest.metadata.uid.clone())).await {
-            // Of a conflict there is one reason: another object has the name by now.
-            Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
-            answer => answer.map(drop).map_err(|error| error.to_string()),
-        }
+        delete_object(self.client.clone(), guest).await.map_err(|error| error.to_string())
+    }
+
+    async fn create_removal(&self, removal: RoomRemoval) -> Result<(), String> {
+        self.create(&removal).await.map(drop)
+    }
+
+    async fn delete_removal(&self, removal: &RoomRemoval) -> Result<(), String> {
+        delete_object(self.client.clone(), removal).await.map_err(|error| error.to_string())
     }
 }

@@ -1,4 +1,4 @@
-//! The Rooms, guests and classes as the API server has them: a view to read from, filled by the watches.
+//! The Rooms, guests, removals and classes as the API server has them: a view to read from, filled by the watches.
 
 use std::sync::Arc;
 
@@ -7,9 +7,8 @@ use kube::runtime::reflector::{ObjectRef, Store};
 
 use super::denied::Denied;
 use super::invite_keys::InviteKeys;
-use super::removed_visitors::RemovedVisitors;
-use crate::api::{Room, RoomClass, RoomGuest, RoomStatus};
-use crate::cluster::Guests;
+use crate::api::{Room, RoomClass, RoomGuest, RoomRemoval, RoomStatus};
+use crate::cluster::{Guests, Removals};
 use crate::domain::{Installation, NamespaceView, Roster, ValidRoom, accept};
 
 /// The live Rooms, their guests and their classes.
@@ -17,16 +16,23 @@ use crate::domain::{Installation, NamespaceView, Roster, ValidRoom, accept};
 pub struct LiveRooms {
     rooms: Store<Room>,
     guests: Guests,
+    removals: Removals,
     classes: Store<RoomClass>,
     installation: Installation,
-    removed: RemovedVisitors,
     keys: InviteKeys,
 }
 
 impl LiveRooms {
     /// A view of these stores; `installation` is the one whose sessions the Rooms have, and `keys` sign its invites.
-    pub fn new(rooms: Store<Room>, guests: Guests, classes: Store<RoomClass>, installation: Installation, keys: InviteKeys) -> Self {
-        Self { rooms, guests, classes, installation, removed: RemovedVisitors::default(), keys }
+    pub fn new(
+        rooms: Store<Room>,
+        guests: Guests,
+        removals: Removals,
+        classes: Store<RoomClass>,
+        installation: Installation,
+        keys: InviteKeys,
+    ) -> Self {
+        Self { rooms, guests, removals, classes, installation, keys }
     }
 
     /// Refuses while there are no keys: then nobody can be told from a stranger.
@@ -43,6 +49,7 @@ impl LiveRooms {
     pub async fn ready(&self) -> Result<(), WriterDropped> {
         self.rooms.wait_until_ready().await?;
         self.guests.ready().await?;
+        self.removals.ready().await?;
         self.classes.wait_until_ready().await
     }
 
@@ -78,12 +85,17 @@ impl LiveRooms {
 
     /// Everybody whom a Room may let in.
     pub fn roster(&self, room: &Room) -> Roster {
-        Roster::new(room, &self.guests_of(room)).without(self.removed.of(&ObjectRef::from_obj(room), uid(room)))
+        Roster::new(room, &self.guests_of(room), self.removals.identities(room))
     }
 
-    /// A Presenter has removed a visitor, who does not come back as the same one.
-    pub fn remove_visitor(&self, room: &ObjectRef<Room>, identity: &str) {
-        self.removed.add(room, identity, |room| self.get(room)?.metadata.uid.clone());
+    /// The removals of a Room, in the order in which they came.
+    pub fn removals_of(&self, room: &ObjectRef<Room>) -> Vec<Arc<RoomRemoval>> {
+        self.get(room).map(|room| self.removals.of(&room)).unwrap_or_default()
+    }
+
+    /// Whether somebody is kept out of a Room.
+    pub fn has_removed(&self, room: &ObjectRef<Room>, identity: &str) -> bool {
+        self.removals_of(room).iter().any(|removal| removal.spec.identity == identity)
     }
 
     /// The Room with this roster, while the controller and its class accept it.

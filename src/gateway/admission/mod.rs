@@ -14,8 +14,9 @@ mod live_rooms;
 mod members;
 mod moderation;
 mod random_name;
-mod removed_visitors;
+mod removals;
 mod reservations;
+mod room_object;
 
 pub use authorize::{authorize_token, holder};
 pub use call_snapshot::LONGEST_REQUEST;
@@ -29,3 +30,4 @@ pub use kube_writer::KubeWriter;
 pub use live_rooms::LiveRooms;
 pub use members::{class_and_room_of, review_members};
 pub use moderation::ModerationService;
+pub use removals::ListedRemoval;

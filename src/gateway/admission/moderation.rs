@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use kube::runtime::reflector::ObjectRef;
-
 use super::authorize::{Authorization, authorize_invite};
 use super::call_snapshot::{ObservedCall, observe_call};
 use super::denied::Denied;
@@ -13,7 +11,7 @@ use super::kube_writer::KubeWriter;
 use super::live_rooms::LiveRooms;
 use crate::api::Reason;
 use crate::backend::Registry;
-use crate::domain::{Invite, Permissions, Person, Refusal, is_visitor};
+use crate::domain::{Invite, Permissions, Person, Refusal};
 use crate::gateway::wall_clock::WallClock;
 use crate::observability::logs::AUDIT;
 
@@ -21,9 +19,9 @@ use crate::observability::logs::AUDIT;
 pub struct ModerationService {
     pub(super) rooms: LiveRooms,
     pub(super) keys: InviteKeys,
-    backends: Arc<Registry>,
+    pub(super) backends: Arc<Registry>,
     pub(super) writer: Arc<dyn KubeWriter>,
-    clock: WallClock,
+    pub(super) clock: WallClock,
     pub(super) arrivals: GuestArrivals,
 }
 
@@ -41,18 +39,6 @@ impl ModerationService {
         Ok(())
     }
 
-    /// Puts a person out of the call. Their invite stays good, but for that of a visitor, who can come again as somebody new.
-    pub async fn remove(&self, invite: &Invite, identity: &str) -> Result<(), Denied> {
-        let (presenter, ObservedCall { backend, snapshot }) = self.moderate(invite, Some(identity)).await?;
-        if is_visitor(identity) {
-            // First, so that there is no moment in which they could come back.
-            self.rooms.remove_visitor(&ObjectRef::new(&presenter.room.name).within(&presenter.room.namespace), identity);
-        }
-        backend.remove(&snapshot.session, identity).await?;
-        self.record(&presenter, Reason::ParticipantRemoved, identity, |by| format!("{by} removed {identity}"));
-        Ok(())
-    }
-
     /// Ends the running call for all. The Room can be joined again until its window is over.
     pub async fn end(&self, invite: &Invite) -> Result<(), Denied> {
         let (presenter, ObservedCall { backend, snapshot }) = self.moderate(invite, None).await?;
@@ -63,16 +49,21 @@ impl ModerationService {
 
     /// A Presenter who may act in the call now, and the call; `target` must be in it.
     async fn moderate(&self, invite: &Invite, target: Option<&str>) -> Result<(Authorization, ObservedCall), Denied> {
-        let presenter = self.presenter(invite, |permissions| permissions.moderate)?;
+        let presenter = self.may_moderate(invite)?;
         presenter.check()?;
         let call = observe_call(&self.backends, &presenter.room.class, &presenter.sessions, &self.clock).await?;
         // The Room may have changed or ended while the media server was asked, so that it is judged once more.
-        let presenter = self.presenter(invite, |permissions| permissions.moderate)?;
+        let presenter = self.may_moderate(invite)?;
         presenter.check()?;
         if target.is_some_and(|identity| !call.snapshot.has(identity)) {
             return Err(Denied::NotInCall);
         }
         Ok((presenter, call))
+    }
+
+    /// The holder of the invite, if the role allows to moderate.
+    pub(super) fn may_moderate(&self, invite: &Invite) -> Result<Authorization, Denied> {
+        self.presenter(invite, |permissions| permissions.moderate)
     }
 
     /// The holder of the invite, if the role allows what is wanted.

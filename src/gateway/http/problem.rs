@@ -98,6 +98,11 @@ impl From<&Refusal> for Problem {
                 "The invite is not valid",
                 "This invite lets nobody in. Ask the person who invited you for a new one.",
             ),
+            Refusal::Removed => forbidden(
+                "removed",
+                "A Presenter has removed this person",
+                "The invite is good again when a Presenter of the call has let its holder in again.",
+            ),
             Refusal::TooEarly { opens_at } => Self {
                 opens_at: Some(*opens_at),
                 ..forbidden("too-early", "The call has not begun", "The call can be joined from the time that opensAt names.")
@@ -122,7 +127,7 @@ impl From<&Denied> for Problem {
             Denied::Crowded => Self::TOO_MANY_REQUESTS,
             Denied::Invalid(field) => Self::bad_request(field.to_string()),
             Denied::TooManyGuests { limit } => Self::bad_request(format!("The Room has {limit} guests, which is the most it may have.")),
-            Denied::NotInCall | Denied::NoSuchGuest => Self::of_status(StatusCode::NOT_FOUND),
+            Denied::NotInCall | Denied::NoSuchGuest | Denied::NotRemoved => Self::of_status(StatusCode::NOT_FOUND),
         }
     }
 }

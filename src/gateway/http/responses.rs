@@ -9,7 +9,7 @@ use super::subprotocol::SUBPROTOCOL;
 use super::timestamp::rfc3339;
 use crate::api::{Role, Signalling};
 use crate::domain::{Availability, Permissions};
-use crate::gateway::admission::{AddedGuest, JoinResponse, ListedGuest, RoomView};
+use crate::gateway::admission::{AddedGuest, JoinResponse, ListedGuest, ListedRemoval, RoomView};
 
 /// Body of the response to `GET /v1/room`.
 #[derive(Serialize)]
@@ -117,6 +117,38 @@ impl From<Vec<ListedGuest>> for GuestListBody {
             ListedGuestBody { name: identity, display_name, role, invited_by, can_be_withdrawn }
         };
         Self { guests: guests.into_iter().map(body).collect() }
+    }
+}
+
+/// One of the people in the response to `GET /v1/removals`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ListedRemovalBody {
+    identity: String,
+    display_name: String,
+    removed_by: Option<String>,
+    can_be_readmitted: bool,
+}
+
+/// Body of the response to `GET /v1/removals`.
+#[derive(Serialize)]
+pub struct RemovalListBody {
+    removals: Vec<ListedRemovalBody>,
+}
+
+impl From<Vec<ListedRemoval>> for RemovalListBody {
+    fn from(removals: Vec<ListedRemoval>) -> Self {
+        let body = |removal: ListedRemoval| {
+            let ListedRemoval { identity, display_name, removed_by, can_be_readmitted } = removal;
+            ListedRemovalBody { identity, display_name, removed_by, can_be_readmitted }
+        };
+        Self { removals: removals.into_iter().map(body).collect() }
+    }
+}
+
+impl IntoResponse for RemovalListBody {
+    fn into_response(self) -> Response {
+        Json(self).into_response()
     }
 }
 

@@ -20,7 +20,7 @@ use super::problem::Problem;
 use super::public_address::{PublicAddress, SignallingAddress};
 use super::rate_limit::RateLimits;
 use super::request_span::describe_room;
-use super::responses::{GuestBody, GuestListBody, JoinBody};
+use super::responses::{GuestBody, GuestListBody, JoinBody, RemovalListBody};
 use crate::api::Role;
 use crate::domain::Invite;
 use crate::gateway::admission::{AdmissionService, Denied, InviteKeys, JoinResponse, LiveRooms, ModerationService, RoomView, holder};
@@ -73,6 +73,8 @@ pub fn routes(api: Api) -> Router {
         .route("/v1/end", post(end))
         .route("/v1/guests", get(list_guests).post(add_guest))
         .route("/v1/guests/{identity}", delete(withdraw_guest))
+        .route("/v1/removals", get(list_removals))
+        .route("/v1/removals/{identity}", delete(readmit))
         .with_state(api)
 }
 
@@ -180,6 +182,18 @@ async fn list_guests(State(api): State<Api>, caller: Caller) -> Result<GuestList
 async fn withdraw_guest(State(api): State<Api>, Path(identity): Path<String>, caller: Caller) -> Result<StatusCode, Problem> {
     let invite = invite(&api, "withdraw guest", &caller)?;
     or_problem("withdraw guest", &invite, api.moderation.withdraw_guest(&invite, &identity).await).map(|()| StatusCode::NO_CONTENT)
+}
+
+/// `GET /v1/removals`, for Presenters: who is kept out of the Room.
+async fn list_removals(State(api): State<Api>, caller: Caller) -> Result<RemovalListBody, Problem> {
+    let invite = invite(&api, "list removals", &caller)?;
+    Ok(or_problem("list removals", &invite, api.moderation.list_removals(&invite))?.into())
+}
+
+/// `DELETE /v1/removals/{identity}`, for Presenters: lets somebody in again.
+async fn readmit(State(api): State<Api>, Path(identity): Path<String>, caller: Caller) -> Result<StatusCode, Problem> {
+    let invite = invite(&api, "readmit", &caller)?;
+    or_problem("readmit", &invite, api.moderation.readmit(&invite, &identity).await).map(|()| StatusCode::NO_CONTENT)
 }
 
 /// The invite of a request: genuine, still good, and not used too often. A refusal is logged.

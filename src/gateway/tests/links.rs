@@ -145,10 +145,10 @@ async fn a_visitor_whom_a_presenter_removed_does_not_come_back_as_the_same_perso
     fixture.set_members(&["pia", &identity]);
     let path = format!("/v1/participants/{identity}/remove");
     assert_eq!(fixture.post(&path, &fixture.sign(&invite("pia")), "application/json", "").await.status, 204);
-    let invalid = problem(401, "invalid-invite");
-    assert_eq!(visit(&fixture, &own).await.problem(), invalid);
-    assert_eq!(fixture.send("GET", "/v1/room", Some(&format!("Bearer {own}"))).await.problem(), invalid);
-    assert_eq!(super::signalling::connect(&fixture, "/rtc", &format!("access_token={token}")).await.problem(), invalid);
+    let removed = problem(403, "removed");
+    assert_eq!(visit(&fixture, &own).await.problem(), removed);
+    assert_eq!(fixture.send("GET", "/v1/room", Some(&format!("Bearer {own}"))).await.problem(), removed);
+    assert_eq!(super::signalling::connect(&fixture, "/rtc", &format!("access_token={token}")).await.problem(), removed);
     assert_ne!(joined(&visit(&fixture, &link).await).0, identity, "as anybody who has the link");
 }
 

@@ -2,6 +2,7 @@
 //! by hand.
 
 mod capacity;
+mod fake_writer;
 mod http;
 mod joining;
 mod links;
@@ -10,20 +11,17 @@ mod moderating;
 mod on_demand;
 mod page;
 mod refusals;
+mod removals;
 mod signalling;
 mod viewing;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Request, Response, StatusCode};
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::runtime::reflector::store::{Writer, store};
 use kube::runtime::watcher::Event;
 use parking_lot::Mutex;
@@ -31,17 +29,18 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-use super::admission::{AdmissionService, InviteKeys, KubeWriter, LiveRooms, ModerationService};
+use self::fake_writer::FakeWriter;
+use super::admission::{AdmissionService, InviteKeys, LiveRooms, ModerationService};
 use super::http::{Api, CacheStaleness, LinkTurns, PER_ADDRESS, PublicAddress, RateLimits, TrustedProxies};
 use super::router::{AppState, router};
 use super::signalling::{Connections, SignallingProxy, Upstream};
 use super::wall_clock::WallClock;
 use super::webhooks::Webhooks;
-use crate::api::{Reason, Role, Room, RoomClass, RoomGuest};
+use crate::api::{Reason, Role, Room, RoomClass};
 use crate::backend::fake::Operation;
 use crate::backend::{Backend, FakeMediaServer, Registry};
-use crate::cluster::Guests;
-use crate::domain::{Failure, Installation, Invite, KeyRing, SessionMember, TokenGrant, ValidRoom, generate_key};
+use crate::cluster::{Guests, Removals};
+use crate::domain::{Failure, Installation, Invite, KeyRing, SessionMember, TokenGrant, generate_key};
 use crate::observability::metrics::Metrics;
 
 const FROM: &str = "2030-01-15T09:00:00Z";
@@ -177,6 +176,7 @@ impl Fixture {
     async fn with(room: Value) -> Self {
         let (rooms_reader, mut rooms) = store();
         let (guests, mut guest_writer) = Guests::new();
+        let (removals, mut removal_writer) = Removals::new();
         let (classes_reader, mut classes) = store();
         for event in [Event::Init, Event::InitApply(serde_json::from_value(room).unwrap()), Event::InitDone] {
             rooms.apply_watcher_event(&event);
@@ -184,6 +184,10 @@ impl Fixture {
         for event in [Event::Init, Event::InitDone] {
             guests.see(&event);
             guest_writer.apply_watcher_event(&event);
+        }
+        for event in [Event::Init, Event::InitDone] {
+            removals.see(&event);
+            removal_writer.apply_watcher_event(&event);
         }
         for event in [Event::Init, Event::InitApply(serde_json::from_value(class()).unwrap()), Event::InitDone] {
             classes.apply_watcher_event(&event);
@@ -193,18 +197,12 @@ impl Fixture {
         media.set_members(SESSION, []);
         let backends = Arc::new(Registry::default());
         backends.set("default", Ok(media.clone()));
-        let writer = Arc::new(FakeWriter {
-            events: Mutex::default(),
-            guests: guests.clone(),
-            guest_writer: Arc::new(Mutex::new(guest_writer)),
-            created: AtomicUsize::new(0),
-            shown_after: Mutex::default(),
-            beside: Mutex::default(),
-        });
+        let writer = Arc::new(FakeWriter::new((guests.clone(), guest_writer), (removals.clone(), removal_writer)));
         let clock = TestClock(Arc::new(Mutex::new(moment(NOON))));
         let live = LiveRooms::new(
             rooms_reader,
             guests,
+            removals,
             classes_reader,
             Installation::from_namespace_uid("test"),
             InviteKeys::new(keys_reader.clone()),
@@ -341,62 +339,4 @@ async fn send(router: Router, method: &str, path: &str, authorization: Option<&s
 async fn received(response: Response<Body>) -> Answer {
     let (parts, body) = response.into_parts();
     Answer { status: parts.status, headers: parts.headers, body: to_bytes(body, usize::MAX).await.unwrap() }
-}
-
-/// An API server that shows at once what is written to it.
-struct FakeWriter {
-    events: Mutex<Vec<String>>,
-    guests: Guests,
-    guest_writer: Arc<Mutex<Writer<RoomGuest>>>,
-    /// How many guests were made.
-    created: AtomicUsize,
-    /// How long the watch takes to show a guest that was made; no time, if `None`.
-    shown_after: Mutex<Option<Duration>>,
-    /// A guest whom somebody else makes just before the next one.
-    beside: Mutex<Option<RoomGuest>>,
-}
-
-impl FakeWriter {
-    /// Something that happened to a guest.
-    fn guest(&self, event: &Event<RoomGuest>) {
-        show(&self.guests, &self.guest_writer, event);
-    }
-}
-
-fn show(guests: &Guests, writer: &Mutex<Writer<RoomGuest>>, event: &Event<RoomGuest>) {
-    guests.see(event);
-    writer.lock().apply_watcher_event(event);
-}
-
-#[async_trait]
-impl KubeWriter for FakeWriter {
-    async fn publish_event(&self, room: &ValidRoom, reason: Reason, note: String) {
-        self.events.lock().push(format!("{}: {reason}: {note}", room.name));
-    }
-
-    async fn create_guest(&self, mut guest: RoomGuest) -> Result<RoomGuest, String> {
-        guest.metadata.uid = Some("5e1f0000-0000-4000-8000-000000000001".into());
-        guest.metadata.creation_timestamp = Some(Time(moment(NOON)));
-        self.created.fetch_add(1, Ordering::Relaxed);
-        if let Some(other) = self.beside.lock().take() {
-            self.guest(&Event::Apply(other));
-        }
-        let shown_after = *self.shown_after.lock();
-        let (guests, writer) = (self.guests.clone(), self.guest_writer.clone());
-        let created = guest.clone();
-        let show = move || show(&guests, &writer, &Event::Apply(guest));
-        match shown_after {
-            Some(after) => drop(tokio::spawn(async move {
-                tokio::time::sleep(after).await;
-                show();
-            })),
-            None => show(),
-        }
-        Ok(created)
-    }
-
-    async fn delete_guest(&self, guest: &RoomGuest) -> Result<(), String> {
-        self.guest(&Event::Delete(guest.clone()));
-        Ok(())
-    }
 }

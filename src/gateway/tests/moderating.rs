@@ -1,5 +1,8 @@
 //! What Presenters may do, and nobody else.
 
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use rstest::rstest;
 use serde_json::json;
 

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::api::RoomGuest;
 
 /// Every kind of invite that is not valid against the Room of [`room`], as value of the header.
 fn invalid(fixture: &Fixture) -> Vec<(&'static str, Option<String>)> {

@@ -39,7 +39,7 @@ fn a_chart_that_it_is_a_part_of_switches_it_on_and_off_and_takes_values_away() {
     let spec = &gateway.expect("the gateway")["spec"];
     assert!(spec["replicas"].is_null(), "{}", spec["replicas"]);
     assert_eq!(spec["template"]["spec"]["securityContext"], json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}}));
-    assert_eq!(of_kind(&on, "CustomResourceDefinition").len(), 3);
+    assert_eq!(of_kind(&on, "CustomResourceDefinition").len(), 4);
     assert_eq!(rendered(&["--set", "tags.calls=false"]), on, "the condition goes before the tags");
     assert_eq!(rendered(&["--set", "roomkeeper.enabled=false"]), Vec::<Value>::new());
 }

@@ -73,7 +73,7 @@ fn with_a_list_of_namespaces_rooms_invites_and_events_are_granted_there_alone() 
         }
     }
     let teams = BTreeSet::from(TEAMS);
-    for resource in ["rooms", "rooms/status", "roomguests", "roomguests/status"] {
+    for resource in ["rooms", "rooms/status", "roomguests", "roomguests/status", "roomremovals"] {
         assert_eq!(places.remove(&format!("roomkeeper.io/{resource}")), Some(teams.clone()), "{resource}");
     }
     assert_eq!(places.remove("events.k8s.io/events"), Some(teams.clone()));

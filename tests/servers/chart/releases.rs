@@ -411,7 +411,7 @@ fn an_uninstallation_that_keeps_no_crds_leaves_nothing_that_waits_for_its_end() 
 
 /// What waits for its end, of all that Roomkeeper knows.
 fn terminating(cluster: &Cluster) -> Vec<String> {
-    let kinds = "namespaces,crds,rooms,roomclasses,roomguests,secrets,serviceaccounts";
+    let kinds = "namespaces,crds,rooms,roomclasses,roomguests,roomremovals,secrets,serviceaccounts";
     let list: Value = serde_json::from_str(&kubectl(cluster, &["get", kinds, "-A", "-o", "json"], "")).expect("JSON");
     let items = list["items"].as_array().expect("a list").iter();
     items.filter(|item| item["metadata"]["deletionTimestamp"].is_string()).map(|item| item["metadata"]["name"].to_string()).collect()

@@ -85,7 +85,7 @@ fn definitions_that_are_there_already_are_taken_over_as_the_documentation_says()
             }
             on(&cluster, &[&install[..], more].concat()).unwrap_or_else(|error| panic!("{release} in {namespace}: {error}"));
             on(&cluster, &["uninstall", release, "--namespace", namespace, "--no-hooks"]).expect("uninstalled");
-            assert_eq!(kubectl(&cluster, &["get", "crds", "-o", "name"], "").lines().count(), 3, "they stay");
+            assert_eq!(kubectl(&cluster, &["get", "crds", "-o", "name"], "").lines().count(), 4, "they stay");
         };
         fresh();
         install("roomkeeper", "roomkeeper-system", &[]);

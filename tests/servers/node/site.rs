@@ -94,7 +94,7 @@ impl Site {
         }
         let cluster_wide = "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings";
         delete(&[cluster_wide, "-l", "app.kubernetes.io/part-of=roomkeeper"]);
-        delete(&["crd", "rooms.roomkeeper.io", "roomguests.roomkeeper.io", "roomclasses.roomkeeper.io"]);
+        delete(&["crd", "rooms.roomkeeper.io", "roomguests.roomkeeper.io", "roomremovals.roomkeeper.io", "roomclasses.roomkeeper.io"]);
         let namespaces = self.kubectl(&["get", "namespaces", "-o", "jsonpath={.items[*].metadata.name}"]);
         let is_ours = |name: &&str| *name != "default" && !name.starts_with("kube-");
         let ours: Vec<&str> = namespaces.split_whitespace().filter(is_ours).collect();

@@ -68,7 +68,7 @@ fn uninstalling_with_rooms_leaves_nothing_stuck_and_a_new_installation_takes_the
         };
         eventually(PATIENCE, settled).await;
         assert_eq!(site.room(".metadata.name"), ROOM, "Rooms stay");
-        assert_eq!(site.kubectl(&["get", "crd", "-o", "name"]).lines().filter(|name| name.ends_with("roomkeeper.io")).count(), 3);
+        assert_eq!(site.kubectl(&["get", "crd", "-o", "name"]).lines().filter(|name| name.ends_with("roomkeeper.io")).count(), 4);
         // Without a controller, Rooms can still be deleted.
         site.kubectl(&["delete", "namespace", "--timeout=120s", "ward", OPERATOR_NAMESPACE]);
         eventually(PATIENCE, settled).await;

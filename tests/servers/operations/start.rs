@@ -108,10 +108,12 @@ fn without_the_crds_or_a_permission_a_role_names_what_is_missing() {
             said(&errors, &words);
         }
         allow(&granted["rules"]);
-        kubectl(&["delete", "crd", "roomguests.roomkeeper.io"]);
-        for ((role, flags), account) in ROLES.into_iter().zip(&accounts) {
-            let errors = last_words(Role::doomed(role, account, flags), PATIENCE).await;
-            said(&errors, &["the cluster knows no roomguests.roomkeeper.io", "install the CustomResourceDefinitions"]);
+        for kind in ["roomremovals.roomkeeper.io", "roomguests.roomkeeper.io"] {
+            kubectl(&["delete", "crd", kind]);
+            for ((role, flags), account) in ROLES.into_iter().zip(&accounts) {
+                let errors = last_words(Role::doomed(role, account, flags), PATIENCE).await;
+                said(&errors, &[&format!("the cluster knows no {kind}"), "install the CustomResourceDefinitions"]);
+            }
         }
     });
 }

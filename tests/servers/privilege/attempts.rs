@@ -103,10 +103,12 @@ fn at_others_words(theirs: &str) -> Vec<Attempt> {
     let event = json!({"apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "lie"}, "eventTime": "2030-01-01T00:00:00.000000Z",
         "action": "Reconcile", "reason": "Opened", "type": "Normal", "reportingController": "roomkeeper.io/controller", "reportingInstance": "a",
         "regarding": {"apiVersion": "roomkeeper.io/v1alpha1", "kind": "Room", "name": "board", "namespace": theirs}});
-    let (guests, events) =
-        (format!("{GROUP}/namespaces/{theirs}/roomguests"), format!("/apis/events.k8s.io/v1/namespaces/{theirs}/events"));
+    let removal = json!({"apiVersion": "roomkeeper.io/v1alpha1", "kind": "RoomRemoval", "metadata": {"name": "lockout"},
+        "spec": {"roomName": "board", "identity": "ada"}});
+    let (there, events) = (format!("{GROUP}/namespaces/{theirs}"), format!("/apis/events.k8s.io/v1/namespaces/{theirs}/events"));
     vec![
-        forbidden("make oneself a guest of the Room of another", "POST", guests, guest),
+        forbidden("make oneself a guest of the Room of another", "POST", format!("{there}/roomguests"), guest),
+        forbidden("keep somebody out of the Room of another", "POST", format!("{there}/roomremovals"), removal),
         forbidden("tell lies about the Room of another in an Event", "POST", events, event),
     ]
 }

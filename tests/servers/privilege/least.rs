@@ -4,7 +4,7 @@ use std::fs;
 
 use kube::Api;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
-use roomkeeper::api::{Phase, RoomClass, RoomGuest};
+use roomkeeper::api::{Phase, RoomClass, RoomGuest, RoomRemoval};
 use serde_json::{Value, json};
 
 use super::grants::{Grant, Request, granted, requests};
@@ -75,6 +75,7 @@ async fn walk(stage: &Stage, namespace: String) {
     let withdrawn = stage.post("/v1/guests", &pia, Some(json!({"displayName": "Max"}))).await;
     let path = format!("/v1/guests/{}", withdrawn.body["name"].as_str().expect("a name"));
     assert_eq!(stage.delete(&path, &pia).await.status, 204);
+    let removals = Api::<RoomRemoval>::namespaced(stage.admin.clone(), &place.namespace);
     let guests = Api::<RoomGuest>::namespaced(stage.admin.clone(), &place.namespace);
     let by_hand = json!({"apiVersion": "roomkeeper.io/v1alpha1", "kind": "RoomGuest", "metadata": {"name": "irina"},
         "spec": {"roomName": "call", "displayName": "Irina", "role": "Attendee"}});
@@ -87,11 +88,14 @@ async fn walk(stage: &Stage, namespace: String) {
     })
     .await;
     // The same is done twice, so that its Event becomes a series: at the door, and by the controller.
-    for _ in 0..2 {
+    for readmitted in [true, false] {
         let ann = place.invite("call", "ann").await;
         let client = Caller::join(&stage.credentials(&ann).await, &[]).await.expect("in the call");
         assert_eq!(stage.post("/v1/participants/ann/remove", &pia, None).await.status, 204);
         client.event("disconnected").await;
+        if readmitted {
+            assert_eq!(stage.delete("/v1/removals/ann", &pia).await.status, 204);
+        }
     }
     for suspend in [true, false, true, false] {
         place.edit("call", json!({"suspend": suspend})).await;
@@ -100,11 +104,12 @@ async fn walk(stage: &Stage, namespace: String) {
     // One invite is replaced, another withdrawn.
     place.edit("call", json!({"participants": [{"name": "pia", "role": "Presenter"}, {"name": "ann", "inviteGeneration": 1}]})).await;
     place.until_phase("call", Phase::Open).await;
-    // The end, with which the guest of the Presenter goes, and the deletion after it.
+    // The end, with which the guest and the removal of the Presenter go, and the deletion after it.
     place.edit("call", json!({"validUntil": in_seconds(1)})).await;
     eventually(PATIENCE, async || {
-        let left = guests.list(&ListParams::default()).await.map_err(|error| error.to_string())?.items;
-        if left.len() == 1 { Ok(()) } else { Err(format!("{left:?}")) }
+        let left = guests.list(&ListParams::default()).await.map_err(|error| error.to_string())?.items.len();
+        let removed = removals.list(&ListParams::default()).await.map_err(|error| error.to_string())?.items.len();
+        if (left, removed) == (1, 0) { Ok(()) } else { Err(format!("{left} guests, {removed} removals")) }
     })
     .await;
     place.edit("call", json!({"ttlSecondsAfterExpired": 0})).await;
@@ -157,7 +162,7 @@ fn nobody_may_read_invites_or_bend_permissions() {
         let edit: Value = role(cluster, "roomkeeper-edit");
         for rule in [&view, &edit].into_iter().flat_map(|role| role["rules"].as_array().expect("rules")) {
             assert_eq!(rule["apiGroups"], json!(["roomkeeper.io"]));
-            assert_eq!(rule["resources"], json!(["rooms", "roomguests"]), "no status, no class, no Secret");
+            assert_eq!(rule["resources"], json!(["rooms", "roomguests", "roomremovals"]), "no status, no class, no Secret");
         }
         assert_eq!(view["rules"][0]["verbs"], json!(["get", "list", "watch"]));
     });

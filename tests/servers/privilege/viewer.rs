@@ -31,6 +31,7 @@ fn attempts(mine: &str, theirs: &str) -> Vec<(&'static str, &'static str, String
     let secrets = format!("/api/v1/namespaces/{mine}/secrets");
     let second = object("Room", "second", &json!({}));
     let friend = object("RoomGuest", "vera", &json!({"roomName": "call", "displayName": "Vera", "role": "Presenter"}));
+    let removal = object("RoomRemoval", "ada", &json!({"roomName": "call", "identity": "ada"}));
     let shut = json!({"spec": {"suspend": true}});
     let label = json!({"metadata": {"labels": {"seen": "yes"}}});
     let mut attempts = vec![
@@ -42,6 +43,8 @@ fn attempts(mine: &str, theirs: &str) -> Vec<(&'static str, &'static str, String
         ("label a guest", "PATCH", format!("{here}/roomguests/eve"), label.clone()),
         ("replace a guest", "PUT", format!("{here}/roomguests/eve"), friend),
         ("write the status of a guest", "PATCH", format!("{here}/roomguests/eve/status"), label),
+        ("keep somebody out", "POST", format!("{here}/roomremovals"), removal),
+        ("let everybody in again", "DELETE", format!("{here}/roomremovals"), Value::Null),
         ("list the Secrets", "GET", secrets.clone(), Value::Null),
         ("watch the Secrets", "GET", format!("{secrets}?watch=true&timeoutSeconds=1"), Value::Null),
     ];

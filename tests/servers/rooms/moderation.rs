@@ -1,11 +1,13 @@
 //! What Presenters do to a running call.
 
-use roomkeeper::api::Phase;
+use kube::api::{DeleteParams, ListParams, PostParams};
+use kube::{Api, ResourceExt};
+use roomkeeper::api::{Phase, RoomRemoval};
 use serde_json::json;
 
 use crate::support::livekit::Client;
-use crate::support::run;
-use crate::support::stage::{Place, Stage};
+use crate::support::stage::{PATIENCE, Place, Stage, in_seconds};
+use crate::support::{eventually, run};
 
 /// A Presenter and two Attendees in the call, and their invites.
 async fn call(stage: &Stage, place: &Place<'_>) -> [(String, Client); 3] {
@@ -20,19 +22,80 @@ async fn call(stage: &Stage, place: &Place<'_>) -> [(String, Client); 3] {
     people.try_into().ok().expect("three people")
 }
 
+fn removals(stage: &Stage, place: &Place<'_>) -> Api<RoomRemoval> {
+    Api::namespaced(stage.admin.clone(), &place.namespace)
+}
+
 #[test]
-fn a_presenter_removes_somebody_who_may_come_back_by_their_invite() {
+fn a_presenter_removes_somebody_who_stays_out_until_a_presenter_lets_them_in_again() {
     run(async {
         let stage = Stage::shared().await;
         let place = stage.place().await;
         let [(pia, pia_client), (ann, ann_client), (_, ben_client)] = call(stage, &place).await;
+        let credentials = stage.credentials(&ann).await;
         assert_eq!(stage.post("/v1/participants/pia/remove", &ann, None).await.problem(), "not-allowed");
         assert_eq!(stage.post("/v1/participants/ann/remove", &pia, None).await.status, 204);
         assert_eq!(ann_client.event("disconnected").await["reason"], "PARTICIPANT_REMOVED");
         assert_eq!(place.event("call", "ParticipantRemoved").await, "pia removed ann");
-        assert_eq!(stage.join(&ann).await.status, 200);
-        pia_client.close().await;
-        ben_client.close().await;
+        assert_eq!(stage.join(&ann).await.problem(), "removed");
+        assert!(Client::join(&credentials, &[]).await.is_err(), "not by the token of before, either");
+        let recorded = removals(stage, &place).list(&ListParams::default()).await.expect("the removals").items;
+        let [removal] = recorded.as_slice() else { panic!("{recorded:?}") };
+        assert_eq!((removal.spec.identity.as_str(), removal.spec.removed_by.as_deref()), ("ann", Some("pia")));
+        let room = place.rooms().get("call").await.expect("the Room");
+        assert_eq!(removal.owner_references()[0].uid, room.uid().expect("a UID"));
+        assert_eq!(place.invite("call", "ann").await, ann, "the invite is the same as before");
+
+        assert_eq!(stage.get("/v1/removals", &pia).await.body["removals"][0]["displayName"], "ann");
+        assert_eq!(stage.delete("/v1/removals/ann", &pia).await.status, 204);
+        let again = Client::join(&stage.credentials(&ann).await, &[]).await.expect("in the call again");
+        for client in [again, pia_client, ben_client] {
+            client.close().await;
+        }
+    });
+}
+
+#[test]
+fn whoever_may_make_a_removal_puts_somebody_out_within_a_second_and_its_deletion_lets_them_in_again() {
+    run(async {
+        let stage = Stage::shared().await;
+        let place = stage.place().await;
+        let [(pia, _pia_client), (ann, ann_client), _] = call(stage, &place).await;
+        let removal = json!({"apiVersion": "roomkeeper.io/v1alpha1", "kind": "RoomRemoval", "metadata": {"name": "ann"},
+            "spec": {"roomName": "call", "identity": "ann"}});
+        let removals = removals(stage, &place);
+        removals.create(&PostParams::default(), &serde_json::from_value(removal).expect("a removal")).await.expect("accepted");
+        ann_client.event("disconnected").await;
+        assert_eq!(stage.join(&ann).await.problem(), "removed");
+        assert_eq!(stage.delete("/v1/removals/ann", &pia).await.problem(), "not-allowed", "it is not the Presenters'");
+        removals.delete("ann", &DeleteParams::default()).await.expect("deleted");
+        eventually(PATIENCE, async || match stage.join(&ann).await.status {
+            200 => Ok(()),
+            status => Err(format!("{status}")),
+        })
+        .await;
+    });
+}
+
+#[test]
+fn when_the_room_is_over_the_removals_of_presenters_are_gone_and_those_of_others_stay() {
+    run(async {
+        let stage = Stage::shared().await;
+        let place = stage.place().await;
+        let [(pia, _), _, _] = call(stage, &place).await;
+        assert_eq!(stage.post("/v1/participants/ann/remove", &pia, None).await.status, 204);
+        let by_hand = json!({"apiVersion": "roomkeeper.io/v1alpha1", "kind": "RoomRemoval", "metadata": {"name": "ben"},
+            "spec": {"roomName": "call", "identity": "ben"}});
+        let removals = removals(stage, &place);
+        removals.create(&PostParams::default(), &serde_json::from_value(by_hand).expect("a removal")).await.expect("accepted");
+        place.edit("call", json!({"validUntil": in_seconds(0)})).await;
+        place.until_phase("call", Phase::Expired).await;
+        eventually(PATIENCE, async || {
+            let left = removals.list(&ListParams::default()).await.map_err(|error| error.to_string())?;
+            let left: Vec<String> = left.items.iter().map(ResourceExt::name_any).collect();
+            if left == ["ben"] { Ok(()) } else { Err(format!("{left:?}")) }
+        })
+        .await;
     });
 }
 

@@ -1,48 +1,44 @@
-//! The guests of each Room, without a look at those of all others.
+//! The objects that belong to each Room, without a look at those of all others.
 
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use crate::api::{MAX_PARTICIPANTS, Room, RoomGuest};
-
-/// How many guests of a Room are looked at. More than are let in, so that the first of the others are judged with them; and no more than
-/// that, so that it costs the same however many somebody makes.
-pub const GUESTS_JUDGED: usize = 2 * MAX_PARTICIPANTS.unsigned_abs() as usize;
+use crate::api::{Room, RoomOwned};
 
 /// Namespace and name of an object.
 type Name = (String, String);
-/// Guests come in the order in which they were created.
+/// Objects come in the order in which they were created.
 type Place = (Option<Timestamp>, String);
 
-/// The Rooms that a guest can belong to: the one that owns it or, before it has an owner, any of its name.
+/// The Rooms that an object can belong to: the one that owns it or, before it has an owner, any of its name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Home {
     room: Name,
     owner: Option<String>,
 }
 
-/// Names of guests by the Room that they belong to.
+/// Names of objects of one kind by the Room that they belong to.
 #[derive(Default)]
-pub struct GuestIndex {
+pub struct RoomIndex {
     homes: HashMap<Home, BTreeSet<Place>>,
-    guests: HashMap<Name, (Home, Place)>,
+    objects: HashMap<Name, (Home, Place)>,
 }
 
-impl GuestIndex {
-    /// Takes in a guest as it is now. One that is being deleted is gone.
-    pub fn apply(&mut self, guest: &RoomGuest) {
-        self.remove(guest);
-        let Some(home) = home(guest) else { return };
-        let name = name(guest);
-        let place = (guest.metadata.creation_timestamp.as_ref().map(|created| created.0), name.1.clone());
+impl RoomIndex {
+    /// Takes in an object as it is now. One that is being deleted is gone.
+    pub fn apply(&mut self, object: &impl RoomOwned) {
+        self.remove(object);
+        let Some(home) = home(object) else { return };
+        let name = name(object);
+        let place = (object.meta().creation_timestamp.as_ref().map(|created| created.0), name.1.clone());
         self.homes.entry(home.clone()).or_default().insert(place.clone());
-        self.guests.insert(name, (home, place));
+        self.objects.insert(name, (home, place));
     }
 
-    /// A guest is gone.
-    pub fn remove(&mut self, guest: &RoomGuest) {
-        let Some((home, place)) = self.guests.remove(&name(guest)) else { return };
+    /// An object is gone.
+    pub fn remove(&mut self, object: &impl RoomOwned) {
+        let Some((home, place)) = self.objects.remove(&name(object)) else { return };
         if let Some(places) = self.homes.get_mut(&home) {
             places.remove(&place);
             if places.is_empty() {
@@ -51,52 +47,66 @@ impl GuestIndex {
         }
     }
 
-    /// Names of the guests of a Room, in the order in which they came: the first [`GUESTS_JUDGED`] of them.
+    /// Names of the first objects of a Room, at most so many, in the order in which they came: what comes after costs nothing.
     #[must_use]
-    pub fn of(&self, room: &Room) -> Vec<&str> {
-        self.first(room).into_iter().map(|(_, name)| name.as_str()).collect()
+    pub fn first(&self, room: &Room, most: usize) -> Vec<&str> {
+        names(self.first_places(room, most))
     }
 
-    /// Whether a guest belongs to a Room and came after all of those.
+    /// Names of the last objects of a Room, at most so many, in the order in which they came: what came before costs nothing.
     #[must_use]
-    pub fn is_late(&self, guest: &RoomGuest, room: &Room) -> bool {
-        let Some((home, place)) = self.guests.get(&name(guest)) else { return false };
-        let first = self.first(room);
-        homes(room).contains(home) && first.len() == GUESTS_JUDGED && first.last().is_some_and(|last| *last < place)
+    pub fn last(&self, room: &Room, most: usize) -> Vec<&str> {
+        let mut last: Vec<&Place> = self.places(room).flat_map(|places| places.iter().rev().take(most)).collect();
+        last.sort();
+        names(last.split_off(last.len().saturating_sub(most)))
     }
 
-    fn first(&self, room: &Room) -> Vec<&Place> {
-        let homes = homes(room);
-        let places = homes.iter().filter_map(|home| self.homes.get(home));
-        let mut first: Vec<&Place> = places.flat_map(|places| places.iter().take(GUESTS_JUDGED)).collect();
+    /// Whether an object belongs to a Room and is none of its first.
+    #[must_use]
+    pub fn is_late(&self, object: &impl RoomOwned, room: &Room, most: usize) -> bool {
+        let Some((home, place)) = self.objects.get(&name(object)) else { return false };
+        let first = self.first_places(room, most);
+        homes(room).contains(home) && first.len() == most && first.last().is_some_and(|last| *last < place)
+    }
+
+    fn first_places(&self, room: &Room, most: usize) -> Vec<&Place> {
+        let mut first: Vec<&Place> = self.places(room).flat_map(|places| places.iter().take(most)).collect();
         first.sort();
-        first.truncate(GUESTS_JUDGED);
+        first.truncate(most);
         first
+    }
+
+    fn places(&self, room: &Room) -> impl Iterator<Item = &BTreeSet<Place>> {
+        homes(room).into_iter().filter_map(|home| self.homes.get(&home))
     }
 }
 
-/// Where the guests of a Room belong.
+fn names(places: Vec<&Place>) -> Vec<&str> {
+    places.into_iter().map(|(_, name)| name.as_str()).collect()
+}
+
+/// Where the objects of a Room belong.
 fn homes(room: &Room) -> [Home; 2] {
     let metadata = &room.metadata;
     let name = (metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default());
     [None, metadata.uid.clone()].map(|owner| Home { room: name.clone(), owner })
 }
 
-/// Where a guest belongs; nowhere while it is being deleted, or when two Rooms own it.
-fn home(guest: &RoomGuest) -> Option<Home> {
-    let metadata = &guest.metadata;
+/// Where an object belongs; nowhere while it is being deleted, or when two Rooms own it.
+fn home(object: &impl RoomOwned) -> Option<Home> {
+    let metadata = object.meta();
     let mut owners: Vec<&str> =
         metadata.owner_references.iter().flatten().filter(|owner| owner.kind == "Room").map(|owner| owner.uid.as_str()).collect();
     owners.dedup();
     if metadata.deletion_timestamp.is_some() || owners.len() > 1 {
         return None;
     }
-    let room = (metadata.namespace.clone().unwrap_or_default(), guest.spec.room_name.clone());
+    let room = (metadata.namespace.clone().unwrap_or_default(), object.room_name().to_owned());
     Some(Home { room, owner: owners.pop().map(str::to_owned) })
 }
 
-fn name(guest: &RoomGuest) -> Name {
-    (guest.metadata.namespace.clone().unwrap_or_default(), guest.metadata.name.clone().unwrap_or_default())
+fn name(object: &impl RoomOwned) -> Name {
+    (object.meta().namespace.clone().unwrap_or_default(), object.meta().name.clone().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -105,6 +115,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::api::RoomGuest;
     use crate::fixtures::{ROOM_UID, guest, room_from};
 
     /// A guest with more in its metadata.
@@ -119,8 +130,11 @@ mod tests {
         json!({"ownerReferences": uids.iter().map(owner).collect::<Vec<_>>()})
     }
 
-    fn index(guests: &[RoomGuest]) -> GuestIndex {
-        let mut index = GuestIndex::default();
+    /// As many as there can be.
+    const ALL: usize = usize::MAX;
+
+    fn index(guests: &[RoomGuest]) -> RoomIndex {
+        let mut index = RoomIndex::default();
         for guest in guests {
             index.apply(guest);
         }
@@ -135,7 +149,7 @@ mod tests {
     #[case::of_another_namespace(json!({"namespace": "other"}), 0)]
     #[case::being_deleted(json!({"deletionTimestamp": "2030-01-01T00:00:00Z"}), 0)]
     fn guests_are_those_of_this_room_and_no_other_of_its_name(#[case] metadata: Value, #[case] count: usize) {
-        assert_eq!(index(&[guest_with("eve", &metadata)]).of(&room_from(json!({}))).len(), count);
+        assert_eq!(index(&[guest_with("eve", &metadata)]).first(&room_from(json!({})), ALL).len(), count);
     }
 
     #[test]
@@ -146,7 +160,9 @@ mod tests {
             guest_with(name, &metadata)
         };
         let guests = [created("c", &[ROOM_UID], 1), created("b", &[], 2), created("a", &[ROOM_UID], 3), created("d", &[], 1)];
-        assert_eq!(index(&guests).of(&room_from(json!({}))), ["c", "d", "b", "a"]);
+        let (index, room) = (index(&guests), room_from(json!({})));
+        assert_eq!(index.first(&room, ALL), ["c", "d", "b", "a"]);
+        assert_eq!((index.first(&room, 3), index.last(&room, 3)), (vec!["c", "d", "b"], vec!["d", "b", "a"]));
     }
 
     #[test]
@@ -154,14 +170,14 @@ mod tests {
         let mut index = index(&[guest_with("eve", &json!({}))]);
         let adopted = guest_with("eve", &owned_by(&[ROOM_UID]));
         index.apply(&adopted);
-        assert_eq!(index.of(&room_from(json!({}))), ["eve"]);
+        assert_eq!(index.first(&room_from(json!({})), ALL), ["eve"]);
         index.apply(&guest_with("eve", &json!({"deletionTimestamp": "2030-01-01T00:00:00Z"})));
         index.remove(&adopted);
-        assert!(index.of(&room_from(json!({}))).is_empty() && index.homes.is_empty() && index.guests.is_empty());
+        assert!(index.first(&room_from(json!({})), ALL).is_empty() && index.homes.is_empty() && index.objects.is_empty());
     }
 
     #[test]
-    fn of_a_hundred_thousand_guests_a_room_looks_at_its_own_and_at_no_more_than_seven_hundred() {
+    fn of_a_hundred_thousand_objects_a_room_looks_at_its_own_and_at_no_more_than_it_asks_for() {
         let mut crowd: Vec<RoomGuest> = (0..100_000).map(|number| guest_with(&format!("g{number:06}"), &json!({}))).collect();
         let mut neighbour = room_from(json!({}));
         neighbour.metadata.name = Some("neighbour".into());
@@ -169,11 +185,11 @@ mod tests {
             guest.spec.room_name = "neighbour".into();
         }
         let index = index(&crowd);
-        assert_eq!(index.of(&neighbour), ["g099997", "g099998", "g099999"]);
-        let first = index.of(&room_from(json!({})));
+        assert_eq!(index.first(&neighbour, 700), ["g099997", "g099998", "g099999"]);
+        let first = index.first(&room_from(json!({})), 700);
         assert_eq!((first.len(), first[0], first[699]), (700, "g000000", "g000699"));
-        let late = |number: usize| index.is_late(&crowd[number], &room_from(json!({})));
+        let late = |number: usize| index.is_late(&crowd[number], &room_from(json!({})), 700);
         assert_eq!([late(699), late(700), late(99_998)], [false, true, false]);
-        assert!(!index.is_late(&crowd[99_998], &neighbour));
+        assert!(!index.is_late(&crowd[99_998], &neighbour, 700));
     }
 }
