@@ -66,10 +66,12 @@ impl Observed {
         self.room.status.as_ref()
     }
 
-    /// When the Room was first seen to be over, if it was when it was looked at last.
+    /// When the Room was first seen to be over, if it was when it was looked at last. What was seen before its end was another one: it
+    /// got a later end since, and that has passed while nobody looked.
     pub(super) fn expired_at(&self) -> Option<Timestamp> {
         let status = self.status().filter(|status| status.phase == Phase::Expired)?;
-        status.expired_at.as_ref().map(|time| time.0)
+        let seen = status.expired_at.as_ref()?.0;
+        self.window().is_none_or(|window| window.until <= seen).then_some(seen)
     }
 
     pub(super) fn live_session(&self) -> Option<&SessionStatus> {

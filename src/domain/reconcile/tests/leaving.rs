@@ -114,6 +114,18 @@ fn the_ttl_counts_from_when_a_room_was_first_seen_to_be_over(#[case] change: fn(
     assert_eq!(sim.at("13:00").reconcile().next_transition, Some(at("13:01")));
 }
 
+#[test]
+fn the_ttl_counts_anew_from_a_later_end_that_came_and_passed_while_nobody_looked() {
+    let mut sim = Simulation::new(RoomSpec { ttl_seconds_after_expired: Some(60), ..spec() }).at("10:00");
+    sim.reconcile();
+    sim.edit(|spec| spec.valid_until = Some(Time(at("13:00"))));
+    sim = sim.at("13:00:30");
+    let pass = sim.reconcile();
+    assert!(!pass.steps.contains(&"delete room".to_owned()), "{:?}", pass.steps);
+    assert_eq!(pass.next_transition, Some(at("13:01:30")));
+    assert_eq!(sim.at("13:01:30").reconcile().steps, ["delete room"]);
+}
+
 #[rstest]
 #[case::class_gone(|sim: &mut Simulation| sim.class = None)]
 #[case::bad_edit(|sim: &mut Simulation| sim.edit(|spec| spec.max_participants = Some(0)))]
