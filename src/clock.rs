@@ -31,11 +31,33 @@ pub async fn watch_for_steps(mut stepped: impl FnMut()) {
     }
 }
 
-/// Time since this was first called, by the monotonic clock, which nobody can set.
+/// Time since this was first called, by a clock that nobody can set, and that goes on while the machine is suspended: what was seen
+/// before is as old as it is.
+#[cfg(target_os = "linux")]
 #[must_use]
+pub fn uptime() -> Duration {
+    use std::sync::LazyLock;
+
+    use rustix::time::{ClockId, clock_gettime};
+    fn since_boot() -> Duration {
+        Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
+    }
+    static START: LazyLock<Duration> = LazyLock::new(since_boot);
+    let start = *START;
+    since_boot().saturating_sub(start)
+}
+
+/// The same where no such clock is known: this one stands still meanwhile.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub fn uptime() -> Duration {
+    awake()
+}
+
+/// Time since this was first called, without that in which the machine was suspended.
 // The lint keeps every other file from this.
 #[allow(clippy::disallowed_methods)]
-pub fn uptime() -> Duration {
+fn awake() -> Duration {
     use std::sync::LazyLock;
     use std::time::Instant;
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -45,6 +67,6 @@ pub fn uptime() -> Duration {
 
 /// Wall clock minus monotonic clock, in milliseconds from an arbitrary zero.
 fn offset() -> i128 {
-    let elapsed = i128::try_from(uptime().as_millis()).unwrap_or(i128::MAX);
+    let elapsed = i128::try_from(awake().as_millis()).unwrap_or(i128::MAX);
     i128::from(now().as_millisecond()) - elapsed
 }

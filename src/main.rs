@@ -42,12 +42,14 @@ async fn run(command: Command) -> Result<(), Box<dyn Error>> {
         Command::Release(args) => Ok(uninstall::run(cluster::client().await?, args).await?),
         Command::Controller(args) => {
             let (address, metrics, health) = (args.metrics_addr, Metrics::default(), Health::default());
-            let work = Box::pin(controller::run(cluster::client().await?, args, metrics.clone(), health.clone(), shutdown()?));
+            let client = cluster::watching_client().await?;
+            let work = Box::pin(controller::run(client, args, metrics.clone(), health.clone(), shutdown()?));
             beside_probes(work, server::serve(address, metrics, health)).await
         }
         Command::Gateway(args) => {
             let (address, metrics, health) = (args.metrics_addr, Metrics::default(), Health::default());
-            let work = Box::pin(gateway::serve(cluster::client().await?, args, metrics.clone(), health.clone(), shutdown()?));
+            let client = cluster::watching_client().await?;
+            let work = Box::pin(gateway::serve(client, args, metrics.clone(), health.clone(), shutdown()?));
             beside_probes(work, server::serve(address, metrics, health)).await
         }
     }

@@ -2,10 +2,18 @@
 
 use std::time::Duration;
 
+use kube::client::ClientBuilder;
 use kube::{Client, Config};
+
+use super::WatchAges;
 
 /// Longest wait for one answer of the API server.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a watch lasts before it is begun anew where it was: the API server ends it then, and says so much at least.
+pub const WATCH_LASTS: Duration = Duration::from_secs(20);
+/// Longest silence on any connection. One that says nothing for longer is dead, whether or not anybody has closed it.
+const LONGEST_SILENCE: Duration = Duration::from_secs(25);
+const _: () = assert!(WATCH_LASTS.as_secs() < LONGEST_SILENCE.as_secs());
 
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +26,7 @@ pub enum ClientError {
     Client(#[from] kube::Error),
 }
 
-/// A client for the cluster that kubectl would use: `KUBECONFIG`, else the Pod's own.
+/// A client for the cluster that kubectl would use: `KUBECONFIG`, else the Pod's own. Every request has a bound.
 ///
 /// kube's retries are off: they repeat a POST whose answer was lost, and their delays add up to minutes. Every caller here
 /// tries again by itself.
@@ -26,8 +34,26 @@ pub enum ClientError {
 /// # Errors
 /// When no cluster is configured, or its configuration cannot be used.
 pub async fn client() -> Result<Client, ClientError> {
+    Ok(Client::try_from(config().await?)?)
+}
+
+/// The same for those who live from watches, with the ages of these.
+///
+/// # Errors
+/// As [`client`].
+pub async fn watching_client() -> Result<(Client, WatchAges), ClientError> {
+    let ages = WatchAges::default();
+    let client = ClientBuilder::try_from(config().await?)?.with_layer(&ages).build();
+    Ok((client, ages))
+}
+
+async fn config() -> Result<Config, ClientError> {
     let mut config = Config::infer().await?;
     config.default_retry = false;
     config.connect_timeout = Some(REQUEST_TIMEOUT);
-    Ok(Client::try_from(config)?)
+    config.write_timeout = Some(REQUEST_TIMEOUT);
+    config.read_timeout = Some(LONGEST_SILENCE);
+    // The silence of a connection that nobody used is nobody's.
+    config.reset_reader_on_write = true;
+    Ok(config)
 }

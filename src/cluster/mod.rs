@@ -11,12 +11,14 @@ mod room_objects;
 mod scope;
 mod secrets;
 mod signing_keys;
+mod unreadable;
 mod watch;
+mod watch_ages;
 mod writes;
 
 pub use backends::{BackendConfig, sync_backends};
 pub use changes::{Change, ChangeStream};
-pub use client::{ClientError, REQUEST_TIMEOUT, client};
+pub use client::{ClientError, REQUEST_TIMEOUT, client, watching_client};
 pub use other_classes::OtherClasses;
 pub use preflight::{PreflightError, installation, may_list, may_read};
 pub use room_class_file::{ClassFileError, apply_class, read_class};
@@ -24,5 +26,7 @@ pub use room_objects::{Guests, Removals, RoomObjects, watch_room_object_changes,
 pub use scope::Scope;
 pub use secrets::{KeysError, OwnSecrets, ensure_invite_keys, ensure_livekit_keys, watch_own_secrets};
 pub use signing_keys::INVITE_KEYS_SECRET;
+pub use unreadable::Unreadable;
 pub use watch::{WatchStream, watch, watch_class_changes, watch_classes, watch_namespace_changes, watch_scope, watch_scope_changes};
+pub use watch_ages::WatchAges;
 pub use writes::{apply_params, delete_object, delete_params, patch_params, post_params};

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 use super::changes::{ChangeStream, changes};
 use super::scope::Scope;
+use super::unreadable::Unreadable;
 use super::watch::{WatchStream, kept, scope_events};
 use crate::api::{MAX_PARTICIPANTS, Room, RoomGuest, RoomOwned, RoomRemoval};
 use crate::domain::RoomIndex;
@@ -38,9 +39,15 @@ pub type Guests = RoomObjects<RoomGuest>;
 pub type Removals = RoomObjects<RoomRemoval>;
 
 /// A kind whose objects belong to Rooms, and can be watched.
-pub trait RoomObject: RoomOwned<Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug + Send + Sync + 'static {}
+pub trait RoomObject:
+    RoomOwned<Scope = NamespaceResourceScope> + Default + DeserializeOwned + Clone + Debug + Send + Sync + 'static
+{
+}
 
-impl<K> RoomObject for K where K: RoomOwned<Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug + Send + Sync + 'static {}
+impl<K> RoomObject for K where
+    K: RoomOwned<Scope = NamespaceResourceScope> + Default + DeserializeOwned + Clone + Debug + Send + Sync + 'static
+{
+}
 
 #[derive(Default)]
 struct Index {
@@ -143,6 +150,6 @@ pub fn watch_room_object_changes<K: RoomObject, F: PartialEq + 'static>(
 
 fn seen<K: RoomObject>(objects: &RoomObjects<K>, client: &Client, scope: &Scope) -> WatchStream<K> {
     let index = objects.clone();
-    let events = scope_events(client, scope, objects.store.clone());
+    let events = scope_events(client, scope, objects.store.clone(), &Unreadable::default());
     events.inspect(move |event| event.as_ref().map_or((), |event| index.see(event))).boxed()
 }

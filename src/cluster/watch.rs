@@ -16,13 +16,15 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
 use super::changes::{ChangeStream, changes};
+use super::client::WATCH_LASTS;
 use super::merge::merge;
 use super::other_classes::OtherClasses;
 use super::scope::Scope;
+use super::unreadable::Unreadable;
 use crate::api::RoomClass;
 
 /// Longest pause before a watch that broke is tried again: whoever lives from it must soon know again what is true.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The growing pauses of kube, up to [`LONGEST_PAUSE`].
 struct Backoff(DefaultBackoff);
@@ -41,6 +43,11 @@ impl kube::runtime::utils::Backoff for Backoff {
     }
 }
 
+/// How all watches are asked for.
+fn config() -> watcher::Config {
+    watcher::Config::default().timeout(u32::try_from(WATCH_LASTS.as_secs()).unwrap_or(u32::MAX))
+}
+
 /// A watch as stream.
 pub type WatchStream<K> = BoxStream<'static, Result<Event<K>, watcher::Error>>;
 
@@ -48,19 +55,25 @@ pub type WatchStream<K> = BoxStream<'static, Result<Event<K>, watcher::Error>>;
 #[must_use]
 pub fn watch_scope<K>(client: &Client, scope: &Scope, store: Store<K>, writer: Writer<K>) -> WatchStream<K>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Default + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
 {
-    kept(scope_events(client, scope, store), writer)
+    kept(scope_events(client, scope, store, &Unreadable::default()), writer)
 }
 
-/// The same; tells what changed in the store, see [`changes`].
+/// The same; tells what changed in the store, see [`changes`], and what cannot be read.
 #[must_use]
-pub fn watch_scope_changes<K, F>(client: &Client, scope: &Scope, writer: Writer<K>, facts: fn(&K) -> F) -> ChangeStream<K>
+pub fn watch_scope_changes<K, F>(
+    client: &Client,
+    scope: &Scope,
+    writer: Writer<K>,
+    facts: fn(&K) -> F,
+    unreadable: &Unreadable,
+) -> ChangeStream<K>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Default + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
     F: PartialEq + 'static,
 {
-    changes(scope_events(client, scope, writer.as_reader()), writer, facts)
+    changes(scope_events(client, scope, writer.as_reader(), unreadable), writer, facts)
 }
 
 /// Watches the Namespaces that matter for `scope`, one by one where they are named: an account that may see those needs no
@@ -73,9 +86,9 @@ pub fn watch_namespace_changes<F: PartialEq + 'static>(
     facts: fn(&Namespace) -> F,
 ) -> ChangeStream<Namespace> {
     let events = match scope {
-        Scope::Everywhere => events(Api::all(client.clone()), watcher::Config::default()),
+        Scope::Everywhere => events(Api::all(client.clone()), config(), &Unreadable::default()),
         Scope::Namespaces(names) => {
-            let one = |name| events(Api::all(client.clone()), watcher::Config::default().fields(&format!("metadata.name={name}")));
+            let one = |name| events(Api::all(client.clone()), config().fields(&format!("metadata.name={name}")), &Unreadable::default());
             merge(names.iter().map(one).collect(), writer.as_reader()).boxed()
         }
     };
@@ -104,17 +117,17 @@ pub fn watch_class_changes<F: PartialEq + 'static>(
 #[must_use]
 pub fn watch<K>(api: Api<DeserializeGuard<K>>, writer: Writer<K>) -> WatchStream<K>
 where
-    K: Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
+    K: Resource<DynamicType = ()> + Default + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
 {
-    kept(events(api, watcher::Config::default()), writer)
+    kept(events(api, config(), &Unreadable::default()), writer)
 }
 
 /// What a watch of a namespaced kind tells.
-pub(super) fn scope_events<K>(client: &Client, scope: &Scope, store: Store<K>) -> WatchStream<K>
+pub(super) fn scope_events<K>(client: &Client, scope: &Scope, store: Store<K>, unreadable: &Unreadable) -> WatchStream<K>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Default + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
 {
-    let mut watches: Vec<_> = scope.apis(client).into_iter().map(|api| events(api, watcher::Config::default())).collect();
+    let mut watches: Vec<_> = scope.apis(client).into_iter().map(|api| events(api, config(), unreadable)).collect();
     match watches.pop() {
         Some(only) if watches.is_empty() => only,
         last => {
@@ -126,7 +139,7 @@ where
 
 fn class_events(client: &Client, controller: &str, others: OtherClasses) -> WatchStream<RoomClass> {
     let controller = controller.to_owned();
-    let all = events::<RoomClass>(Api::all(client.clone()), watcher::Config::default());
+    let all = events::<RoomClass>(Api::all(client.clone()), config(), &Unreadable::default());
     let ours = all.filter(move |event| {
         let is_ours = event.as_ref().map_or(true, |event| others.take(event, |class| class.controller() == controller));
         future::ready(is_ours)
@@ -135,14 +148,15 @@ fn class_events(client: &Client, controller: &str, others: OtherClasses) -> Watc
 }
 
 /// Connections that break are made again, with growing pauses. An object that cannot be read is left out with a warning, so
-/// that it cannot stop the others.
-fn events<K>(api: Api<DeserializeGuard<K>>, config: watcher::Config) -> WatchStream<K>
+/// that it cannot stop the others, and kept in mind.
+fn events<K>(api: Api<DeserializeGuard<K>>, config: watcher::Config, unreadable: &Unreadable) -> WatchStream<K>
 where
-    K: Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
+    K: Resource<DynamicType = ()> + Default + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
 {
+    let mut reader = unreadable.reader();
     watcher(api, config)
         .backoff(Backoff(DefaultBackoff::default()))
-        .filter_map(|event| future::ready(event.map(readable).transpose()))
+        .filter_map(move |event| future::ready(event.map(|event| reader.read(event)).transpose()))
         // Nobody here reads managed fields, and they are the larger half of a Room in memory.
         .modify(|object: &mut K| object.managed_fields_mut().clear())
         .inspect(|event| {
@@ -159,30 +173,4 @@ where
     K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
 {
     events.reflect(writer).boxed()
-}
-
-fn readable<K>(event: Event<DeserializeGuard<K>>) -> Option<Event<K>>
-where
-    K: Resource<DynamicType = ()>,
-{
-    match event {
-        Event::Init => Some(Event::Init),
-        Event::InitDone => Some(Event::InitDone),
-        Event::Apply(object) => object_of(object).map(Event::Apply),
-        Event::InitApply(object) => object_of(object).map(Event::InitApply),
-        Event::Delete(object) => object_of(object).map(Event::Delete),
-    }
-}
-
-fn object_of<K>(object: DeserializeGuard<K>) -> Option<K>
-where
-    K: Resource<DynamicType = ()>,
-{
-    object
-        .0
-        .inspect_err(|invalid| {
-            let (namespace, name) = (invalid.metadata.namespace.as_deref(), invalid.metadata.name.as_deref());
-            tracing::warn!(kind = %K::kind(&()), namespace, name, error = %invalid.error, "an object cannot be read and is skipped");
-        })
-        .ok()
 }

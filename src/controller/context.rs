@@ -9,10 +9,11 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::{mpsc, watch};
 
 use super::class::occupancy::Occupancy;
+use super::fence::Fence;
 use super::room::state::RoomStates;
 use crate::api::{Room, RoomClass};
 use crate::backend::Registry;
-use crate::cluster::{Guests, OtherClasses, Removals};
+use crate::cluster::{Guests, OtherClasses, Removals, Unreadable};
 use crate::domain::{Installation, KeyRing};
 use crate::observability::health::Health;
 use crate::observability::metrics::Metrics;
@@ -22,6 +23,8 @@ pub struct Context {
     /// Writes go through it; it never repeats a request by itself.
     pub client: Client,
     pub rooms: Store<Room>,
+    /// The Rooms that cannot be read.
+    pub unreadable: Unreadable,
     pub guests: Guests,
     pub removals: Removals,
     /// The RoomClasses of this installation.
@@ -45,6 +48,8 @@ pub struct Context {
     pub recorder: Recorder,
     pub metrics: Metrics,
     pub health: Health,
+    /// Whether anything may be done.
+    pub fence: Fence,
     /// Rooms that are due now.
     pub queue: mpsc::UnboundedSender<ObjectRef<Room>>,
 }

@@ -2,15 +2,17 @@
 //!
 //! What stands in the Lease about time is never compared with a clock of ours: a candidate takes a Lease over when it has
 //! seen it unchanged for as long as it lasts, and a leader counts from its own last renewal. So clocks that differ decide
-//! nothing. Two leaders for a moment, as after a suspended machine wakes, do no harm: every write is idempotent or conditional.
+//! nothing. Who may have lost the Lease without knowing it does nothing: see [`Renewals`].
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::{Api, Client};
+use parking_lot::Mutex;
 use tokio::time::{sleep, timeout};
 
 use super::request::timed;
@@ -28,6 +30,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long a leader leads without renewing: it must have stopped before another may begin.
 const LEADS: Duration = Duration::from_secs(7);
 const _: () = assert!(LEADS.as_secs() < LASTS.as_secs());
+/// How long the API server may refuse: one that starts does so for a moment, before it knows who may do what.
+const REFUSED_FOR: Duration = Duration::from_secs(10);
 /// Longest duration that is believed of a Lease, so that one that somebody wrote nonsense into does not hold everybody up.
 const LONGEST: Duration = Duration::from_mins(1);
 
@@ -55,6 +59,25 @@ pub struct Election {
     api: Api<Lease>,
     namespace: String,
     identity: String,
+    renewals: Renewals,
+    /// Uptime since which the API server has refused everything.
+    refused_since: Mutex<Option<Duration>>,
+}
+
+/// When the leader has renewed its Lease last.
+#[derive(Clone, Default)]
+pub struct Renewals(Arc<Mutex<Duration>>);
+
+impl Renewals {
+    /// Whether nobody else can lead at this moment. A process or a machine that was suspended may not know yet that another does.
+    #[must_use]
+    pub fn are_current(&self, uptime: Duration) -> bool {
+        uptime.saturating_sub(*self.0.lock()) < LEADS
+    }
+
+    fn renewed(&self, uptime: Duration) {
+        *self.0.lock() = uptime;
+    }
 }
 
 /// What a candidate does next.
@@ -97,7 +120,13 @@ fn held(before: Option<Lease>, identity: &str, now: Timestamp) -> Lease {
 impl Election {
     /// A candidate for the Lease in `namespace`. Identities must be unique.
     pub fn new(client: Client, namespace: &str, identity: String) -> Self {
-        Self { api: Api::namespaced(client, namespace), namespace: namespace.to_owned(), identity }
+        let (namespace, renewals) = (namespace.to_owned(), Renewals::default());
+        Self { api: Api::namespaced(client, &namespace), namespace, identity, renewals, refused_since: Mutex::default() }
+    }
+
+    /// When the Lease was renewed last.
+    pub fn renewals(&self) -> Renewals {
+        self.renewals.clone()
     }
 
     /// Waits until this is the leader. `standby` is called at each look that found another one.
@@ -107,6 +136,7 @@ impl Election {
     pub async fn win(&self, standby: impl Fn()) -> Result<Lease, LeaseError> {
         let mut seen = (None, clock::uptime());
         loop {
+            let began = clock::uptime();
             match timed(self.api.get_opt(LEASE)).await {
                 Ok(lease) => {
                     let version = lease.as_ref().and_then(|lease| lease.metadata.resource_version.clone());
@@ -115,8 +145,10 @@ impl Election {
                     }
                     let spec = lease.as_ref().map(|lease| lease.spec.clone().unwrap_or_default());
                     if decide(spec.as_ref(), clock::uptime().saturating_sub(seen.1), &self.identity) == Decision::Wait {
+                        *self.refused_since.lock() = None;
                         standby();
                     } else if let Some(won) = self.hold(lease).await? {
+                        self.renewals.renewed(began);
                         return Ok(won);
                     }
                 }
@@ -134,7 +166,10 @@ impl Election {
             let began = clock::uptime();
             let Some(left) = LEADS.checked_sub(began.saturating_sub(renewed)) else { return LeaseError::Overdue };
             match timeout(left, self.renew(lease.clone())).await {
-                Ok(Ok(Some(current))) => (lease, renewed) = (current, began),
+                Ok(Ok(Some(current))) => {
+                    (lease, renewed) = (current, began);
+                    self.renewals.renewed(began);
+                }
                 Ok(Ok(None)) => {}
                 Ok(Err(lost)) => return lost,
                 Err(_) => return LeaseError::Overdue,
@@ -186,16 +221,25 @@ impl Election {
             timed(self.api.create(&post_params(), &lease)).await
         };
         match written {
-            Ok(lease) => Ok(Some(lease)),
+            Ok(lease) => {
+                *self.refused_since.lock() = None;
+                Ok(Some(lease))
+            }
             Err(error) => self.tolerate(error).map(|()| None),
         }
     }
 
-    /// Retryable errors are logged, others end the election.
+    /// Retryable errors are logged, and so are others that may be of a moment. Those that stay end the election.
     fn tolerate(&self, error: kube::Error) -> Result<(), LeaseError> {
         match error {
             kube::Error::Api(ref status) if matches!(status.code, 400 | 401 | 403 | 405 | 422) => {
-                Err(LeaseError::Refused { namespace: self.namespace.clone(), source: Box::new(error) })
+                let now = clock::uptime();
+                let since = *self.refused_since.lock().get_or_insert(now);
+                if now.saturating_sub(since) >= REFUSED_FOR {
+                    return Err(LeaseError::Refused { namespace: self.namespace.clone(), source: Box::new(error) });
+                }
+                tracing::warn!(%error, "the API server refuses the use of the Lease; it is tried again");
+                Ok(())
             }
             // Others write to it too, or it was deleted.
             kube::Error::Api(status) if matches!(status.code, 404 | 409) => Ok(()),

@@ -7,6 +7,7 @@ mod admission_policy;
 mod class;
 mod context;
 mod facts;
+mod fence;
 mod guests;
 mod leader;
 mod removals;
@@ -16,6 +17,7 @@ mod run;
 mod signing_keys;
 mod startup;
 mod triggers;
+mod unreadable;
 mod watches;
 
 pub use leader::LEASE;

@@ -16,6 +16,7 @@ use super::admission_policy;
 use super::class::occupancy::Occupancy;
 use super::class::runner::ClassRunner;
 use super::context::Context;
+use super::fence::Fence;
 use super::guests;
 use super::leader::{Election, while_leading};
 use super::room::reconcile::{error_policy, reconcile};
@@ -23,12 +24,13 @@ use super::room::state::RoomStates;
 use super::signing_keys;
 use super::startup::{self, StartError};
 use super::triggers::{Triggers, controller};
+use super::unreadable;
 use super::watches::{self, Watches};
 use crate::api::{COMPONENT, Phase, RoomClass};
 use crate::args::ControllerArgs;
 use crate::backend::Registry;
 use crate::clock;
-use crate::cluster::read_class;
+use crate::cluster::{WatchAges, read_class};
 use crate::domain::Installation;
 use crate::observability::health::Health;
 use crate::observability::metrics::Metrics;
@@ -45,7 +47,7 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(1);
 /// # Errors
 /// When it cannot start, or is the leader no more; other errors are tried again.
 pub async fn run(
-    client: Client,
+    (client, ages): (Client, WatchAges),
     args: ControllerArgs,
     metrics: Metrics,
     health: Health,
@@ -59,7 +61,10 @@ pub async fn run(
     };
     let leader_elect = args.leader_elect;
     let election = Election::new(client.clone(), &args.operator_namespace, startup::identity()?);
-    let start = Start { installation, args, room_class, metrics, health: health.clone() };
+    let silence = ages.clone();
+    metrics.watch_silence(move || silence.oldest(clock::uptime()));
+    let fence = Fence::new(leader_elect.then(|| election.renewals()), ages);
+    let start = Start { installation, args, room_class, metrics, health: health.clone(), fence };
     if !leader_elect {
         return lead(client, start, shutdown).await;
     }
@@ -78,6 +83,7 @@ struct Start {
     room_class: Option<RoomClass>,
     metrics: Metrics,
     health: Health,
+    fence: Fence,
 }
 
 /// Works, as the only one.
@@ -85,6 +91,7 @@ async fn lead(client: Client, start: Start, shutdown: impl Future<Output = ()> +
     start.metrics.leads();
     // What goes on beside the reconciliations. It ends with this function.
     let mut background = JoinSet::new();
+    let (fence, health) = (start.fence.clone(), start.health.clone());
     let policy = admission_policy::report(client.clone(), start.args.operator_namespace.clone());
     // None of what is there may end.
     background.spawn(policy.then(|()| pending()));
@@ -104,6 +111,7 @@ async fn lead(client: Client, start: Start, shutdown: impl Future<Output = ()> +
             tracing::info!("reconciliations that take long are left to the next leader");
             Ok(())
         }
+        () = fence.follow(health) => Err(StartError::Silent),
         // None of it ends but by a fault.
         _ = background.join_next() => Err(StartError::Ended),
     }
@@ -111,17 +119,18 @@ async fn lead(client: Client, start: Start, shutdown: impl Future<Output = ()> +
 
 /// Begins to lead: makes what is missing, fills the caches, and looks at every class.
 async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Result<(Arc<Context>, Triggers), StartError> {
-    let Start { installation, args, room_class, metrics, health } = start;
+    let Start { installation, args, room_class, metrics, health, fence } = start;
     startup::install(&client, &args, room_class.as_ref()).await?;
     let now = clock::now();
     let (watches, mut changes) = watches::start(&client, &args, &metrics, background);
     watches.ready().await?;
     let keys = startup::signing_keys(&client, &watches.secrets, &args.operator_namespace, now).await?;
     background.spawn(signing_keys::keep(client.clone(), args.operator_namespace.clone(), keys.clone()));
-    let Watches { rooms, guests, removals, classes, others, namespaces, secrets } = watches;
+    let Watches { rooms, unreadable, guests, removals, classes, others, namespaces, secrets } = watches;
     let (queue, enqueued) = mpsc::unbounded_channel();
     let context = Arc::new(Context {
         rooms,
+        unreadable,
         guests,
         removals,
         classes,
@@ -136,11 +145,13 @@ async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Re
         recorder: Recorder::new(client.clone(), Reporter { controller: COMPONENT.into(), instance: None }),
         metrics,
         health,
+        fence,
         queue,
         client,
     });
     let classes = ClassRunner::start(secrets, context.clone(), changes.classes).await;
     background.spawn(classes.run());
+    background.spawn(unreadable::follow(context.clone()));
     background.spawn(guests::follow(changes.guests_without_room, context.clone()));
     let (stepped, steps) = mpsc::unbounded_channel();
     background.spawn(clock::watch_for_steps(move || {

@@ -32,6 +32,9 @@ pub enum StartError {
     /// Something that goes on beside the reconciliations has ended: without it nothing would be noticed any more.
     #[error("a watch or the loop of a class has ended; the log says why")]
     Ended,
+    /// A watch does not work here.
+    #[error("a watch of the API server has been silent for minutes: another controller may do better")]
+    Silent,
     /// Keys could not be made.
     #[error(transparent)]
     Keys(#[from] KeysError),

@@ -1,7 +1,7 @@
 //! Which sessions on a media server belong to no Room any more. Whether one does is told from the status alone, so that a Room whose
 //! spec is not accepted keeps its session.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -11,11 +11,13 @@ use crate::api::{ConditionType, Phase, Room, RoomStatus};
 
 /// Sessions that no Room wants at `now`, among those whose names carry this installation's id.
 ///
-/// A session that a reconciliation may be creating at this moment, and has not recorded yet, is no orphan.
+/// A session that a reconciliation may be creating at this moment, and has not recorded yet, is no orphan. Nor is one of a Room that cannot
+/// be read, of which only the UID is known, in `unreadable`.
 #[must_use]
 pub fn orphans<'a>(
     sessions: impl IntoIterator<Item = &'a str>,
     rooms: &[impl AsRef<Room>],
+    unreadable: &HashSet<String>,
     installation: &Installation,
     now: Timestamp,
 ) -> Vec<&'a str> {
@@ -23,7 +25,7 @@ pub fn orphans<'a>(
         rooms.iter().map(AsRef::as_ref).filter_map(|room| Some((room.metadata.uid.as_deref()?, room))).collect();
     let wanted = |session: &str| {
         let (uid, epoch) = installation.room_and_epoch(session)?;
-        Some(wants(by_uid.get(uid).copied()?, session, epoch, now))
+        Some(unreadable.contains(uid) || wants(by_uid.get(uid).copied()?, session, epoch, now))
     };
     let ours = sessions.into_iter().filter(|session| session.starts_with(installation.prefix()));
     ours.filter(|session| wanted(session) != Some(true)).collect()

@@ -7,15 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt, stream};
-use kube::api::ListParams;
+use kube::Client;
 use kube::runtime::reflector::{self, store};
-use kube::{Api, Client};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::admission::{AdmissionService, ApiWriter, InviteKeys, LiveRooms, ModerationService};
-use super::http::{self, BasePath, CacheStaleness, LONGEST_SILENCE, LinkTurns, PublicAddress, RateLimits, TrustedProxies, listen};
+use super::admission::{AdmissionService, ApiWriter, CallObserver, InviteKeys, LiveRooms, ModerationService};
+use super::http::{self, BasePath, CacheStaleness, LinkTurns, PublicAddress, RateLimits, TrustedProxies, listen};
 use super::room_changes::{Change, follow_classes, forward, of_room_objects, of_rooms, recheck_connections};
 use super::router::{AppState, router};
 use super::signalling::{Connections, SignallingProxy, Upstream, UpstreamError};
@@ -27,7 +26,7 @@ use crate::backend::Registry;
 use crate::bind::bind;
 use crate::clock;
 use crate::cluster::{
-    OtherClasses, OwnSecrets, PreflightError, Scope, installation, may_read, sync_backends, watch_classes, watch_own_secrets,
+    OtherClasses, OwnSecrets, PreflightError, Scope, WatchAges, installation, may_read, sync_backends, watch_classes, watch_own_secrets,
     watch_room_objects, watch_scope,
 };
 use crate::observability::health::Health;
@@ -58,16 +57,18 @@ pub enum ServeError {
 /// # Errors
 /// When it cannot start.
 pub async fn serve(
-    client: Client,
+    (client, ages): (Client, WatchAges),
     args: GatewayArgs,
     metrics: Metrics,
     health: Health,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let shutdown = shutdown.shared();
+    let silence = ages.clone();
+    metrics.watch_silence(move || silence.oldest(clock::uptime()));
     let mut tasks = JoinSet::new();
     let cluster = tokio::select! {
-        watched = watch_cluster(&client, &args, &metrics, &mut tasks) => watched?,
+        watched = watch_cluster(&client, ages.clone(), &args, &metrics, &mut tasks) => watched?,
         () = shutdown.clone() => return Ok(()),
     };
     let mut keys = cluster.secrets.keys.clone();
@@ -107,7 +108,13 @@ struct Cluster {
 }
 
 /// Watches the cluster, and returns when everything has been listed.
-async fn watch_cluster(client: &Client, args: &GatewayArgs, metrics: &Metrics, tasks: &mut JoinSet<()>) -> Result<Cluster, ServeError> {
+async fn watch_cluster(
+    client: &Client,
+    ages: WatchAges,
+    args: &GatewayArgs,
+    metrics: &Metrics,
+    tasks: &mut JoinSet<()>,
+) -> Result<Cluster, ServeError> {
     let GatewayArgs { operator_namespace, controller_name, .. } = args;
     let scope = &Scope::new(&args.watch_namespaces);
     may_read(client, scope, operator_namespace).await?;
@@ -127,7 +134,7 @@ async fn watch_cluster(client: &Client, args: &GatewayArgs, metrics: &Metrics, t
     let follow_both = stream::select(class_changes, secret_changes);
     tasks.spawn(follow_classes(follow_both, backends.clone(), classes.clone(), secrets.clone(), metrics.clone(), sender));
     secrets.ready().await?;
-    let live = LiveRooms::new(rooms, guests, removals, classes.clone(), installation, InviteKeys::new(secrets.keys.clone()));
+    let live = LiveRooms::new(rooms, guests, removals, classes.clone(), installation, InviteKeys::new(secrets.keys.clone()), ages);
     live.ready().await?;
     // Fill the backends before serving: the watch task may not have run yet.
     sync_backends(&backends, &classes, &secrets, metrics, &mut HashMap::new());
@@ -148,18 +155,14 @@ fn app_state(
     let connections = Arc::new(Connections::new(rooms.clone(), backends.clone(), clock.clone(), metrics.clone()));
     tasks.spawn(recheck_connections(changes, connections.clone()));
     tasks.spawn(connections.clone().end_calls_on_time(health.watchdog().begin("the ends of calls".into())));
-    let staleness = CacheStaleness::default();
-    let (probes, known_keys, asked) = (health.clone(), secrets.keys.clone(), client.clone());
-    let judged = staleness.clone().keep(
-        LONGEST_SILENCE,
-        move || answers(asked.clone()),
-        move |stale| probes.set_ready(!stale && known_keys.borrow().is_some()),
-    );
-    tasks.spawn(judged);
+    let staleness = CacheStaleness::new(rooms.ages().clone());
+    let (probes, known_keys) = (health.clone(), secrets.keys.clone());
+    tasks.spawn(staleness.clone().tell(move |stale| probes.set_ready(!stale && known_keys.borrow().is_some())));
     let keys = InviteKeys::new(secrets.keys.clone());
-    let admission = Arc::new(AdmissionService::new(rooms.clone(), backends.clone(), keys.clone(), clock.clone()));
+    let calls = CallObserver::new(backends.clone(), clock.clone());
+    let admission = Arc::new(AdmissionService::new(rooms.clone(), calls.clone(), keys.clone(), clock.clone()));
     let writer = Arc::new(ApiWriter::new(client));
-    let moderation = ModerationService::new(rooms.clone(), keys.clone(), backends.clone(), writer, clock.clone());
+    let moderation = ModerationService::new(rooms.clone(), keys.clone(), calls, writer, clock.clone());
     let limits = Arc::new(RateLimits::new(args.rate_limit_per_address));
     let trusted_proxies = TrustedProxies::new(&args.trusted_proxies);
     let api = http::Api {
@@ -177,9 +180,4 @@ fn app_state(
     let upstream = Upstream::new()?;
     let proxy = SignallingProxy { rooms: rooms.clone(), admission, backends, connections, upstream, clock, metrics: metrics.clone() };
     Ok(AppState { api, proxy, webhooks, rooms, limits, staleness, trusted_proxies })
-}
-
-/// Whether the API server answers a small question, one that the account may ask.
-async fn answers(client: Client) -> bool {
-    Api::<RoomClass>::all(client).list(&ListParams::default().limit(1)).await.is_ok()
 }

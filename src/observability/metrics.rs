@@ -25,10 +25,15 @@ pub struct Metrics {
     gateway: GatewayMetrics,
     media_servers: MediaServerMetrics,
     unusable_keys: Gauge,
+    silence: Arc<OnceLock<Silence>>,
+    silence_gauge: Gauge,
 }
 
 /// Gives the phase of every Room.
 type Phases = Box<dyn Fn() -> Vec<Phase> + Send + Sync>;
+
+/// Gives how long the quietest watch has been silent.
+type Silence = Box<dyn Fn() -> Duration + Send + Sync>;
 
 #[derive(Clone)]
 struct ControllerMetrics {
@@ -100,8 +105,22 @@ impl Default for Metrics {
             "Entries of the Secret with the invite signing keys that are no key",
             Gauge::default(),
         );
+        let silence_gauge = Register(&mut registry).register(
+            "watch_silence_seconds",
+            "For how long nothing has been heard of that watch of the API server which is silent for longest",
+            Gauge::default(),
+        );
         registry.register("build", "The version that runs", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
-        Self { registry: Arc::new(registry), phases: Arc::default(), controller, gateway, media_servers, unusable_keys }
+        Self {
+            registry: Arc::new(registry),
+            phases: Arc::default(),
+            controller,
+            gateway,
+            media_servers,
+            unusable_keys,
+            silence: Arc::default(),
+            silence_gauge,
+        }
     }
 }
 
@@ -207,6 +226,11 @@ impl Metrics {
         let _ = self.phases.set(Box::new(phases));
     }
 
+    /// Has the silence of watches told whenever somebody asks for the metrics. Only the first call counts.
+    pub fn watch_silence(&self, silence: impl Fn() -> Duration + Send + Sync + 'static) {
+        let _ = self.silence.set(Box::new(silence));
+    }
+
     /// A media server was called; `code` is OK or one of a closed list of reasons.
     pub fn backend_called(&self, backend: &'static str, op: &'static str, code: String, took: Duration) {
         self.media_servers.calls.get_or_create(&CallLabels { backend, op, code }).inc();
@@ -290,6 +314,9 @@ impl Metrics {
     /// # Errors
     /// When a metric cannot be written.
     pub fn encode(&self) -> Result<String, fmt::Error> {
+        if let Some(silence) = self.silence.get() {
+            self.silence_gauge.set(i64::try_from(silence().as_secs()).unwrap_or(i64::MAX));
+        }
         if let Some(phases) = self.phases.get() {
             let phases = phases();
             for phase in Phase::ALL {

@@ -5,6 +5,7 @@
 
 pub mod cluster;
 pub mod dates;
+pub mod forwarder;
 pub mod helm;
 pub mod http;
 pub mod livekit;

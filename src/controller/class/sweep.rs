@@ -3,12 +3,18 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+use futures::{StreamExt, stream};
 use jiff::Timestamp;
+use tokio::time::timeout;
 
 use crate::api::{Room, RoomStatus};
 use crate::backend::{Backend, Signalling};
 use crate::controller::context::Context;
 use crate::domain::{Failure, SESSION_PREFIX, orphans, recorded_session};
+
+/// Orphans that are closed at the same time, and how long that may take in one sweep.
+const CLOSED_AT_ONCE: usize = 8;
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// The sessions on a media server, each with the number of people in it.
 pub type Sessions = HashMap<String, i32>;
@@ -58,13 +64,22 @@ async fn close_orphans(
     now: Timestamp,
 ) -> Result<BTreeSet<String>, Failure> {
     let rooms = context.rooms.state();
-    let found = orphans(sessions.keys().map(String::as_str), &rooms, &context.installation, now);
+    let unreadable = context.unreadable.all().into_iter().filter(|room| room.deletion_timestamp.is_none()).filter_map(|room| room.uid);
+    let found = orphans(sessions.keys().map(String::as_str), &rooms, &unreadable.collect(), &context.installation, now);
     let found: BTreeSet<String> = found.into_iter().map(str::to_owned).collect();
     context.metrics.orphans(class, found.len());
-    for session in found.intersection(suspects) {
-        tracing::info!(class, session, "closing a session that belongs to no Room");
-        backend.close(session).await?;
+    if context.fence.check().is_err() {
+        return Ok(found);
     }
+    let close = async |session: &String| {
+        tracing::info!(class, session, "closing a session that belongs to no Room");
+        if let Err(failure) = backend.close(session).await {
+            tracing::warn!(class, session, %failure, "a session that belongs to no Room could not be closed; it is tried again");
+        }
+    };
+    // One that cannot be closed holds up neither the others nor the class.
+    let closing = stream::iter(found.intersection(suspects)).for_each_concurrent(CLOSED_AT_ONCE, close);
+    let _ = timeout(CLOSING, closing).await;
     Ok(found)
 }
 

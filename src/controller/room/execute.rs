@@ -30,11 +30,13 @@ pub struct Executed {
 /// Carries out a plan. What follows from each result is for [`Execution`] to decide.
 ///
 /// # Errors
-/// Only if the finalizer could not be set; every other failure is part of the outcome.
+/// If the finalizer could not be set, or nothing may be done at this moment; every other failure is part of the outcome.
 pub async fn execute(plan: Plan, snapshot: &Snapshot, context: &Context) -> Result<Executed, Failure> {
     let mut execution = Execution::begin(plan, &snapshot.observed);
     let mut written = None;
     while let Some(batch) = execution.next_batch() {
+        // Steps before may have taken long, or the machine was suspended meanwhile.
+        context.fence.check()?;
         match batch {
             Batch::Room(step) => {
                 let result = room_step(&step, snapshot, context).await.map(|room| written = room.or_else(|| written.take()));

@@ -17,12 +17,18 @@ use crate::controller::context::Context;
 use crate::domain::{Failure, plan};
 use crate::observability::traces::{join_room_trace, room_trace_id};
 
+/// When a Room is looked at again for which nothing may be done now.
+const CLOSED_FOR: Duration = Duration::from_secs(1);
+
 /// Reconciles a Room that is ours, as part of its trace.
 pub async fn reconcile(room: Arc<Room>, context: Arc<Context>) -> Result<Action, Failure> {
     let ObjectMeta { namespace, name, uid, .. } = &room.metadata;
     let uid = uid.as_deref().unwrap_or_default();
     if context.is_of_another(&room) {
         return Ok(Action::await_change());
+    }
+    if context.fence.check().is_err() {
+        return Ok(Action::requeue(CLOSED_FOR));
     }
     let span = info_span!("reconcile", namespace, room = name, trace_id = room_trace_id(uid));
     join_room_trace(&span, uid);

@@ -25,6 +25,15 @@ fn found_with(sim: &Simulation, sessions: &[&str]) -> Vec<String> {
     sim.orphans()
 }
 
+#[test]
+fn a_session_of_a_room_that_cannot_be_read_is_no_orphan() {
+    let mut sim = room_at("09:30");
+    sim.room = None;
+    assert_eq!(found_with(&sim, &[&session_id(1)]), [session_id(1)]);
+    sim.unreadable.insert(ROOM_UID.into());
+    assert_eq!(found_with(&sim, &[&session_id(1)]), [""; 0]);
+}
+
 #[rstest]
 #[case::without_our_prefix("standup")]
 #[case::of_another_installation("rk-5e1f00000002-11111111-2222-3333-4444-555555555555-1")]

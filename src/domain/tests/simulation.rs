@@ -1,7 +1,7 @@
 //! Carries plans out against one Room in memory and the fake media server, by the same [`Execution`] as the controller, and can stop
 //! after any step.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use futures::executor::block_on;
@@ -71,6 +71,8 @@ pub struct Simulation {
     pub guests: Vec<Arc<RoomGuest>>,
     /// Identities that a Presenter has removed.
     pub removed: BTreeSet<String>,
+    /// UIDs of Rooms that cannot be read.
+    pub unreadable: HashSet<String>,
     pub now: Timestamp,
     pub media: FakeMediaServer,
     /// The invite Secrets by name.
@@ -97,6 +99,7 @@ impl Simulation {
             class: Some(default_class()),
             guests: Vec::new(),
             removed: BTreeSet::new(),
+            unreadable: HashSet::new(),
             now: at("09:00"),
             media: FakeMediaServer::default(),
             secrets: BTreeMap::new(),
@@ -333,7 +336,7 @@ impl Simulation {
     pub fn orphans(&self) -> Vec<String> {
         let sessions = self.media.sessions();
         let rooms: Vec<Arc<Room>> = self.room.iter().cloned().map(Into::into).collect();
-        let found = orphans(sessions.iter().map(String::as_str), &rooms, &installation(), self.now);
+        let found = orphans(sessions.iter().map(String::as_str), &rooms, &self.unreadable, &installation(), self.now);
         found.into_iter().map(str::to_owned).collect()
     }
 

@@ -60,13 +60,13 @@ pub fn holder(rooms: &LiveRooms, invite: &Invite) -> Result<Person, Denied> {
 /// The Room of an invite, its roster, and whom of it the invite is for.
 fn identified(rooms: &LiveRooms, invite: &Invite) -> Result<(Arc<Room>, Roster, Person), Denied> {
     rooms.need_keys()?;
-    let room = rooms.get(&ObjectRef::new(&invite.room).within(&invite.namespace)).ok_or(Refusal::InvalidInvite)?;
+    let room = rooms.judged(rooms.get(&ObjectRef::new(&invite.room).within(&invite.namespace)).ok_or(Refusal::InvalidInvite))?;
     let roster = rooms.roster(&room);
     // The key may have been removed since the invite was verified.
     if !rooms.hold_key(invite.signed_by.as_deref()) {
         return Err(Refusal::InvalidInvite.into());
     }
-    let person = identify(&room, &roster, invite)?;
+    let person = rooms.judged(identify(&room, &roster, invite))?;
     Ok((room, roster, person))
 }
 
@@ -80,9 +80,9 @@ pub fn authorize_invite(rooms: &LiveRooms, invite: &Invite, now: Timestamp) -> R
 /// Judges the holder of a media token by the Room whose session it is for.
 pub fn authorize_token(rooms: &LiveRooms, subject: &TokenSubject, now: Timestamp) -> Result<Authorization, Denied> {
     rooms.need_keys()?;
-    let room = rooms.of_session(&subject.session).ok_or(Refusal::InvalidInvite)?;
+    let room = rooms.judged(rooms.of_session(&subject.session).ok_or(Refusal::InvalidInvite))?;
     let roster = rooms.roster(&room);
-    let person = recognized(rooms, &roster, subject)?;
+    let person = rooms.judged(recognized(rooms, &roster, subject))?;
     authorize(rooms, &room, roster, person, subject.signed_by.clone(), now)
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::time::{sleep, timeout};
 
 use super::authorize::{Authorization, authorize_invite, authorize_token};
-use super::call_snapshot::{ObservedCall, observe_call};
+use super::call_snapshot::{CallObserver, ObservedCall};
 use super::denied::Denied;
 use super::display_name::{display_name, no_display_name};
 use super::invite_keys::InviteKeys;
@@ -15,7 +15,7 @@ use super::live_rooms::LiveRooms;
 use super::random_name::random_name;
 use super::reservations::{Claim, Reservations, Visit};
 use crate::api::Role;
-use crate::backend::{Backend, MediaCredentials, Registry, Signalling, TokenSubject};
+use crate::backend::{Backend, MediaCredentials, Signalling, TokenSubject};
 use crate::domain::{Availability, Invite, Person, Refusal, ValidRoom, bounded_display_name, visitor_identity};
 use crate::gateway::wall_clock::WallClock;
 
@@ -50,7 +50,7 @@ pub struct JoinResponse {
 /// Lets people in, never more than a Room allows.
 pub struct AdmissionService {
     rooms: LiveRooms,
-    backends: Arc<Registry>,
+    calls: CallObserver,
     keys: InviteKeys,
     clock: WallClock,
     reservations: Arc<Reservations>,
@@ -72,8 +72,8 @@ impl Drop for Seat {
 
 impl AdmissionService {
     /// A service in which nobody has a reservation yet.
-    pub fn new(rooms: LiveRooms, backends: Arc<Registry>, keys: InviteKeys, clock: WallClock) -> Self {
-        Self { rooms, backends, keys, clock, reservations: Arc::default() }
+    pub fn new(rooms: LiveRooms, calls: CallObserver, keys: InviteKeys, clock: WallClock) -> Self {
+        Self { rooms, calls, keys, clock, reservations: Arc::default() }
     }
 
     /// What the holder of the invite is told about the call.
@@ -140,7 +140,7 @@ impl AdmissionService {
             let grant = authorization.grant_in(&snapshot, if is_member { 0 } else { others })?;
             Ok((grant.expires_at, (backend.mint_token(&subject.session, &grant)?, grant.role)))
         })?;
-        let (session, identity) = (snapshot.session, subject.identity.clone());
+        let (session, identity) = (snapshot.session.clone(), subject.identity.clone());
         Ok((credentials, role, Seat { reservations: self.reservations.clone(), session, identity, clock: self.clock.clone() }))
     }
 
@@ -164,7 +164,7 @@ impl AdmissionService {
     }
 
     async fn observe(&self, authorization: &Authorization) -> Result<ObservedCall, Denied> {
-        observe_call(&self.backends, &authorization.room.class, &authorization.sessions, &self.clock).await
+        self.calls.observe(&authorization.room.class, &authorization.sessions).await
     }
 }
 

@@ -8,8 +8,8 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use super::denied::Denied;
 use super::invite_keys::InviteKeys;
 use crate::api::{Room, RoomClass, RoomGuest, RoomRemoval, RoomStatus};
-use crate::cluster::{Guests, Removals};
-use crate::domain::{Installation, NamespaceView, Roster, ValidRoom, accept};
+use crate::cluster::{Guests, Removals, WatchAges};
+use crate::domain::{Installation, NamespaceView, Refusal, Roster, ValidRoom, accept};
 
 /// The live Rooms, their guests and their classes.
 #[derive(Clone)]
@@ -20,6 +20,7 @@ pub struct LiveRooms {
     classes: Store<RoomClass>,
     installation: Installation,
     keys: InviteKeys,
+    ages: WatchAges,
 }
 
 impl LiveRooms {
@@ -31,8 +32,24 @@ impl LiveRooms {
         classes: Store<RoomClass>,
         installation: Installation,
         keys: InviteKeys,
+        ages: WatchAges,
     ) -> Self {
-        Self { rooms, guests, removals, classes, installation, keys }
+        Self { rooms, guests, removals, classes, installation, keys, ages }
+    }
+
+    /// How old this view can be.
+    pub fn ages(&self) -> &WatchAges {
+        &self.ages
+    }
+
+    /// A verdict by this view. While it is not known what happens now, whoever is not known may have come this moment.
+    pub fn judged<T>(&self, verdict: Result<T, Refusal>) -> Result<T, Denied> {
+        match verdict {
+            Err(Refusal::InvalidInvite) if !self.ages.are_connected() => {
+                Err(Denied::unavailable("the person is not known, and a watch of the API server is interrupted"))
+            }
+            verdict => Ok(verdict?),
+        }
     }
 
     /// Refuses while there are no keys: then nobody can be told from a stranger.

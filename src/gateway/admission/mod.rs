@@ -19,7 +19,7 @@ mod reservations;
 mod room_object;
 
 pub use authorize::{authorize_token, holder};
-pub use call_snapshot::LONGEST_REQUEST;
+pub use call_snapshot::{CallObserver, LONGEST_REQUEST};
 pub use denied::Denied;
 pub use guests::{AddedGuest, ListedGuest};
 pub use invite_keys::InviteKeys;

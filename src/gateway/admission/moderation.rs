@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use super::authorize::{Authorization, authorize_invite};
-use super::call_snapshot::{ObservedCall, observe_call};
+use super::call_snapshot::{CallObserver, ObservedCall};
 use super::denied::Denied;
 use super::guest_arrivals::GuestArrivals;
 use super::invite_keys::InviteKeys;
 use super::kube_writer::KubeWriter;
 use super::live_rooms::LiveRooms;
 use crate::api::Reason;
-use crate::backend::Registry;
 use crate::domain::{Invite, Permissions, Person, Refusal};
 use crate::gateway::wall_clock::WallClock;
 use crate::observability::logs::AUDIT;
@@ -19,16 +18,16 @@ use crate::observability::logs::AUDIT;
 pub struct ModerationService {
     pub(super) rooms: LiveRooms,
     pub(super) keys: InviteKeys,
-    pub(super) backends: Arc<Registry>,
+    pub(super) calls: CallObserver,
     pub(super) writer: Arc<dyn KubeWriter>,
-    pub(super) clock: WallClock,
+    clock: WallClock,
     pub(super) arrivals: GuestArrivals,
 }
 
 impl ModerationService {
     /// A service for these Rooms, that signs the invites of guests with `keys`.
-    pub fn new(rooms: LiveRooms, keys: InviteKeys, backends: Arc<Registry>, writer: Arc<dyn KubeWriter>, clock: WallClock) -> Self {
-        Self { rooms, keys, backends, writer, clock, arrivals: GuestArrivals::default() }
+    pub fn new(rooms: LiveRooms, keys: InviteKeys, calls: CallObserver, writer: Arc<dyn KubeWriter>, clock: WallClock) -> Self {
+        Self { rooms, keys, calls, writer, clock, arrivals: GuestArrivals::default() }
     }
 
     /// Mutes a person in the call.
@@ -51,7 +50,7 @@ impl ModerationService {
     async fn moderate(&self, invite: &Invite, target: Option<&str>) -> Result<(Authorization, ObservedCall), Denied> {
         let presenter = self.may_moderate(invite)?;
         presenter.check()?;
-        let call = observe_call(&self.backends, &presenter.room.class, &presenter.sessions, &self.clock).await?;
+        let call = self.calls.observe(&presenter.room.class, &presenter.sessions).await?;
         // The Room may have changed or ended while the media server was asked, so that it is judged once more.
         let presenter = self.may_moderate(invite)?;
         presenter.check()?;

@@ -3,7 +3,7 @@
 use kube::runtime::reflector::ObjectRef;
 
 use super::authorize::Authorization;
-use super::call_snapshot::{CallSnapshot, ObservedCall, observe_call};
+use super::call_snapshot::{CallSnapshot, ObservedCall};
 use super::denied::Denied;
 use super::moderation::ModerationService;
 use super::random_name::random_name;
@@ -30,10 +30,10 @@ impl ModerationService {
     /// too: the connection of somebody who is lost for a moment comes back.
     pub async fn remove(&self, invite: &Invite, identity: &str) -> Result<(), Denied> {
         let presenter = self.moderator(invite)?;
-        let call = observe_call(&self.backends, &presenter.room.class, &presenter.sessions, &self.clock).await;
+        let call = self.calls.observe(&presenter.room.class, &presenter.sessions).await;
         // The Room may have changed or ended while the media server was asked, so that it is judged once more.
         let presenter = self.moderator(invite)?;
-        let seen = call.as_ref().ok().map(|call| &call.snapshot).filter(|snapshot| snapshot.has(identity));
+        let seen = call.as_ref().ok().map(|call| call.snapshot.as_ref()).filter(|snapshot| snapshot.has(identity));
         let is_known = presenter.room.roster.people().any(|person| person.name == identity);
         if seen.is_none() && !is_known {
             return Err(call.err().unwrap_or(Denied::NotInCall));

@@ -1,68 +1,53 @@
 //! Whether what the watches have cached is too old to let anybody in by. Without an API server the gateway goes by its cache
 //! for a while, and then by nothing.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::api_paths::is_api;
 use super::problem::Problem;
+use crate::clock;
+use crate::cluster::WatchAges;
 
-/// How long the cache is used when the API server does not answer.
-pub const LONGEST_SILENCE: Duration = Duration::from_mins(1);
-/// How often the API server is asked, and how long it has for an answer.
-const ASK_EVERY: Duration = Duration::from_secs(5);
+/// How long the cache is used of which nothing is heard. With the time that a request may take, nobody is judged by what is older than a
+/// minute.
+const LONGEST_SILENCE: Duration = Duration::from_secs(50);
+/// How often the probe is set.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Whether the API server has been silent for too long.
+/// Whether a watch has been silent for too long.
 #[derive(Clone, Default)]
-pub struct CacheStaleness(Arc<AtomicBool>);
+pub struct CacheStaleness(WatchAges);
 
 impl CacheStaleness {
+    pub fn new(ages: WatchAges) -> Self {
+        Self(ages)
+    }
+
     pub fn is_stale(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.oldest(clock::uptime()) >= LONGEST_SILENCE
     }
 
-    /// Asks by `answers` again and again; after `longest` without an answer the cache is stale until the next one. Calls
-    /// `changed` each time.
-    pub async fn keep<A: Future<Output = bool>>(self, longest: Duration, answers: impl Fn() -> A, changed: impl Fn(bool)) {
-        let (beat, mut beats) = mpsc::channel(1);
-        let asking = async {
-            loop {
-                if timeout(ASK_EVERY, answers()).await.unwrap_or_default() {
-                    let _ = beat.try_send(());
-                }
-                sleep(ASK_EVERY).await;
+    /// Calls `changed` whenever the cache has become stale, or is so no more.
+    pub async fn tell(self, changed: impl Fn(bool)) {
+        let mut stale = false;
+        loop {
+            sleep(LOOK_EVERY).await;
+            if self.is_stale() == stale {
+                continue;
             }
-        };
-        let judging = async {
-            loop {
-                if timeout(longest, beats.recv()).await.is_err() {
-                    self.set(true, &changed);
-                    beats.recv().await;
-                    self.set(false, &changed);
-                }
+            stale = !stale;
+            if stale {
+                tracing::warn!("a watch of the API server has been silent for too long: nobody is let in until it is not");
+            } else {
+                tracing::info!("all watches of the API server are heard again");
             }
-        };
-        tokio::select! {
-            () = asking => {}
-            () = judging => {}
+            changed(stale);
         }
-    }
-
-    fn set(&self, stale: bool, changed: &impl Fn(bool)) {
-        self.0.store(stale, Ordering::Relaxed);
-        if stale {
-            tracing::warn!("the API server has not answered for too long: nobody is let in until it does");
-        } else {
-            tracing::info!("the API server answers again");
-        }
-        changed(stale);
     }
 }
 
@@ -70,44 +55,4 @@ impl CacheStaleness {
 pub async fn refuse_while_stale(State(staleness): State<CacheStaleness>, request: Request, next: Next) -> Response {
     let is_refused = is_api(request.uri().path()) && staleness.is_stale();
     if is_refused { Problem::UNAVAILABLE.into_response() } else { next.run(request).await }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn silence_is_borne_for_a_minute_and_ends_with_the_first_answer() {
-        let staleness = CacheStaleness::default();
-        let answers = Cell::new(true);
-        let keeping = staleness.clone().keep(LONGEST_SILENCE, || async { answers.get() }, |_| {});
-        let watching = async {
-            sleep(Duration::from_mins(10)).await;
-            assert!(!staleness.is_stale());
-            answers.set(false);
-            sleep(Duration::from_secs(54)).await;
-            assert!(!staleness.is_stale(), "the last answer is less than a minute old");
-            sleep(Duration::from_secs(7)).await;
-            assert!(staleness.is_stale());
-            sleep(Duration::from_hours(1)).await;
-            assert!(staleness.is_stale());
-            answers.set(true);
-            sleep(Duration::from_secs(10)).await;
-            assert!(!staleness.is_stale());
-        };
-        tokio::select! {
-            () = keeping => {}
-            () = watching => {}
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_server_that_takes_the_question_and_says_nothing_is_silent_too() {
-        let staleness = CacheStaleness::default();
-        let keeping = staleness.clone().keep(LONGEST_SILENCE, std::future::pending::<bool>, |_| {});
-        assert!(timeout(Duration::from_secs(61), keeping).await.is_err());
-        assert!(staleness.is_stale());
-    }
 }

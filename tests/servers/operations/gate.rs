@@ -87,14 +87,29 @@ impl Drop for Gate {
     }
 }
 
+/// A watch that waits, until it is answered or given up.
+struct Waiting(Arc<Inner>);
+
+impl Waiting {
+    fn begin(gate: &Arc<Inner>) -> Self {
+        gate.waiting.fetch_add(1, Ordering::SeqCst);
+        Self(gate.clone())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 async fn pass(State(gate): State<Arc<Inner>>, request: Request) -> Response<Body> {
     let is_watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
     let mut state = gate.state.subscribe();
     let seen = *state.borrow_and_update();
     if is_watch && seen.closed {
-        gate.waiting.fetch_add(1, Ordering::SeqCst);
+        let _waiting = Waiting::begin(&gate);
         let opened = state.wait_for(|cuts| !cuts.closed).await.is_ok();
-        gate.waiting.fetch_sub(1, Ordering::SeqCst);
         return if opened { gone() } else { unavailable() };
     }
     let (mut parts, body) = request.into_parts();

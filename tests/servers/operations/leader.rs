@@ -5,7 +5,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use roomkeeper::api::Phase;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::livekit::{Client, LiveKitServer, Options};
 use crate::support::operator::Role;
@@ -62,7 +62,7 @@ async fn is_leader(role: &Role) -> Timestamp {
 }
 
 /// The moment at which a candidate was seen to be the leader, and to work.
-async fn leads(role: &Role) -> Timestamp {
+pub async fn leads(role: &Role) -> Timestamp {
     eventually(PATIENCE, async || match role.metric("roomkeeper_leader").await {
         Some(1.0) if role.log().contains("the controller has started") => Ok(now()),
         other => Err(format!("{other:?}")),
@@ -206,6 +206,44 @@ fn a_leader_whose_lease_was_taken_stops_at_once_and_says_who_took_it() {
         // Its renewal time lies decades back, and yet it is waited for as long as it lasts.
         let took = leads(&pair.second).await.duration_since(stolen_at);
         assert!(took >= STOLEN, "{took:?}");
+    });
+}
+
+#[test]
+fn a_moment_in_which_the_lease_is_refused_ends_neither_the_leader_nor_who_stands_by() {
+    run(async {
+        let mut pair = Pair::start().await;
+        let kubectl = |arguments: &[&str]| {
+            let output = pair.stage.cluster.kubectl(arguments, "");
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).expect("text")
+        };
+        let role = ["-n", "roomkeeper-system", "role", "roomkeeper-controller"];
+        let granted: Value = serde_json::from_str(&kubectl(&["get", role[0], role[1], role[2], role[3], "-o", "json"])).expect("JSON");
+        let allow = |rules: Value| {
+            let patch = json!({"rules": rules}).to_string();
+            kubectl(&["patch", role[0], role[1], role[2], role[3], "--type=merge", "-p", &patch]);
+        };
+        let mut rest = granted["rules"].as_array().expect("rules").clone();
+        rest.retain(|rule| !rule["resources"].as_array().is_some_and(|kinds| kinds.contains(&json!("leases"))));
+        allow(json!(rest));
+        for role in [&pair.first, &pair.second] {
+            eventually(PATIENCE, async || {
+                let is_refused = role.log().contains("the API server refuses the use of the Lease");
+                if is_refused { Ok(()) } else { Err(role.log()) }
+            })
+            .await;
+        }
+        let refused = pair.leases().get("roomkeeper-controller").await.expect("the Lease");
+        allow(granted["rules"].clone());
+        eventually(PATIENCE, async || {
+            let lease = pair.leases().get("roomkeeper-controller").await.map_err(|error| error.to_string())?;
+            let is_renewed = lease.metadata.resource_version != refused.metadata.resource_version;
+            if is_renewed { Ok(()) } else { Err(format!("{:?}", lease.spec)) }
+        })
+        .await;
+        assert_eq!((pair.first.process.exited(), pair.second.process.exited()), (None, None));
+        assert_eq!(pair.first.metric("roomkeeper_leader").await, Some(1.0));
     });
 }
 

@@ -7,6 +7,7 @@ mod leader;
 mod relist;
 mod scope;
 mod signals;
+mod silence;
 mod start;
 pub mod traces;
 mod two_leaders;

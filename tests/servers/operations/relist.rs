@@ -22,8 +22,8 @@ const ROOMS: usize = 1_000;
 const EACH: usize = 20;
 /// Requests of the test at the same time.
 const AT_ONCE: usize = 24;
-/// The watches of a controller: Rooms, guests, classes, namespaces, and the Secrets of its own namespace.
-const WATCHES: usize = 5;
+/// The watches of a controller: Rooms, guests, removals, classes, namespaces, and the Secrets of its own namespace.
+const WATCHES: usize = 6;
 /// How long 1,000 Rooms may take at first. Generous: it is only used up by failures.
 const FILLED: Duration = Duration::from_mins(2);
 /// How long it may take until all is right after the watches are back: seconds, but beside other tests more. A wake-up that is lost comes

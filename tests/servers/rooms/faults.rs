@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kube::Api;
-use kube::api::{Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams};
 use roomkeeper::api::Phase;
 use roomkeeper::backend::Backend;
 use serde_json::json;
@@ -11,6 +11,9 @@ use serde_json::json;
 use crate::support::livekit::{Client, LiveKitServer, Options};
 use crate::support::stage::{PATIENCE, Stage, condition, session, set_credentials};
 use crate::support::{eventually, run};
+
+/// Sweeps of a media server by which an orphan is closed: it is seen twice.
+const SWEEPS: usize = 3;
 
 #[test]
 fn a_media_server_that_lost_its_memory_gets_the_session_back_and_invites_stay() {
@@ -178,11 +181,14 @@ fn a_sweep_closes_orphans_of_this_installation_and_nobody_elses_sessions() {
 }
 
 #[test]
-fn a_room_that_cannot_be_read_is_skipped_and_the_others_go_on() {
+fn a_room_that_cannot_be_read_is_skipped_its_call_lives_until_it_is_deleted_and_the_others_go_on() {
     run(async {
         use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
         let stage = Stage::start().await;
         let place = stage.place().await;
+        place.apply("live", json!({"participants": [{"name": "ada"}]})).await;
+        let live = session(&place.until_phase("live", Phase::Open).await);
+        let ada = place.joined("live", "ada", &[]).await;
         let loose = json!([
             {"op": "remove", "path": "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/participants/items/properties/role/enum"},
         ]);
@@ -202,13 +208,40 @@ fn a_room_that_cannot_be_read_is_skipped_and_the_others_go_on() {
             rooms.patch("odd", &PatchParams::apply("tests"), &Patch::Apply(&odd)).await.map(drop).map_err(|error| error.to_string())
         })
         .await;
+        let emperor = json!({"spec": {"participants": [{"name": "ada"}, {"name": "bob", "role": "Emperor"}]}});
+        rooms.patch("live", &PatchParams::default(), &Patch::Merge(&emperor)).await.expect("accepted");
         place.apply("even", json!({"participants": [{"name": "ada"}]})).await;
         place.until_phase("even", Phase::Open).await;
+        let namespace = place.namespace.clone();
         let mut stage = stage;
         stage.restart_controller().await;
-        let place = crate::support::stage::Stage::place(&stage).await;
+        let place = stage.place_in(namespace);
         place.apply("after-restart", json!({})).await;
         place.until_phase("after-restart", Phase::Open).await;
         assert!(stage.controller.process.log_tail().contains("cannot be read and is skipped"), "{}", stage.controller.process.log_tail());
+
+        // An orphan would be closed by now.
+        let sweep = async || {
+            let metrics = stage.controller.metrics().await;
+            metrics.lines().find(|line| line.starts_with("roomkeeper_last_successful_sweep_timestamp_seconds{")).map(str::to_owned)
+        };
+        for _ in 0..SWEEPS {
+            let last = sweep().await;
+            eventually(PATIENCE, async || if sweep().await == last { Err("no sweep yet") } else { Ok(()) }).await;
+        }
+        assert!(!ada.events().iter().any(|event| event["event"] == "disconnected"), "{:?}", ada.events());
+        rooms.delete("live", &DeleteParams::default()).await.expect("deleted");
+        eventually(PATIENCE, async || match rooms.get_opt("live").await {
+            Ok(None) => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+        .await;
+        ada.event("disconnected").await;
+        let backend = stage.livekit.backend();
+        eventually(PATIENCE, async || match backend.observe(&live).await {
+            Ok(None) => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+        .await;
     });
 }
