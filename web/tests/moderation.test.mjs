@@ -102,7 +102,7 @@ describe("in one call", () => {
     const entry = ada.locator("[data-removed=ben]");
     await entry.waitFor();
     await accessible(ada, "removals");
-    await entry.getByRole("button", { name: "Let Ben in again" }).click();
+    await entry.getByRole("button", { name: "Let in again: Ben" }).click();
     await ada.getByText("Ben can join again").waitFor();
     await entry.waitFor({ state: "detached" });
     await ada.keyboard.press("Escape");
