@@ -19,10 +19,13 @@ export function takeFragment(): Opened | null {
 
 /** Calls back with what each further link holds that is opened in this tab. */
 export function onFragment(opened: (link: Opened) => void): void {
-  addEventListener("hashchange", () => {
+  const look = () => {
     const link = takeFragment();
     if (link) opened(link);
-  });
+  };
+  addEventListener("hashchange", look);
+  // To Firefox nothing has changed in a fragment that is empty, as that of a link that ends with its `#`.
+  (window as Partial<Pick<Window, "navigation">>).navigation?.addEventListener("currententrychange", look);
 }
 
 /** The invite of this tab. */
