@@ -34,6 +34,7 @@ test: need-page ## Run all tests, against real servers
 soak: need-page tools ## Run at full length the tests whose repetitions `make test` cuts short
 	PROPTEST_CASES=20000 cargo test --locked --lib domain::
 	ROOMKEEPER_SOAK=1 cargo test --locked --test servers -- --test-threads=1 --nocapture rooms::capacity:: door::taken_away:: node::failover::
+	ROOMKEEPER_SOAK=1 cargo test --locked --test servers -- --include-ignored page::firefox::
 
 check: need ## Run what needs no server: format, lints, shell scripts, licences and bans of dependencies
 	cargo fmt --check

@@ -1,10 +1,10 @@
-import { test } from "node:test";
 import { accessible, accessibleInAllShapes } from "./lib/accessibility.mjs";
 import { inSeconds } from "./lib/eventually.mjs";
 import { gateway } from "./lib/installation.mjs";
 import { makeRoom } from "./lib/kubernetes.mjs";
 import { showsPicture } from "./lib/media.mjs";
 import { controlOf, join, person, tile } from "./lib/people.mjs";
+import { test, testInChromium } from "./lib/tests.mjs";
 
 const displayName = "Quarterly review of everything that matters";
 const people = [
@@ -74,7 +74,7 @@ async function showPeopleAndDialogs(page) {
   await page.keyboard.press("Escape");
 }
 
-test("the page can be used with forced colours", async (t) => {
+testInChromium("no driver of Firefox emulates forced colours", "the page can be used with forced colours", async (t) => {
   const room = await makeRoom({ participants: people });
   const page = await person(t, room.link("ada"), { forcedColors: "active" });
   await page.getByRole("button", { name: "Join now" }).waitFor();

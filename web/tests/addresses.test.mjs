@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { before, test } from "node:test";
+import { before } from "node:test";
 import { screenshot } from "./lib/accessibility.mjs";
 import { gateway, namedGateway } from "./lib/installation.mjs";
 import { makeRoom } from "./lib/kubernetes.mjs";
 import { controlOf, inCall, join, person } from "./lib/people.mjs";
 import { proxy } from "./lib/proxy.mjs";
+import { test } from "./lib/tests.mjs";
 
 const { port } = new URL(namedGateway);
 let invite;

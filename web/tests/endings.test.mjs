@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { screenshot } from "./lib/accessibility.mjs";
 import { eventually, inSeconds } from "./lib/eventually.mjs";
+import { gateway } from "./lib/installation.mjs";
 import { makeRoom } from "./lib/kubernetes.mjs";
 import { showsPicture } from "./lib/media.mjs";
 import { controlOf, inCall, join, person, tile } from "./lib/people.mjs";
+import { breakable } from "./lib/proxy.mjs";
+import { test, testEverywhere } from "./lib/tests.mjs";
 
 const people = [
   { name: "ada", displayName: "Ada Lovelace", role: "Presenter" },
@@ -13,7 +15,7 @@ const people = [
 
 const heading = (page, name) => page.getByRole("heading", { level: 1, name });
 
-test("the end of the window ends the call, and there is nothing more to press", async (t) => {
+testEverywhere("the end of the window ends the call, and there is nothing more to press", async (t) => {
   const ends = inSeconds(10);
   const room = await makeRoom({ validUntil: ends, participants: people });
   const page = await person(t, room.link("ben"));
@@ -37,7 +39,7 @@ test("a suspended call says so, and lets people in again when it is opened", asy
   await inCall(page);
 });
 
-test("somebody who is taken off the list learns that their invite is not valid any more", async (t) => {
+testEverywhere("somebody who is taken off the list learns that their invite is not valid any more", async (t) => {
   const room = await makeRoom({ participants: people });
   const page = await person(t, room.link("ben"));
   await join(page);
@@ -59,7 +61,7 @@ test("whoever joins a second time is told in the first place, and does not come 
   await heading(second, "You joined from somewhere else").waitFor();
 });
 
-test("whoever leaves can come back", async (t) => {
+testEverywhere("whoever leaves can come back", async (t) => {
   const room = await makeRoom({ participants: people });
   const [ada, ben] = [await person(t, room.link("ada")), await person(t, room.link("ben"))];
   await join(ada);
@@ -93,16 +95,17 @@ const sleeper = (page) =>
 test("whoever was away for long is asked before they are seen and heard again", async (t) => {
   const room = await makeRoom({ participants: [...people, { name: "cara" }, { name: "dan" }] });
   const ada = await person(t, room.link("ada"));
-  const [ben, cara] = [await person(t, room.link("ben"), { open: false }), await person(t, room.link("cara"), { open: false })];
+  const network = await breakable(t);
+  const [ben, cara] = [await person(t, room.link("ben"), { open: false }), await person(t, room.link("cara"), { open: false, at: network.at })];
   await join(ada);
-  for (const [page, name] of [[ben, "ben"], [cara, "cara"]]) {
+  for (const [page, name, at] of [[ben, "ben", gateway], [cara, "cara", network.at]]) {
     await sleeper(page);
-    await page.goto(room.link(name));
+    await page.goto(room.link(name).replace(gateway, at));
     await join(page);
     await tile(ada, name).waitFor();
   }
   await ben.evaluate(() => window.sleepFor(4 * 60_000));
-  await cara.context().setOffline(true);
+  await network.break(cara);
   await cara.locator(".banner:visible").first().waitFor();
   await inCall(ben);
   for (const page of [ben, cara]) {
@@ -110,7 +113,7 @@ test("whoever was away for long is asked before they are seen and heard again", 
     await heading(page, "You were away for a while").waitFor();
   }
   await screenshot(ben, "ended-away");
-  await cara.context().setOffline(false);
+  await network.mend(cara);
   await tile(ada, "ben").waitFor({ state: "detached" });
   await tile(ada, "cara").waitFor({ state: "detached" });
   await ben.getByRole("button", { name: "Join again" }).click();
@@ -150,15 +153,16 @@ test("a network that lets no media through is named with what it does not let th
   await page.getByRole("button", { name: "Join now" }).waitFor();
 });
 
-test("a connection that breaks for a while comes back by itself", async (t) => {
+testEverywhere("a connection that breaks for a while comes back by itself", async (t) => {
   const room = await makeRoom({ participants: people });
-  const [ada, ben] = [await person(t, room.link("ada")), await person(t, room.link("ben"))];
+  const network = await breakable(t);
+  const [ada, ben] = [await person(t, room.link("ada")), await person(t, room.link("ben").replace(gateway, network.at), { at: network.at })];
   await join(ada);
   await join(ben);
   await showsPicture(tile(ada, "ben"));
-  await ben.context().setOffline(true);
+  await network.break(ben);
   await ben.locator(".banner:visible").first().waitFor({ timeout: 60_000 });
-  await ben.context().setOffline(false);
+  await network.mend(ben);
   await eventually("the banner goes", async () => (await ben.locator(".banner:visible").count()) === 0, 60_000);
   await inCall(ben);
   await controlOf(ben, "leave").click();

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { accessible, screenshot } from "./lib/accessibility.mjs";
 import { inSeconds } from "./lib/eventually.mjs";
 import { makeRoom } from "./lib/kubernetes.mjs";
 import { showsPicture } from "./lib/media.mjs";
 import { NARROW, controlOf, inCall, join, person, tile } from "./lib/people.mjs";
+import { test } from "./lib/tests.mjs";
 
 test("whoever comes by a shared link chooses a name, and is seen by it", async (t) => {
   const room = await makeRoom({ joinPolicy: "AnyoneWithLink", link: { role: "Attendee" } });

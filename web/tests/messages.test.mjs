@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
-import { test } from "node:test";
 import { accessible, fits, screenshot } from "./lib/accessibility.mjs";
 import { NEXT_YEAR } from "./lib/eventually.mjs";
 import { makeRoom } from "./lib/kubernetes.mjs";
 import { NARROW, inCall, join, person } from "./lib/people.mjs";
+import { test } from "./lib/tests.mjs";
 
 const folder = new URL("../src/messages/", import.meta.url);
 const languages = Object.fromEntries(readdirSync(folder).map((file) => [file.replace(".json", ""), JSON.parse(readFileSync(new URL(file, folder), "utf8"))]));

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { after, before, describe } from "node:test";
 import { accessible, screenshot } from "./lib/accessibility.mjs";
+import { BROWSER, CHROMIUM } from "./lib/browsers.mjs";
 import { makeRoom } from "./lib/kubernetes.mjs";
 import { showsPicture } from "./lib/media.mjs";
 import { controlOf, inCall, join, person, tile, visits } from "./lib/people.mjs";
+import { testEverywhere } from "./lib/tests.mjs";
 
 const people = [
   { name: "ada", displayName: "Ada Lovelace", role: "Presenter" },
@@ -15,7 +17,7 @@ describe("in one call", () => {
   let ada, ben;
   before(async () => {
     const room = await makeRoom({ participants: people });
-    ada = await person(visit, room.link("ada"), { permissions: ["clipboard-read", "clipboard-write"] });
+    ada = await person(visit, room.link("ada"), BROWSER === CHROMIUM ? { permissions: ["clipboard-read", "clipboard-write"] } : {});
     ben = await person(visit, room.link("ben"));
     await join(ada);
     await join(ben);
@@ -24,7 +26,7 @@ describe("in one call", () => {
   });
   after(visit.end);
 
-  test("only Presenters see the verbs", async () => {
+  testEverywhere("only Presenters see the verbs", async () => {
     await controlOf(ben, "people").click();
     await ben.locator(".person").nth(1).waitFor();
     assert.equal(await ben.locator(".verbs button").count(), 0);
@@ -32,7 +34,7 @@ describe("in one call", () => {
     assert.equal(await controlOf(ben, "end").isVisible(), false);
   });
 
-  test("a Presenter mutes somebody, who is told and can speak again", async () => {
+  testEverywhere("a Presenter mutes somebody, who is told and can speak again", async () => {
     await ada.getByRole("button", { name: "Mute Ben" }).click();
     await ben.getByText("A presenter has muted you").waitFor();
     await ada.getByText("Ben is muted now").waitFor();
@@ -41,7 +43,7 @@ describe("in one call", () => {
     await tile(ada, "ben").getByLabel("microphone off").waitFor({ state: "detached" });
   });
 
-  test("a Presenter adds a person, who joins by the link that is shown", async (t) => {
+  testEverywhere("a Presenter adds a person, who joins by the link that is shown", async (t) => {
     await ada.getByRole("button", { name: "Add a person" }).click();
     await ada.getByRole("button", { name: "Make the invite" }).click();
     await ada.getByRole("dialog").getByText("Please enter").waitFor();
@@ -71,7 +73,7 @@ describe("in one call", () => {
     await ada.locator(".person").getByText("Grace Hopper").waitFor();
   });
 
-  test("a Presenter sees who was added, and withdraws an invite", async (t) => {
+  testEverywhere("a Presenter sees who was added, and withdraws an invite", async (t) => {
     await ada.getByRole("button", { name: "Add a person" }).click();
     await ada.getByLabel("Name", { exact: true }).fill("Alan Turing");
     await ada.getByRole("button", { name: "Make the invite" }).click();
@@ -89,7 +91,7 @@ describe("in one call", () => {
     await alan.locator("[data-reason=invalid]").waitFor();
   });
 
-  test("a Presenter removes somebody, who learns it and stays out until a Presenter lets them in again", async () => {
+  testEverywhere("a Presenter removes somebody, who learns it and stays out until a Presenter lets them in again", async () => {
     await ada.getByRole("button", { name: "Remove Ben" }).click();
     await ada.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
     const removed = ben.getByRole("heading", { name: "A presenter removed you from the call" });
@@ -110,7 +112,7 @@ describe("in one call", () => {
     await join(ben);
   });
 
-  test("a Presenter ends the call for everybody, and everybody learns it", async () => {
+  testEverywhere("a Presenter ends the call for everybody, and everybody learns it", async () => {
     await controlOf(ada, "end").click();
     await ada.getByRole("dialog").getByRole("button", { name: "End for all" }).click();
     for (const page of [ada, ben]) await page.getByRole("heading", { name: "The call was ended for everybody" }).waitFor();

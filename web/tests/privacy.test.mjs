@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { gateway } from "./lib/installation.mjs";
 import { makeRoom } from "./lib/kubernetes.mjs";
 import { join, person } from "./lib/people.mjs";
+import { test, testEverywhere } from "./lib/tests.mjs";
 
 const people = [{ name: "ada", displayName: "Ada Lovelace", role: "Presenter" }];
 
-test("the invite is gone from the address before anything else is asked for, and goes into headers alone", async (t) => {
+testEverywhere("the invite is gone from the address before anything else is asked for, and goes into headers alone", async (t) => {
   const room = await makeRoom({ participants: people });
   const link = room.link("ada");
   const invite = link.split("#")[1];
@@ -27,7 +27,7 @@ test("the invite is gone from the address before anything else is asked for, and
   assert.equal(await page.evaluate(() => history.length <= 2), true);
 });
 
-test("the media token is in no address, of the connection or of the question why one failed", async (t) => {
+testEverywhere("the media token is in no address, of the connection or of the question why one failed", async (t) => {
   const room = await makeRoom({ participants: people });
   const link = room.link("ada");
   const page = await person(t, link, { open: false });
@@ -35,7 +35,9 @@ test("the media token is in no address, of the connection or of the question why
   const asked = [];
   const sockets = [];
   page.on("request", (request) => asked.push(request));
+  // Firefox tells of a WebSocket as of a request.
   page.on("websocket", (socket) => sockets.push(socket.url()));
+  page.on("request", (request) => /\/rtc\b(?!.*\/validate)/.test(request.url()) && sockets.push(request.url()));
   // The first token is spoilt, so that livekit-client asks the gateway why it was refused.
   await page.route("**/v1/join", async (route) => {
     const response = await route.fetch();

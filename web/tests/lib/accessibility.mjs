@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
+import { BROWSER, CHROMIUM } from "./browsers.mjs";
 import { NARROW, WIDE } from "./people.mjs";
 
 const { SCREENSHOTS } = process.env;
@@ -12,7 +13,7 @@ const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/
 /** Keeps a picture of a page. */
 export async function screenshot(page, name) {
   mkdirSync(SCREENSHOTS, { recursive: true });
-  await page.screenshot({ path: path.join(SCREENSHOTS, `${name}.png`) });
+  await page.screenshot({ caret: "initial", path: path.join(SCREENSHOTS, `${name}${BROWSER === CHROMIUM ? "" : `-${BROWSER}`}.png`) });
 }
 
 /** Nothing is wider than the window. */
@@ -34,11 +35,14 @@ export async function accessible(page, name) {
   assert.deepEqual(found, [], name);
 }
 
+const COLOURS = BROWSER === CHROMIUM ? ["light", "dark"] : ["light"];
+
 /** The same in light and dark colours, each in a wide and in a narrow window. */
 export async function accessibleInAllShapes(page, name) {
+  if (BROWSER !== CHROMIUM) console.log(`in Chromium alone: ${name} in dark colours, which no driver of Firefox emulates`);
   for (const [width, viewport] of [["wide", WIDE], ["320", NARROW]]) {
     await page.setViewportSize(viewport);
-    for (const colorScheme of ["light", "dark"]) {
+    for (const colorScheme of COLOURS) {
       await page.emulateMedia({ colorScheme });
       await accessible(page, `${name}-${colorScheme}-${width}`);
     }

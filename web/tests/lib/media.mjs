@@ -7,7 +7,7 @@ export async function showsPicture(locator) {
   await eventually("a picture that moves", () =>
     locator.locator("video").evaluate(async (video) => {
       if (video.hidden) return false;
-      const painted = () => new Promise((resolve) => video.requestVideoFrameCallback((_, { mediaTime }) => resolve(mediaTime)));
+      const painted = () => new Promise((resolve) => video.requestVideoFrameCallback((_, { presentedFrames }) => resolve(presentedFrames)));
       const never = new Promise((resolve) => setTimeout(() => resolve(false), 1000));
       const moves = async () => (await painted()) < (await painted());
       return Promise.race([moves(), never]);

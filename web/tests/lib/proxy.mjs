@@ -7,6 +7,7 @@ import { createServer as createTlsServer } from "node:https";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { gateway } from "./installation.mjs";
 
 /**
  * Passes requests and WebSockets on to `target`, and gives the proxy's own address. `rule` may change the path of a request, or
@@ -47,6 +48,27 @@ export async function proxy(t, target, { rule = ({ url }) => url, tls = false } 
     for (const socket of sockets) socket.destroy();
   });
   return `${tls ? "https" : "http"}://127.0.0.1:${server.address().port}`;
+}
+
+/**
+ * A way to the gateway that can be broken: `at` is its address. Of browsers alone that are told to be offline, Firefox keeps the connections
+ * that it has.
+ */
+export async function breakable(t) {
+  const used = new Set();
+  let broken = false;
+  const rule = ({ socket, url }) => {
+    used.add(socket);
+    if (!broken) return url;
+    socket.destroy();
+  };
+  const at = await proxy(t, gateway, { rule });
+  const change = (page, now) => {
+    broken = now;
+    if (broken) for (const socket of used) socket.destroy();
+    return page.context().setOffline(broken);
+  };
+  return { at, break: (page) => change(page, true), mend: (page) => change(page, false) };
 }
 
 /** A certificate that nobody trusts, and its key. */
