@@ -1,5 +1,7 @@
 //! Names, labels and annotations that Roomkeeper writes or reads on objects.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
 /// API group of all Roomkeeper resources.
 pub const GROUP: &str = "roomkeeper.io";
 /// The only served version.
@@ -34,4 +36,10 @@ pub const LINK_SUBJECT: &str = "*";
 #[must_use]
 pub fn invite_secret_name(room: &str, identity: &str) -> String {
     if identity == LINK_SUBJECT { format!("{room}-link") } else { format!("{room}-invite-{identity}") }
+}
+
+/// Whether an object has our finalizer.
+#[must_use]
+pub fn has_finalizer(metadata: &ObjectMeta) -> bool {
+    metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER)
 }

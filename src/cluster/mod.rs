@@ -22,7 +22,7 @@ pub use client::{ClientError, REQUEST_TIMEOUT, client, watching_client};
 pub use other_classes::OtherClasses;
 pub use preflight::{PreflightError, installation, may_list, may_read};
 pub use room_class_file::{ClassFileError, apply_class, read_class};
-pub use room_objects::{Guests, Removals, RoomObjects, watch_room_object_changes, watch_room_objects};
+pub use room_objects::{Guests, Removals, RoomObjects, room_of, watch_room_object_changes, watch_room_objects};
 pub use scope::Scope;
 pub use secrets::{KeysError, OwnSecrets, ensure_invite_keys, ensure_livekit_keys, watch_own_secrets};
 pub use signing_keys::INVITE_KEYS_SECRET;

@@ -128,6 +128,11 @@ impl Removals {
     }
 }
 
+/// The Room that an object belongs to.
+pub fn room_of(object: &impl RoomOwned) -> ObjectRef<Room> {
+    ObjectRef::new(object.room_name()).within(object.meta().namespace.as_deref().unwrap_or_default())
+}
+
 /// Watches the objects of a kind.
 #[must_use]
 pub fn watch_room_objects<K: RoomObject>(client: &Client, scope: &Scope) -> (RoomObjects<K>, WatchStream<K>) {

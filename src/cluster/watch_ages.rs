@@ -11,9 +11,15 @@ use std::time::Duration;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::{Method, Request, Response};
 use parking_lot::Mutex;
+use tokio::time::sleep;
 use tower::{Layer, Service};
 
 use crate::clock;
+
+/// Oldest knowledge that anybody goes by. With the time that a request may take, nobody is judged by what is older than a minute.
+const LONGEST_SILENCE: Duration = Duration::from_secs(50);
+/// How often the watches are looked at by those who want to be told.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The watches of a client, by what they watch.
 #[derive(Clone, Default)]
@@ -32,6 +38,31 @@ impl WatchAges {
     #[must_use]
     pub fn oldest(&self, uptime: Duration) -> Duration {
         self.0.lock().values().map(|watch| uptime.saturating_sub(watch.heard)).max().unwrap_or_default()
+    }
+
+    /// Whether a watch has been silent for too long.
+    #[must_use]
+    pub fn are_silent(&self, uptime: Duration) -> bool {
+        self.oldest(uptime) >= LONGEST_SILENCE
+    }
+
+    /// Calls `changed` whenever a watch has been silent for too long, and when all are heard again.
+    pub async fn tell(&self, changed: impl Fn(bool)) {
+        let mut silent = false;
+        loop {
+            sleep(LOOK_EVERY).await;
+            if self.are_silent(clock::uptime()) != silent {
+                silent = !silent;
+                changed(silent);
+            }
+        }
+    }
+
+    /// Waits until a watch has been silent for this long.
+    pub async fn silent_for(&self, long: Duration) {
+        while self.oldest(clock::uptime()) < long {
+            sleep(LOOK_EVERY).await;
+        }
     }
 
     /// Whether all watches are connected: what happened a moment ago is known, or is on its way.

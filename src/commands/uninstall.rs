@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use crate::api::{FINALIZER, Room};
 use crate::args::ReleaseArgs;
 use crate::clock;
-use crate::cluster::{Scope, delete_params, patch_params};
+use crate::cluster::{Scope, delete_object, patch_params};
 use crate::controller::LEASE;
 
 /// A Lease that has not been renewed for this long has no holder any more: longer than the controller's Lease lasts.
@@ -94,13 +94,9 @@ async fn wait_for_controllers_to_end(client: &Client, namespace: &str) -> Result
 /// Deletes all Rooms and waits until the controller has cleaned up after them, but no longer than [`CLEANUP`].
 async fn delete(client: &Client, scope: &Scope) -> kube::Result<()> {
     for room in rooms(client, scope).await? {
-        let namespace = room.namespace().unwrap_or_default();
         // A Room of the same name that was made since the list stays.
-        match Api::<Room>::namespaced(client.clone(), &namespace).delete(&room.name_any(), &delete_params(room.uid())).await {
-            Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {}
-            other => drop(other?),
-        }
-        tracing::info!(namespace, room = room.name_any(), "deleted");
+        delete_object(client.clone(), &room).await?;
+        tracing::info!(namespace = room.namespace(), room = room.name_any(), "deleted");
     }
     let began = clock::uptime();
     loop {

@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
-
 use super::leader::Renewals;
 use crate::api::Reason;
 use crate::clock;
@@ -12,12 +10,8 @@ use crate::cluster::WatchAges;
 use crate::domain::Failure;
 use crate::observability::health::Health;
 
-/// Oldest knowledge that is acted on.
-const LONGEST_SILENCE: Duration = Duration::from_secs(50);
 /// How long a watch may be silent until another controller has a try.
 const GIVES_WAY: Duration = Duration::from_mins(2);
-/// How often the watches are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What a controller must have heard of to act.
 #[derive(Clone)]
@@ -42,8 +36,7 @@ impl Fence {
 
     fn judge(&self, uptime: Duration) -> Result<(), Failure> {
         let leads = self.renewals.as_ref().is_none_or(|renewals| renewals.are_current(uptime));
-        let silence = self.ages.oldest(uptime);
-        if leads && silence < LONGEST_SILENCE {
+        if leads && !self.ages.are_silent(uptime) {
             return Ok(());
         }
         let what = if leads { "a watch of the API server" } else { "the Lease" };
@@ -52,20 +45,15 @@ impl Fence {
 
     /// Sets the readiness by what is heard of the watches. Ends when one has been silent for so long that another controller may do better.
     pub async fn follow(self, health: Health) {
-        let mut silent = false;
-        loop {
-            sleep(LOOK_EVERY).await;
-            let silence = self.ages.oldest(clock::uptime());
-            if silence >= GIVES_WAY {
-                return;
+        let told = self.ages.tell(|silent| {
+            health.set_ready(!silent);
+            if silent {
+                tracing::warn!("a watch of the API server has been silent for too long: nothing is done until it is not");
             }
-            if (silence >= LONGEST_SILENCE) != silent {
-                silent = !silent;
-                health.set_ready(!silent);
-                if silent {
-                    tracing::warn!("a watch of the API server has been silent for too long: nothing is done until it is not");
-                }
-            }
+        });
+        tokio::select! {
+            () = told => {}
+            () = self.ages.silent_for(GIVES_WAY) => {}
         }
     }
 }

@@ -15,7 +15,7 @@ use super::context::Context;
 use super::request::{failure_of, timed};
 use crate::api::{Phase, Reason, Room, RoomGuest, RoomGuestStatus, RoomOwned, RoomStatus};
 use crate::clock;
-use crate::cluster::{Change, delete_object, patch_params};
+use crate::cluster::{Change, delete_object, patch_params, room_of};
 use crate::domain::{Failure, Observed, Person, Rejection, guest_status, judge_guests};
 
 /// Brings the guests of a Room up to date, after a reconciliation that saw it so and left it with this status.
@@ -104,8 +104,7 @@ impl Turns {
 /// Tells a guest whom no reconciliation looks at.
 async fn tell(guest: &ObjectRef<RoomGuest>, context: &Context, now: Timestamp) {
     let Some(guest) = context.guests.get(guest).filter(|guest| guest.metadata.deletion_timestamp.is_none()) else { return };
-    let room = ObjectRef::<Room>::new(&guest.spec.room_name).within(&guest.namespace().unwrap_or_default());
-    let rejection = match context.rooms.get(&room) {
+    let rejection = match context.rooms.get(&room_of(guest.as_ref())) {
         None => Rejection {
             reason: Reason::RoomNotFound,
             message: format!("spec.roomName: there is no Room \"{}\" in this namespace", guest.spec.room_name),

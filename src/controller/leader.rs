@@ -78,6 +78,11 @@ impl Renewals {
     fn renewed(&self, uptime: Duration) {
         *self.0.lock() = uptime;
     }
+
+    /// For how long nobody else can lead, from this moment on.
+    fn left(&self, uptime: Duration) -> Option<Duration> {
+        LEADS.checked_sub(uptime.saturating_sub(*self.0.lock()))
+    }
 }
 
 /// What a candidate does next.
@@ -160,14 +165,13 @@ impl Election {
 
     /// Keeps the Lease until it is lost.
     pub async fn keep(&self, mut lease: Lease) -> LeaseError {
-        let mut renewed = clock::uptime();
         loop {
             sleep(RENEW_EVERY).await;
             let began = clock::uptime();
-            let Some(left) = LEADS.checked_sub(began.saturating_sub(renewed)) else { return LeaseError::Overdue };
+            let Some(left) = self.renewals.left(began) else { return LeaseError::Overdue };
             match timeout(left, self.renew(lease.clone())).await {
                 Ok(Ok(Some(current))) => {
-                    (lease, renewed) = (current, began);
+                    lease = current;
                     self.renewals.renewed(began);
                 }
                 Ok(Ok(None)) => {}

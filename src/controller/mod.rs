@@ -8,6 +8,7 @@ mod class;
 mod context;
 mod facts;
 mod fence;
+mod finalizer;
 mod guests;
 mod leader;
 mod removals;

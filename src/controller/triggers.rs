@@ -17,8 +17,8 @@ use kube::runtime::watcher;
 use tokio::sync::{mpsc, watch};
 
 use super::context::Context;
-use crate::api::{Room, RoomGuest, RoomOwned, RoomRemoval};
-use crate::cluster::Change;
+use crate::api::{Room, RoomGuest, RoomRemoval};
+use crate::cluster::{Change, room_of};
 
 /// What makes a Room due, as it comes in.
 pub struct Triggers {
@@ -72,11 +72,6 @@ fn objects<K: Clone + Send + Sync + 'static>(
     changes: mpsc::UnboundedReceiver<Change<K>>,
 ) -> impl Stream<Item = Result<K, watcher::Error>> + Send + 'static {
     received(changes).map(|change| Ok(K::clone(change.object())))
-}
-
-/// The Room that an object belongs to.
-fn room_of(object: &impl RoomOwned) -> ObjectRef<Room> {
-    ObjectRef::new(object.room_name()).within(object.meta().namespace.as_deref().unwrap_or_default())
 }
 
 fn rooms_in(rooms: &Store<Room>, namespace: &str) -> Vec<ObjectRef<Room>> {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Api;
-use kube::api::{ObjectMeta, Patch};
+use kube::api::ObjectMeta;
 use kube::core::PartialObjectMeta;
-use serde_json::json;
 use tokio::time::timeout;
 
 use super::context::Context;
+use super::finalizer::finalizer_patch;
 use super::request::timed;
-use crate::api::{FINALIZER, Room};
+use crate::api::{Room, has_finalizer};
 use crate::cluster::patch_params;
 
 /// How often one is tried again that could not be let go.
@@ -23,7 +23,7 @@ pub async fn follow(context: Arc<Context>) {
     let mut changes = context.unreadable.changes();
     loop {
         for metadata in context.unreadable.all() {
-            if metadata.deletion_timestamp.is_some() {
+            if metadata.deletion_timestamp.is_some() && has_finalizer(&metadata) {
                 release(&metadata, &context).await;
             }
         }
@@ -34,15 +34,9 @@ pub async fn follow(context: Arc<Context>) {
 
 /// Takes our finalizer off, unless somebody changed the object in between.
 async fn release(metadata: &ObjectMeta, context: &Context) {
-    let finalizers = metadata.finalizers.iter().flatten();
-    let others: Vec<&String> = finalizers.clone().filter(|finalizer| *finalizer != FINALIZER).collect();
-    if others.len() == finalizers.count() {
-        return;
-    }
     let (namespace, name) = (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default());
-    let patch = Patch::Merge(json!({"metadata": {"resourceVersion": metadata.resource_version, "finalizers": others}}));
     let rooms = Api::<PartialObjectMeta<Room>>::namespaced(context.client.clone(), namespace);
-    match timed(rooms.patch(name, &patch_params(), &patch)).await {
+    match timed(rooms.patch(name, &patch_params(), &finalizer_patch(metadata, false))).await {
         Ok(_) => tracing::info!(namespace, room = name, "a Room that cannot be read is deleted"),
         Err(kube::Error::Api(status)) if status.is_not_found() => {}
         Err(error) => tracing::warn!(namespace, room = name, %error, "a Room that cannot be read waits for its deletion"),

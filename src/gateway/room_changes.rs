@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use super::signalling::Connections;
 use crate::api::{Room, RoomClass, RoomOwned};
 use crate::backend::Registry;
-use crate::cluster::{OwnSecrets, sync_backends};
+use crate::cluster::{OwnSecrets, room_of, sync_backends};
 use crate::observability::metrics::Metrics;
 
 /// What may have left somebody in a call without the right to be there.
@@ -83,9 +83,4 @@ impl Change {
             Event::Init | Event::InitApply(_) => None,
         }
     }
-}
-
-/// The Room that an object belongs to.
-fn room_of<K: RoomOwned>(object: &K) -> ObjectRef<Room> {
-    ObjectRef::new(object.room_name()).within(object.meta().namespace.as_deref().unwrap_or_default())
 }

@@ -12,9 +12,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::admission::{LONGEST_REQUEST, LiveRooms};
-use super::http::{
-    Api, CacheStaleness, RateLimits, TrustedProxies, limit_by_address, of_every_error, of_panic, refuse_while_stale, trace_request,
-};
+use super::http::{Api, RateLimits, TrustedProxies, limit_by_address, of_every_error, of_panic, refuse_while_stale, trace_request};
 use super::signalling::SignallingProxy;
 use super::webhooks::Webhooks;
 use super::{http, page, signalling, webhooks};
@@ -27,17 +25,17 @@ pub struct AppState {
     pub api: Api,
     pub proxy: SignallingProxy,
     pub webhooks: Webhooks,
-    /// For the page: their classes name the media servers that it connects to.
+    /// For the age of what is known, and for the page: their classes name the media servers that it connects to.
     pub rooms: LiveRooms,
     pub limits: Arc<RateLimits>,
-    pub staleness: CacheStaleness,
     pub trusted_proxies: TrustedProxies,
 }
 
 /// The API, signalling, webhooks, and the page, which these origins may show in a frame. Every response that is not a success
 /// is a problem of RFC 9457, whoever gave it.
 pub fn router(state: AppState, frame_ancestors: &[String]) -> Router {
-    let AppState { api, proxy, webhooks, rooms, limits, staleness, trusted_proxies } = state;
+    let AppState { api, proxy, webhooks, rooms, limits, trusted_proxies } = state;
+    let ages = rooms.ages().clone();
     let framed_by = if frame_ancestors.is_empty() { "'none'".to_owned() } else { frame_ancestors.join(" ") };
     let page = page::routes(&framed_by, Arc::new(move || page::media_servers(rooms.classes().iter().map(AsRef::as_ref))));
     http::routes(api)
@@ -45,7 +43,7 @@ pub fn router(state: AppState, frame_ancestors: &[String]) -> Router {
         .layer(RequestBodyLimitLayer::new(LONGEST_BODY))
         .merge(webhooks::routes(webhooks))
         .merge(page)
-        .layer(from_fn_with_state(staleness, refuse_while_stale))
+        .layer(from_fn_with_state(ages, refuse_while_stale))
         .layer(from_fn_with_state(trusted_proxies.clone(), trace_request))
         .layer(from_fn_with_state((limits, trusted_proxies), limit_by_address))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST_REQUEST))

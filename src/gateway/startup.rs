@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::admission::{AdmissionService, ApiWriter, CallObserver, InviteKeys, LiveRooms, ModerationService};
-use super::http::{self, BasePath, CacheStaleness, LinkTurns, PublicAddress, RateLimits, TrustedProxies, listen};
+use super::http::{self, BasePath, LinkTurns, PublicAddress, RateLimits, TrustedProxies, listen, tell_staleness};
 use super::room_changes::{Change, follow_classes, forward, of_room_objects, of_rooms, recheck_connections};
 use super::router::{AppState, router};
 use super::signalling::{Connections, SignallingProxy, Upstream, UpstreamError};
@@ -155,9 +155,8 @@ fn app_state(
     let connections = Arc::new(Connections::new(rooms.clone(), backends.clone(), clock.clone(), metrics.clone()));
     tasks.spawn(recheck_connections(changes, connections.clone()));
     tasks.spawn(connections.clone().end_calls_on_time(health.watchdog().begin("the ends of calls".into())));
-    let staleness = CacheStaleness::new(rooms.ages().clone());
     let (probes, known_keys) = (health.clone(), secrets.keys.clone());
-    tasks.spawn(staleness.clone().tell(move |stale| probes.set_ready(!stale && known_keys.borrow().is_some())));
+    tasks.spawn(tell_staleness(rooms.ages().clone(), move |stale| probes.set_ready(!stale && known_keys.borrow().is_some())));
     let keys = InviteKeys::new(secrets.keys.clone());
     let calls = CallObserver::new(backends.clone(), clock.clone());
     let admission = Arc::new(AdmissionService::new(rooms.clone(), calls.clone(), keys.clone(), clock.clone()));
@@ -179,5 +178,5 @@ fn app_state(
     let webhooks = Webhooks { rooms: rooms.clone(), backends: backends.clone(), clock: clock.clone() };
     let upstream = Upstream::new()?;
     let proxy = SignallingProxy { rooms: rooms.clone(), admission, backends, connections, upstream, clock, metrics: metrics.clone() };
-    Ok(AppState { api, proxy, webhooks, rooms, limits, staleness, trusted_proxies })
+    Ok(AppState { api, proxy, webhooks, rooms, limits, trusted_proxies })
 }

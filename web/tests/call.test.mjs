@@ -277,11 +277,11 @@ test("the time left is shown, and said aloud five minutes and one minute before 
   await page.getByRole("timer").getByText("6 minutes left").waitFor();
   await page.getByRole("status").getByText("The call ends in 5 minutes.").waitFor();
   await screenshot(page, "call-five-minutes");
-  await room.edit({ validUntil: inSeconds(64) });
+  // Early enough for whoever takes seconds to come in.
+  await room.edit({ validUntil: inSeconds(75) });
   await page.reload();
   await join(page);
-  // Whoever took seconds to come in is told of as many less.
-  await page.getByRole("alert").getByText(/The call ends in (1 minute|\d+ seconds)\./).waitFor();
+  await page.getByRole("alert").getByText("The call ends in 1 minute.").waitFor();
   await screenshot(page, "call-one-minute");
 });
 

@@ -2,16 +2,16 @@
 
 use futures::{FutureExt, StreamExt, stream};
 use kube::Api;
-use kube::api::{DeleteParams, ObjectMeta, Patch, Preconditions};
+use kube::api::{DeleteParams, ObjectMeta, Preconditions};
 use kube::core::Status;
-use serde_json::json;
 
 use super::invite_secrets::InviteSecrets;
 use super::invites::Invites;
 use super::observe::Snapshot;
-use crate::api::{FINALIZER, Reason, Room};
+use crate::api::{Reason, Room};
 use crate::cluster::patch_params;
 use crate::controller::context::Context;
+use crate::controller::finalizer::finalizer_patch;
 use crate::controller::request::{failure_of, timed};
 use crate::domain::{Batch, Execution, Failure, InviteChange, InviteStep, Outcome, Plan, RoomStep, SessionStep};
 use crate::observability::logs::AUDIT;
@@ -137,10 +137,5 @@ fn rooms(snapshot: &Snapshot, context: &Context) -> (Api<Room>, String) {
 /// Writes the finalizers with ours, or without it, unless somebody else changed the object in between.
 async fn set_finalizers(snapshot: &Snapshot, context: &Context, ours: bool) -> Result<Room, kube::Error> {
     let (api, name) = rooms(snapshot, context);
-    let meta = &snapshot.room().metadata;
-    let others = meta.finalizers.iter().flatten().filter(|finalizer| *finalizer != FINALIZER).map(String::as_str);
-    let finalizers: Vec<&str> = others.chain(ours.then_some(FINALIZER)).collect();
-    let patch = json!({"metadata": {"resourceVersion": meta.resource_version, "finalizers": finalizers}});
-    let params = patch_params();
-    timed(api.patch(&name, &params, &Patch::Merge(patch))).await
+    timed(api.patch(&name, &patch_params(), &finalizer_patch(&snapshot.room().metadata, ours))).await
 }

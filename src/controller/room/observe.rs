@@ -51,7 +51,8 @@ impl Snapshot {
     }
 }
 
-/// Observes the session of a Room with these guests, and without those who were removed, as judged by its class. `keys` are those of this reconciliation.
+/// Observes the session of a Room with these guests, and without those who were removed, as judged by its class. `keys` are those of
+/// this reconciliation.
 pub async fn observe(
     room: Arc<Room>,
     (guests, removed): (Vec<Arc<RoomGuest>>, BTreeSet<String>),

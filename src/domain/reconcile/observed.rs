@@ -10,7 +10,7 @@ use super::super::rejection::Rejection;
 use super::super::session::SessionMember;
 use super::super::valid_room::ValidRoom;
 use super::super::window::Window;
-use crate::api::{FINALIZER, LedgerEntry, Phase, Room, RoomGuest, RoomStatus, SessionStatus};
+use crate::api::{LedgerEntry, Phase, Room, RoomGuest, RoomStatus, SessionStatus, has_finalizer};
 
 /// A Room and its session, as observed at the beginning of a reconciliation.
 ///
@@ -83,7 +83,7 @@ impl Observed {
     }
 
     pub(super) fn has_finalizer(&self) -> bool {
-        self.room.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER)
+        has_finalizer(&self.room.metadata)
     }
 
     /// The epoch of the session that would be made next.

@@ -26,6 +26,11 @@ pub struct Authorization {
 }
 
 impl Authorization {
+    /// The Room, to ask for it anew.
+    pub fn room_ref(&self) -> ObjectRef<Room> {
+        ObjectRef::new(&self.room.name).within(&self.room.namespace)
+    }
+
     /// Whether the Room lets this person in, were nobody else there.
     pub fn check(&self) -> Result<(), Refusal> {
         self.grant(0).map(drop)

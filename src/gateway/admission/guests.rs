@@ -61,7 +61,7 @@ impl ModerationService {
         let guest = new_guest(&presenter, random_name()?, display_name.clone(), role);
         let reference = ObjectRef::from_obj(&guest);
         let identity = guest_identity(&reference.name);
-        let room = ObjectRef::new(&presenter.room.name).within(&presenter.room.namespace);
+        let room = presenter.room_ref();
         let known: HashSet<String> = self.guests_of(&room)?.iter().map(|guest| guest.name_any()).collect();
         let too_many = Denied::TooManyGuests { limit: MOST_GUESTS };
         let Some(_arrival) = self.arrivals.begin(&room, &reference.name, &known, MOST_GUESTS) else { return Err(too_many) };
@@ -81,7 +81,7 @@ impl ModerationService {
     /// The guests of the Room who are let in, in the order in which they came.
     pub fn list_guests(&self, invite: &Invite) -> Result<Vec<ListedGuest>, Denied> {
         let presenter = self.may_add_people(invite)?;
-        let room = ObjectRef::new(&presenter.room.name).within(&presenter.room.namespace);
+        let room = presenter.room_ref();
         let listed = |guest: &RoomGuest| {
             let person = presenter.room.roster.get(&guest_identity(&guest.name_any()))?;
             Some(ListedGuest {
@@ -98,7 +98,7 @@ impl ModerationService {
     /// Withdraws a guest whom a Presenter has added: their invite is dead, and they are out of the call.
     pub async fn withdraw_guest(&self, invite: &Invite, identity: &str) -> Result<(), Denied> {
         let presenter = self.may_add_people(invite)?;
-        let room = ObjectRef::new(&presenter.room.name).within(&presenter.room.namespace);
+        let room = presenter.room_ref();
         let guests = self.guests_of(&room)?;
         let name = identity.strip_prefix(GUEST_PREFIX).unwrap_or_default();
         let guest = guests.iter().find(|guest| guest.name_any() == name).ok_or(Denied::NoSuchGuest)?;

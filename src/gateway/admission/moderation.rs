@@ -48,16 +48,21 @@ impl ModerationService {
 
     /// A Presenter who may act in the call now, and the call; `target` must be in it.
     async fn moderate(&self, invite: &Invite, target: Option<&str>) -> Result<(Authorization, ObservedCall), Denied> {
-        let presenter = self.may_moderate(invite)?;
-        presenter.check()?;
+        let presenter = self.moderator(invite)?;
         let call = self.calls.observe(&presenter.room.class, &presenter.sessions).await?;
         // The Room may have changed or ended while the media server was asked, so that it is judged once more.
-        let presenter = self.may_moderate(invite)?;
-        presenter.check()?;
+        let presenter = self.moderator(invite)?;
         if target.is_some_and(|identity| !call.snapshot.has(identity)) {
             return Err(Denied::NotInCall);
         }
         Ok((presenter, call))
+    }
+
+    /// A Presenter who may act in the call now.
+    pub(super) fn moderator(&self, invite: &Invite) -> Result<Authorization, Denied> {
+        let presenter = self.may_moderate(invite)?;
+        presenter.check()?;
+        Ok(presenter)
     }
 
     /// The holder of the invite, if the role allows to moderate.

@@ -1,14 +1,12 @@
 //! People whom Presenters put out of a call: they stay out, whatever their invite says, until a Presenter lets them in again.
 
-use kube::runtime::reflector::ObjectRef;
-
 use super::authorize::Authorization;
 use super::call_snapshot::{CallSnapshot, ObservedCall};
 use super::denied::Denied;
 use super::moderation::ModerationService;
 use super::random_name::random_name;
 use super::room_object::metadata_of_presenter;
-use crate::api::{Reason, Room, RoomOwned, RoomRemoval, RoomRemovalSpec};
+use crate::api::{Reason, RoomOwned, RoomRemoval, RoomRemovalSpec};
 use crate::domain::{Invite, Refusal};
 
 /// Longest name that a record of a removal has, in characters.
@@ -55,7 +53,7 @@ impl ModerationService {
         let (recorded, ()) = tokio::join!(record, put_out);
         recorded.map_err(Denied::unavailable)?;
         self.record(&presenter, Reason::ParticipantRemoved, identity, |by| format!("{by} removed {identity}"));
-        self.until(&presenter.room, || self.rooms.has_removed(&reference(&presenter), identity)).await;
+        self.until(&presenter.room, || self.rooms.has_removed(&presenter.room_ref(), identity)).await;
         Ok(())
     }
 
@@ -63,7 +61,7 @@ impl ModerationService {
     pub fn list_removals(&self, invite: &Invite) -> Result<Vec<ListedRemoval>, Denied> {
         let presenter = self.may_moderate(invite)?;
         let mut listed: Vec<ListedRemoval> = Vec::new();
-        for removal in self.rooms.removals_of(&reference(&presenter)) {
+        for removal in self.rooms.removals_of(&presenter.room_ref()) {
             let RoomRemovalSpec { identity, display_name, removed_by, .. } = removal.spec.clone();
             if let Some(same) = listed.iter_mut().find(|listed| listed.identity == identity) {
                 same.can_be_readmitted &= removal.is_of_presenters();
@@ -79,7 +77,7 @@ impl ModerationService {
     /// Lets a person in again whom a Presenter has removed.
     pub async fn readmit(&self, invite: &Invite, identity: &str) -> Result<(), Denied> {
         let presenter = self.may_moderate(invite)?;
-        let room = reference(&presenter);
+        let room = presenter.room_ref();
         let mut removals = self.rooms.removals_of(&room);
         removals.retain(|removal| removal.spec.identity == identity);
         if removals.is_empty() {
@@ -95,13 +93,6 @@ impl ModerationService {
         self.until(&presenter.room, || !self.rooms.has_removed(&room, identity)).await;
         Ok(())
     }
-
-    /// A Presenter who may act in the call now.
-    fn moderator(&self, invite: &Invite) -> Result<Authorization, Denied> {
-        let presenter = self.may_moderate(invite)?;
-        presenter.check()?;
-        Ok(presenter)
-    }
 }
 
 /// Whether a Presenter may remove somebody: not themselves, who could not undo it, and no Presenter of the list if they are none: whom a
@@ -109,10 +100,6 @@ impl ModerationService {
 fn may_remove(presenter: &Authorization, identity: &str) -> bool {
     let is_host = |name: &str| presenter.room.roster.hosts().any(|host| host == name);
     identity != presenter.person.name && (!is_host(identity) || is_host(&presenter.person.name))
-}
-
-fn reference(presenter: &Authorization) -> ObjectRef<Room> {
-    ObjectRef::new(&presenter.room.name).within(&presenter.room.namespace)
 }
 
 /// The object that keeps somebody out, by the name that `seen` has of them.

@@ -31,5 +31,5 @@ pub use rate_limit::PER_ADDRESS;
 pub use rate_limit::{RateLimits, limit_by_address};
 pub use request_span::{describe_room, trace_request};
 pub use routes::{Api, routes};
-pub use staleness::{CacheStaleness, refuse_while_stale};
+pub use staleness::{refuse_while_stale, tell_staleness};
 pub use subprotocol::{SUBPROTOCOL, offers_subprotocol, token_among_subprotocols};

@@ -120,7 +120,7 @@ fn authorize(proxy: &SignallingProxy, headers: &HeaderMap, query: &str) -> Resul
         match authorize_token(&proxy.rooms, &subject, proxy.clock.now()) {
             Ok(authorization) if authorization.room.class == class => {
                 authorization.check().map_err(|refusal| Problem::from(&refusal))?;
-                let room = ObjectRef::new(&authorization.room.name).within(&authorization.room.namespace);
+                let room = authorization.room_ref();
                 describe_room(&room, Some(&authorization.room.uid));
                 return Ok(AuthorizedConnect { subject, room, class, backend, upstream, token });
             }

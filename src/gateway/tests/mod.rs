@@ -31,7 +31,7 @@ use tower::ServiceExt;
 
 use self::fake_writer::FakeWriter;
 use super::admission::{AdmissionService, CallObserver, InviteKeys, LiveRooms, ModerationService};
-use super::http::{Api, CacheStaleness, LinkTurns, PER_ADDRESS, PublicAddress, RateLimits, TrustedProxies};
+use super::http::{Api, LinkTurns, PER_ADDRESS, PublicAddress, RateLimits, TrustedProxies};
 use super::router::{AppState, router};
 use super::signalling::{Connections, SignallingProxy, Upstream};
 use super::wall_clock::WallClock;
@@ -327,7 +327,7 @@ fn app_state(rooms: &LiveRooms, keys: InviteKeys, backends: &Arc<Registry>, writ
         metrics,
     };
     let webhooks = Webhooks { rooms: rooms.clone(), backends: backends.clone(), clock: clock.clone() };
-    AppState { api, proxy, webhooks, rooms: rooms.clone(), limits, staleness: CacheStaleness::default(), trusted_proxies }
+    AppState { api, proxy, webhooks, rooms: rooms.clone(), limits, trusted_proxies }
 }
 
 async fn send(router: Router, method: &str, path: &str, authorization: Option<&str>) -> Answer {

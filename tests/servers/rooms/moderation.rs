@@ -26,6 +26,14 @@ fn removals(stage: &Stage, place: &Place<'_>) -> Api<RoomRemoval> {
     Api::namespaced(stage.admin.clone(), &place.namespace)
 }
 
+/// Keeps somebody out as with kubectl, by an object of their name.
+async fn keep_out(stage: &Stage, place: &Place<'_>, identity: &str) {
+    let removal = json!({"apiVersion": "roomkeeper.io/v1alpha1", "kind": "RoomRemoval", "metadata": {"name": identity},
+        "spec": {"roomName": "call", "identity": identity}});
+    let removal = serde_json::from_value(removal).expect("a removal");
+    removals(stage, place).create(&PostParams::default(), &removal).await.expect("accepted");
+}
+
 #[test]
 fn a_presenter_removes_somebody_who_stays_out_until_a_presenter_lets_them_in_again() {
     run(async {
@@ -61,14 +69,11 @@ fn whoever_may_make_a_removal_puts_somebody_out_within_a_second_and_its_deletion
         let stage = Stage::shared().await;
         let place = stage.place().await;
         let [(pia, _pia_client), (ann, ann_client), _] = call(stage, &place).await;
-        let removal = json!({"apiVersion": "roomkeeper.io/v1alpha1", "kind": "RoomRemoval", "metadata": {"name": "ann"},
-            "spec": {"roomName": "call", "identity": "ann"}});
-        let removals = removals(stage, &place);
-        removals.create(&PostParams::default(), &serde_json::from_value(removal).expect("a removal")).await.expect("accepted");
+        keep_out(stage, &place, "ann").await;
         ann_client.event("disconnected").await;
         assert_eq!(stage.join(&ann).await.problem(), "removed");
         assert_eq!(stage.delete("/v1/removals/ann", &pia).await.problem(), "not-allowed", "it is not the Presenters'");
-        removals.delete("ann", &DeleteParams::default()).await.expect("deleted");
+        removals(stage, &place).delete("ann", &DeleteParams::default()).await.expect("deleted");
         eventually(PATIENCE, async || match stage.join(&ann).await.status {
             200 => Ok(()),
             status => Err(format!("{status}")),
@@ -84,10 +89,8 @@ fn when_the_room_is_over_the_removals_of_presenters_are_gone_and_those_of_others
         let place = stage.place().await;
         let [(pia, _), _, _] = call(stage, &place).await;
         assert_eq!(stage.post("/v1/participants/ann/remove", &pia, None).await.status, 204);
-        let by_hand = json!({"apiVersion": "roomkeeper.io/v1alpha1", "kind": "RoomRemoval", "metadata": {"name": "ben"},
-            "spec": {"roomName": "call", "identity": "ben"}});
+        keep_out(stage, &place, "ben").await;
         let removals = removals(stage, &place);
-        removals.create(&PostParams::default(), &serde_json::from_value(by_hand).expect("a removal")).await.expect("accepted");
         place.edit("call", json!({"validUntil": in_seconds(0)})).await;
         place.until_phase("call", Phase::Expired).await;
         eventually(PATIENCE, async || {
