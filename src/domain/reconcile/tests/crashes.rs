@@ -139,10 +139,13 @@ impl Simulation {
                     NAMES.iter().cycle().skip(number).take(NAMES.len()).find(|name| spec.participants.iter().all(|p| p.name != **name));
                 spec.participants.extend(name.map(|name| participant(name, Role::Attendee)));
             }),
-            Event::Remove(number) => self.edit(|spec| {
-                let people = spec.participants.len();
-                number.checked_rem(people).map(|number| spec.participants.remove(number));
-            }),
+            Event::Remove(number) => {
+                self.see_rotations();
+                self.edit(|spec| {
+                    let people = spec.participants.len();
+                    number.checked_rem(people).map(|number| spec.participants.remove(number));
+                });
+            }
             Event::SuspendPerson(number) => self.change_person(number, |person| person.suspended = !person.suspended),
             Event::Rotate(number) => {
                 self.change_person(number, |person| person.invite_generation = Some(person.invite_generation.unwrap_or_default() + 1));
@@ -168,6 +171,18 @@ impl Simulation {
             }
             Event::Wait(minutes) => self.wait(minutes),
             Event::Delete => self.delete(),
+        }
+    }
+
+    /// A rotation that nobody saw before the person was taken off the list can be known to nobody.
+    fn see_rotations(&mut self) {
+        let Some(room) = &self.room else { return };
+        let seen = |person: &Participant| {
+            let known = room.status.iter().flat_map(|status| &status.rotated_invites).find(|rotated| rotated.name == person.name);
+            known.map_or(0, |rotated| rotated.invite_generation) >= person.invite_generation.unwrap_or_default()
+        };
+        if !room.spec.participants.iter().all(seen) {
+            self.reconcile();
         }
     }
 
