@@ -161,6 +161,10 @@ pub struct ReleaseArgs {
     #[arg(long, env = "ROOMKEEPER_WATCH_NAMESPACES", value_delimiter = ',', value_parser = namespace)]
     pub watch_namespaces: Vec<String>,
 
+    /// Which RoomClasses were looked after: those with this controllerName. Rooms of others are left alone.
+    #[arg(long, env = "ROOMKEEPER_CONTROLLER_NAME", default_value = DEFAULT_CONTROLLER)]
+    pub controller_name: String,
+
     /// First deletes the Rooms, while there is a controller that ends their calls.
     #[arg(long)]
     pub delete_rooms: bool,

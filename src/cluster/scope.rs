@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use kube::api::{ApiResource, DynamicObject};
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource};
 
@@ -19,6 +20,15 @@ impl Scope {
     #[must_use]
     pub fn new(namespaces: &[String]) -> Self {
         if namespaces.is_empty() { Self::Everywhere } else { Self::Namespaces(namespaces.iter().cloned().collect()) }
+    }
+
+    /// The APIs that together give the objects of a namespaced kind, as they are.
+    #[must_use]
+    pub fn dynamic_apis(&self, client: &Client, kind: &ApiResource) -> Vec<Api<DynamicObject>> {
+        match self {
+            Self::Everywhere => vec![Api::all_with(client.clone(), kind)],
+            Self::Namespaces(names) => names.iter().map(|name| Api::namespaced_with(client.clone(), name, kind)).collect(),
+        }
     }
 
     /// The APIs that together give the objects of a namespaced kind.

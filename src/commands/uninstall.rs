@@ -4,16 +4,16 @@
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
-use kube::api::{ListParams, Patch};
-use kube::core::PartialObjectMeta;
+use kube::api::{ApiResource, DynamicObject, ListParams, Patch};
+use kube::core::Status;
 use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::api::{FINALIZER, Room};
+use crate::api::{DEFAULT_CLASS_ANNOTATION, DEFAULT_CONTROLLER, FINALIZER, Room, RoomClass};
 use crate::args::ReleaseArgs;
 use crate::clock;
-use crate::cluster::{Scope, delete_object, patch_params};
+use crate::cluster::{Scope, delete_params, patch_params};
 use crate::controller::LEASE;
 
 /// A Lease that has not been renewed for this long has no holder any more: longer than the controller's Lease lasts.
@@ -36,24 +36,24 @@ pub enum UninstallError {
     Alive(String),
 }
 
-/// Waits until no controller works any more, then removes the finalizer from all Rooms. With `delete_rooms` it deletes all Rooms while the
-/// controller still works, so that their calls are ended, and removes the finalizer from those that are left.
+/// Waits until no controller works any more, then removes the finalizer from all Rooms of the installation. With `delete_rooms` it deletes
+/// them while the controller still works, so that their calls are ended, and removes the finalizer from those that are left.
 ///
 /// # Errors
 /// When a controller still works, or the API server refuses or cannot be reached.
 pub async fn run(client: Client, args: ReleaseArgs) -> Result<(), UninstallError> {
-    let scope = Scope::new(&args.watch_namespaces);
+    let rooms = Rooms::new(client.clone(), Scope::new(&args.watch_namespaces), &args.controller_name).await?;
     if args.delete_rooms {
-        delete(&client, &scope).await?;
+        rooms.delete().await?;
     } else {
         // A controller would add the finalizer again.
         wait_for_controllers_to_end(&client, &args.operator_namespace).await?;
     }
     let mut released = 0;
-    for room in rooms(&client, &scope).await? {
+    for room in rooms.list().await? {
         let Some(index) = room.finalizers().iter().position(|finalizer| finalizer == FINALIZER) else { continue };
         let namespace = room.namespace().unwrap_or_default();
-        remove_finalizer(&Api::namespaced(client.clone(), &namespace), &room.name_any(), index).await?;
+        rooms.remove_finalizer(&room, index).await?;
         tracing::info!(namespace, room = room.name_any(), "released");
         released += 1;
     }
@@ -91,52 +91,127 @@ async fn wait_for_controllers_to_end(client: &Client, namespace: &str) -> Result
     Ok(())
 }
 
-/// Deletes all Rooms and waits until the controller has cleaned up after them, but no longer than [`CLEANUP`].
-async fn delete(client: &Client, scope: &Scope) -> kube::Result<()> {
-    for room in rooms(client, scope).await? {
-        // A Room of the same name that was made since the list stays.
-        delete_object(client.clone(), &room).await?;
-        tracing::info!(namespace = room.namespace(), room = room.name_any(), "deleted");
-    }
-    let began = clock::uptime();
-    loop {
-        let left = rooms(client, scope).await?.len();
-        if left == 0 || clock::uptime().saturating_sub(began) >= CLEANUP {
-            return Ok(());
-        }
-        tracing::info!(left, "waiting for calls to end");
-        sleep(POLL_EVERY).await;
-    }
+/// The Rooms of an installation. They are read as they are, so that one that this version cannot read is released, too.
+struct Rooms {
+    client: Client,
+    scope: Scope,
+    kind: ApiResource,
+    classes: Vec<DynamicObject>,
+    controller: String,
 }
 
-async fn rooms(client: &Client, scope: &Scope) -> kube::Result<Vec<PartialObjectMeta<Room>>> {
-    let mut all = Vec::new();
-    for rooms in scope.apis::<Room>(client) {
-        let mut page = ListParams::default().limit(PAGE);
+impl Rooms {
+    /// Those of the installation whose classes have this name of a controller, by the classes that there are now.
+    async fn new(client: Client, scope: Scope, controller: &str) -> kube::Result<Self> {
+        let classes = list(&Api::all_with(client.clone(), &ApiResource::erase::<RoomClass>(&()))).await?;
+        Ok(Self { client, scope, kind: ApiResource::erase::<Room>(&()), classes, controller: controller.to_owned() })
+    }
+
+    async fn list(&self) -> kube::Result<Vec<DynamicObject>> {
+        let mut all = Vec::new();
+        for api in self.scope.dynamic_apis(&self.client, &self.kind) {
+            all.extend(list(&api).await?);
+        }
+        all.retain(|room| !is_of_another(room, &self.classes, &self.controller));
+        Ok(all)
+    }
+
+    /// Deletes all Rooms and waits until the controller has cleaned up after them, but no longer than [`CLEANUP`].
+    async fn delete(&self) -> kube::Result<()> {
+        for room in self.list().await? {
+            // A Room of the same name that was made since the list stays.
+            let answer = self.of(&room).delete(&room.name_any(), &delete_params(room.uid())).await;
+            fine_if(|status| status.is_not_found() || status.is_conflict(), answer)?;
+            tracing::info!(namespace = room.namespace(), room = room.name_any(), "deleted");
+        }
+        let began = clock::uptime();
         loop {
-            let list = match rooms.list_metadata(&page).await {
-                Ok(list) => list,
-                // The CRD is gone, and all Rooms with it.
-                Err(kube::Error::Api(status)) if status.is_not_found() => break,
-                Err(error) => return Err(error),
-            };
-            all.extend(list.items);
-            match list.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => page = page.continue_token(&token),
-                None => break,
+            let left = self.list().await?.len();
+            if left == 0 || clock::uptime().saturating_sub(began) >= CLEANUP {
+                return Ok(());
             }
+            tracing::info!(left, "waiting for calls to end");
+            sleep(POLL_EVERY).await;
         }
     }
-    Ok(all)
+
+    /// Removes the finalizer from a Room, if it is still at this index of the list.
+    async fn remove_finalizer(&self, room: &DynamicObject, index: usize) -> kube::Result<()> {
+        let entry = format!("/metadata/finalizers/{index}");
+        let operations = json!([{"op": "test", "path": entry, "value": FINALIZER}, {"op": "remove", "path": entry}]);
+        let patch = serde_json::from_value(operations).map_err(kube::Error::SerdeError)?;
+        let answer = self.of(room).patch(&room.name_any(), &patch_params(), &Patch::<DynamicObject>::Json(patch)).await;
+        fine_if(Status::is_not_found, answer)
+    }
+
+    fn of(&self, room: &DynamicObject) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), &room.namespace().unwrap_or_default(), &self.kind)
+    }
 }
 
-/// Removes the finalizer from a Room, if it is still at this index of the list.
-async fn remove_finalizer(rooms: &Api<Room>, name: &str, index: usize) -> kube::Result<()> {
-    let entry = format!("/metadata/finalizers/{index}");
-    let operations = json!([{"op": "test", "path": entry, "value": FINALIZER}, {"op": "remove", "path": entry}]);
-    let patch = serde_json::from_value(operations).map_err(kube::Error::SerdeError)?;
-    match rooms.patch(name, &patch_params(), &Patch::<Room>::Json(patch)).await {
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-        other => other.map(drop),
+/// Whether a Room is another installation's, by its class: as the controller sees it.
+fn is_of_another(room: &DynamicObject, classes: &[DynamicObject], controller: &str) -> bool {
+    let text = |object: &DynamicObject, path: &str| object.data.pointer(path)?.as_str().map(str::to_owned);
+    let is_ours = |class: &DynamicObject| text(class, "/spec/controllerName").as_deref().unwrap_or(DEFAULT_CONTROLLER) == controller;
+    let is_default = |class: &&DynamicObject| class.annotations().get(DEFAULT_CLASS_ANNOTATION).is_some_and(|value| value == "true");
+    if let Some(name) = text(room, "/spec/roomClassName").or_else(|| text(room, "/status/roomClassName")) {
+        return classes.iter().any(|class| class.name_any() == name && !is_ours(class));
+    }
+    let mut defaults = classes.iter().filter(is_default).peekable();
+    defaults.peek().is_some() && !defaults.any(is_ours)
+}
+
+/// All objects of an API, in pages. Where their CRD is gone, there are none.
+async fn list(api: &Api<DynamicObject>) -> kube::Result<Vec<DynamicObject>> {
+    let mut all = Vec::new();
+    let mut page = ListParams::default().limit(PAGE);
+    loop {
+        let list = match api.list(&page).await {
+            Ok(list) => list,
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(all),
+            Err(error) => return Err(error),
+        };
+        all.extend(list.items);
+        match list.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => page = page.continue_token(&token),
+            None => return Ok(all),
+        }
+    }
+}
+
+fn fine_if<T>(done: impl FnOnce(&Status) -> bool, answer: kube::Result<T>) -> kube::Result<()> {
+    match answer {
+        Err(kube::Error::Api(status)) if done(&status) => Ok(()),
+        answer => answer.map(drop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn object(name: &str, content: &Value) -> DynamicObject {
+        let mut object = json!({"metadata": {"name": name}});
+        object.as_object_mut().unwrap().extend(content.as_object().unwrap().clone());
+        serde_json::from_value(object).unwrap()
+    }
+
+    #[rstest]
+    #[case::of_ours(json!({"spec": {"roomClassName": "ours"}}), false)]
+    #[case::of_theirs(json!({"spec": {"roomClassName": "theirs"}}), true)]
+    #[case::accepted_by_theirs(json!({"spec": {}, "status": {"roomClassName": "theirs"}}), true)]
+    #[case::of_a_class_that_is_gone(json!({"spec": {"roomClassName": "gone"}}), false)]
+    #[case::of_no_class_where_the_default_is_theirs(json!({"spec": {}}), true)]
+    fn a_room_is_anothers_if_its_class_is(#[case] room: Value, #[case] of_another: bool) {
+        let theirs = json!({"spec": {"controllerName": "theirs"}});
+        let mut default = object("theirs", &theirs);
+        default.annotations_mut().insert(DEFAULT_CLASS_ANNOTATION.into(), "true".into());
+        let classes = [object("ours", &json!({"spec": {}})), default];
+        let room = object("room", &room);
+        assert_eq!(is_of_another(&room, &classes, DEFAULT_CONTROLLER), of_another);
+        assert!(!is_of_another(&room, &[], DEFAULT_CONTROLLER));
     }
 }

@@ -215,6 +215,30 @@ fn releases_for_different_namespaces_stand_side_by_side_with_roles_there_alone()
     });
 }
 
+/// A Room that another installation looks after, with its class.
+const OF_ANOTHER: &str = r"
+apiVersion: roomkeeper.io/v1alpha1
+kind: RoomClass
+metadata:
+  name: theirs
+spec:
+  controllerName: example.org/theirs
+  backend:
+    liveKit:
+      url: http://livekit.example.org
+      credentialsSecretRef:
+        name: theirs
+---
+apiVersion: roomkeeper.io/v1alpha1
+kind: Room
+metadata:
+  name: theirs
+  namespace: default
+  finalizers: [roomkeeper.io/session]
+spec:
+  roomClassName: theirs
+";
+
 /// Copies the chart with another version, as one that was released before.
 fn older_chart(to: &Path) -> String {
     let output = std::process::Command::new("cp").arg("-a").arg(chart()).arg(to).output().expect("cp");
@@ -269,11 +293,16 @@ fn install_upgrade_uninstall_and_reinstall_lose_no_room() {
         // Nobody runs the hook's pod here.
         on(&cluster, &["uninstall", "roomkeeper", "--namespace", namespace, "--no-hooks"]).expect("uninstalled");
         running.stop().await;
+        kubectl(&cluster, &["apply", "-f", "-"], OF_ANOTHER);
         same("after the uninstallation").await;
         assert_eq!(categories().await, ["roomkeeper"], "the CRDs stay");
         nothing_is_left(&cluster, namespace);
         run_hook(&cluster, namespace, &objects).await;
         same("after the hook").await;
+        let finalizers = kubectl(&cluster, &["get", "rooms", "-n", "default", "-o", "jsonpath={.items[*].metadata.finalizers}"], "");
+        assert_eq!(finalizers, r#"["roomkeeper.io/session"]"#, "that of the Room of another installation");
+        kubectl(&cluster, &["patch", "room", "theirs", "-n", "default", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#], "");
+        kubectl(&cluster, &["delete", "room/theirs", "roomclass/theirs", "-n", "default", "--timeout=30s"], "");
         kubectl(&cluster, &["delete", "room", "other", "-n", "default", "--timeout=30s"], "");
 
         on(&cluster, &[&["install", "roomkeeper", &chart().display().to_string()], &flags[..], &values].concat()).expect("installed again");
