@@ -41,6 +41,12 @@ impl BackendConfig {
         Ok(Self { url, public_url, signalling, api_key: value("apiKey")?, api_secret: value("apiSecret")? })
     }
 
+    /// Whether the other one has another address.
+    #[must_use]
+    pub fn is_elsewhere(&self, other: &Self) -> bool {
+        self.url != other.url
+    }
+
     /// Builds the backend, whose calls `metrics` counts.
     pub fn build(&self, metrics: &Metrics) -> Result<Arc<dyn Backend>, Failure> {
         let Self { url, public_url, signalling, api_key, api_secret } = self;

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
+use tokio::task::JoinSet;
 
+use super::left::follow;
 use super::report::report;
 use super::sweep::{list, sweep};
 use crate::api::{Reason, RoomClass};
@@ -35,11 +37,13 @@ pub struct ClassLook {
     probe_at: Option<Timestamp>,
     count_at: Option<Timestamp>,
     suspects: BTreeSet<String>,
+    /// What follows the media servers that the class has left. It ends with this.
+    left: JoinSet<()>,
 }
 
 impl ClassLook {
     /// Looks at a class; the pause before the next look.
-    pub async fn look(&mut self, class: &RoomClass, secrets: &OwnSecrets, context: &Context) -> Duration {
+    pub async fn look(&mut self, class: &RoomClass, secrets: &OwnSecrets, context: &Arc<Context>) -> Duration {
         let now = clock::now();
         let name = class.name_any();
         let config = BackendConfig::of(class, secrets);
@@ -79,10 +83,10 @@ impl ClassLook {
         name: &str,
         config: Result<BackendConfig, Failure>,
         counts: bool,
-        context: &Context,
+        context: &Arc<Context>,
         now: Timestamp,
     ) -> Result<(), Failure> {
-        self.make_backend(config?, context)?;
+        self.make_backend(name, config?, context)?;
         let backend = self.backend()?;
         if !matches!(self.health, Some(Ok(()))) || self.probe_at.is_none_or(|at| now >= at) {
             backend.probe().await?;
@@ -92,15 +96,18 @@ impl ClassLook {
         let sessions = list(backend.as_ref()).await?;
         // The media server may have taken seconds.
         let now = clock::now();
-        self.suspects = sweep(name, backend.as_ref(), sessions, &suspects, counts, context, now).await?;
+        self.suspects = sweep(name, backend.as_ref(), sessions, &suspects, counts, context, now).await;
         Ok(())
     }
 
-    fn make_backend(&mut self, config: BackendConfig, context: &Context) -> Result<(), Failure> {
+    fn make_backend(&mut self, name: &str, config: BackendConfig, context: &Arc<Context>) -> Result<(), Failure> {
         if self.backend.as_ref().is_some_and(|(made_from, _)| *made_from == config) {
             return Ok(());
         }
-        self.backend = None;
+        while self.left.try_join_next().is_some() {}
+        if let Some((_, backend)) = self.backend.take().filter(|(made_from, _)| made_from.is_elsewhere(&config)) {
+            self.left.spawn(follow(name.to_owned(), backend, context.clone()));
+        }
         self.probe_at = None;
         let backend = config.build(&context.metrics)?;
         self.backend = Some((config, backend));

@@ -1,5 +1,6 @@
 //! The RoomClasses: one loop each, which keeps its backend, watches its health and sweeps its sessions.
 
+mod left;
 mod look;
 pub mod occupancy;
 mod report;

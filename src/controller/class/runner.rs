@@ -118,6 +118,7 @@ impl ClassRunner {
         let (context, name) = (&self.context, key.name.as_str());
         context.backends.remove(name);
         context.occupancy.forget(name);
+        context.seats.forget(name);
         context.metrics.forget_class(name);
         // Where there is one of the same name again, its first look does this.
         if !context.classes.state().iter().any(|class| class.name_any() == name) {

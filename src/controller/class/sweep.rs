@@ -37,8 +37,9 @@ pub async fn sweep(
     counts: bool,
     context: &Context,
     now: Timestamp,
-) -> Result<BTreeSet<String>, Failure> {
-    let found = close_orphans(class, backend, &sessions, suspects, context, now).await?;
+) -> BTreeSet<String> {
+    let found = close_orphans(class, backend, &sessions, suspects, context, now).await;
+    context.metrics.orphans(class, found.len());
     context.occupancy.swept(class, &sessions, now);
     let is_watched = |room: &Room| {
         let uid = room.metadata.uid.as_deref().unwrap_or_default();
@@ -50,26 +51,25 @@ pub async fn sweep(
         context.occupancy.count(class, sessions);
         context.enqueue(|room| lives_here(room, class) && is_miscounted(room, class, context));
     }
-    Ok(found)
+    found
 }
 
 /// Closes the sessions that belong to no Room for the second time: what a reconciliation has just closed, or just made, is gone or
 /// known by then.
-async fn close_orphans(
+pub async fn close_orphans(
     class: &str,
     backend: &dyn Backend,
     sessions: &Sessions,
     suspects: &BTreeSet<String>,
     context: &Context,
     now: Timestamp,
-) -> Result<BTreeSet<String>, Failure> {
+) -> BTreeSet<String> {
     let rooms = context.rooms.state();
     let unreadable = context.unreadable.all().into_iter().filter(|room| room.deletion_timestamp.is_none()).filter_map(|room| room.uid);
     let found = orphans(sessions.keys().map(String::as_str), &rooms, &unreadable.collect(), &context.installation, now);
     let found: BTreeSet<String> = found.into_iter().map(str::to_owned).collect();
-    context.metrics.orphans(class, found.len());
     if context.fence.check().is_err() {
-        return Ok(found);
+        return found;
     }
     let close = async |session: &String| {
         tracing::info!(class, session, "closing a session that belongs to no Room");
@@ -80,7 +80,7 @@ async fn close_orphans(
     // One that cannot be closed holds up neither the others nor the class.
     let closing = stream::iter(found.intersection(suspects)).for_each_concurrent(CLOSED_AT_ONCE, close);
     let _ = timeout(CLOSING, closing).await;
-    Ok(found)
+    found
 }
 
 /// Whether the session of a Room is not what its status says: lost, made by the gateway, or empty for longer than it may be.

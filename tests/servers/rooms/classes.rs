@@ -1,13 +1,16 @@
 //! Which class a Room gets, and what happens while it gets none.
 
+use futures::future::join;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use roomkeeper::api::{Phase, RoomClass};
+use roomkeeper::backend::Backend;
 use serde_json::json;
 
-use crate::support::run;
-use crate::support::stage::{CLASS, Stage, condition, in_seconds};
+use crate::support::livekit::{LiveKitServer, Options};
+use crate::support::stage::{CLASS, PATIENCE, Stage, condition, in_seconds, session};
+use crate::support::{eventually, run};
 
 #[test]
 fn a_room_of_an_unknown_class_waits_without_session_or_invite_and_heals_with_the_class() {
@@ -99,5 +102,42 @@ fn a_room_keeps_the_class_that_was_the_default_when_it_was_accepted() {
         place.edit("call", json!({"displayName": "Touched"})).await;
         let after = place.until_phase("call", Phase::Open).await;
         assert_eq!(after.status.and_then(|status| status.session), before.status.and_then(|status| status.session));
+    });
+}
+
+#[test]
+fn a_class_that_moves_to_another_media_server_leaves_no_call_behind_at_the_one_before() {
+    run(async {
+        let stage = Stage::shared().await;
+        let (before, after) = join(LiveKitServer::start(Options::default()), LiveKitServer::start(Options::default())).await;
+        let place = stage.place().await;
+        let direct = json!({"backend": {"liveKit": {"signalling": "Direct"}}});
+        stage.class("moving", &before, direct.clone()).await;
+        place.apply("call", json!({"roomClassName": "moving", "participants": [{"name": "ada"}]})).await;
+        let first = session(&place.until_phase("call", Phase::Open).await);
+        let ada = place.joined("call", "ada", &[]).await;
+
+        // Under another name of the same server everything stays.
+        let classes = Api::<RoomClass>::all(stage.admin.clone());
+        let move_to = async |url: &str| {
+            let url = Patch::Merge(json!({"spec": {"backend": {"liveKit": {"url": url}}}}));
+            classes.patch("moving", &PatchParams::default(), &url).await.expect("moved");
+        };
+        move_to(&before.url().replace("127.0.0.1", "localhost")).await;
+        let is_left = |log: String| log.matches("the class has left its media server").count();
+        eventually(PATIENCE, async || if is_left(stage.controller.log()) == 1 { Ok(()) } else { Err("not left yet") }).await;
+
+        move_to(&after.url()).await;
+        let room = place.until("call", |status| status.session.as_ref().is_some_and(|session| session.id != first)).await;
+        ada.event("disconnected").await;
+        eventually(PATIENCE, async || match before.backend().list_sessions("rk-").await {
+            Ok(left) if left.is_empty() => Ok(()),
+            left => Err(format!("{left:?}")),
+        })
+        .await;
+        let at_the_new_one = after.backend().list_sessions("rk-").await.expect("LiveKit answers");
+        assert_eq!(at_the_new_one.into_iter().map(|session| session.id).collect::<Vec<_>>(), [session(&room)]);
+        let session = room.status.and_then(|status| status.session).expect("a session");
+        assert_eq!(session.epoch, 2, "the first move was none");
     });
 }
