@@ -16,6 +16,7 @@ use std::time::Duration;
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
+use kube::api::ListParams;
 use kube::runtime::{WatchStreamExt, watcher};
 use roomkeeper::api::{Phase, Room};
 use roomkeeper::backend::Backend;
@@ -29,13 +30,19 @@ use support::{eventually, now, run};
 const PATIENCE: Duration = Duration::from_mins(5);
 
 fn main() {
+    let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let wanted = |part: &str| named.is_empty() || named.iter().any(|name| name == part);
     run(async {
         let stage = Stage::start().await;
         stage.class_reason("livekit", "Reconciled").await;
-        time_to_ready(&stage).await;
-        lag_at_the_end(&stage).await;
-        time_to_remove(&stage).await;
-        thousand_rooms(&stage).await;
+        if wanted("one") {
+            time_to_ready(&stage).await;
+            lag_at_the_end(&stage).await;
+            time_to_remove(&stage).await;
+        }
+        if wanted("thousand") {
+            thousand_rooms(&stage).await;
+        }
         println!("binary: {:.1} MiB", mebibytes(fs::metadata(env!("CARGO_BIN_EXE_roomkeeper")).expect("the binary").len()));
     });
 }
@@ -112,14 +119,16 @@ async fn time_to_remove(stage: &Stage) {
     print_spread("removed from the spec to disconnected, 10 times", took);
 }
 
-/// A thousand Rooms of ten at once: throughput, API server's requests, memory of both roles.
+/// A thousand Rooms of ten at once: throughput, API server's requests, memory of both roles, and how late the last of them ends.
 async fn thousand_rooms(stage: &Stage) {
     const ROOMS: usize = 1000;
     let place = stage.place().await;
     let before = (stage.cluster.audit().len(), now());
+    let others = stage.livekit.backend().list_sessions("rk-").await.expect("a list").len();
+    let end = in_seconds(120);
     let create = |number: usize| {
-        let place = &place;
-        async move { place.apply(&format!("room-{number}"), json!({"participants": people(10)})).await }
+        let (place, end) = (&place, &end);
+        async move { place.apply(&format!("room-{number}"), json!({"validUntil": end, "participants": people(10)})).await }
     };
     let made: Vec<_> = (0..ROOMS).map(create).collect();
     stream::iter(made).buffer_unordered(16).for_each(|_| std::future::ready(())).await;
@@ -152,6 +161,28 @@ async fn thousand_rooms(stage: &Stage) {
     for (role, process) in [("controller", &stage.controller.process), ("gateway", &stage.gateway.process)] {
         println!("  resident memory of the {role}: {:.1} MiB", mebibytes(process.resident_bytes()));
     }
+    ends(stage, &place, end.parse().expect("a time"), others).await;
+}
+
+/// Sees all Rooms end that end at this moment, until only the sessions of others are there.
+async fn ends(stage: &Stage, place: &Place<'_>, end: Timestamp, others: usize) {
+    let wait = now().duration_until(end);
+    tokio::time::sleep(wait.try_into().unwrap_or_default()).await;
+    let backend = stage.livekit.backend();
+    // Looked at seldom, because each look costs the servers as much as some of what is measured.
+    let mut looks = tokio::time::interval(Duration::from_millis(250));
+    while backend.list_sessions("rk-").await.expect("a list").len() > others {
+        looks.tick().await;
+    }
+    let closed = now().duration_since(end).as_secs_f64();
+    let first = ListParams::default().limit(1);
+    while !place.secrets().list_metadata(&first).await.expect("a list").items.is_empty() {
+        looks.tick().await;
+    }
+    let withdrawn = now().duration_since(end).as_secs_f64();
+    println!(
+        "1000 Rooms of 10 that end at one moment: the last session is closed after {closed:.1} s, the last invite withdrawn after {withdrawn:.1} s"
+    );
 }
 
 async fn until_ready(place: &Place<'_>, number: usize) {

@@ -3,6 +3,7 @@
 mod backends;
 mod changes;
 mod client;
+mod definitions;
 mod merge;
 mod other_classes;
 mod preflight;
@@ -27,6 +28,8 @@ pub use scope::Scope;
 pub use secrets::{KeysError, OwnSecrets, ensure_invite_keys, ensure_livekit_keys, watch_own_secrets};
 pub use signing_keys::INVITE_KEYS_SECRET;
 pub use unreadable::Unreadable;
-pub use watch::{WatchStream, watch, watch_class_changes, watch_classes, watch_namespace_changes, watch_scope, watch_scope_changes};
+pub use watch::{
+    WatchStream, keep_what_is_read, watch, watch_class_changes, watch_classes, watch_namespace_changes, watch_scope, watch_scope_changes,
+};
 pub use watch_ages::WatchAges;
-pub use writes::{apply_params, delete_object, delete_params, patch_params, post_params};
+pub use writes::{apply_params, delete_object, delete_params, patch_params, post_params, publish_event};

@@ -10,6 +10,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::time::{sleep, timeout};
 
+use super::definitions::{OldDefinition, are_new_enough};
 use super::{REQUEST_TIMEOUT, Scope};
 use crate::api::{Room, RoomClass, RoomGuest, RoomRemoval};
 use crate::clock;
@@ -35,6 +36,9 @@ pub enum PreflightError {
     /// The CustomResourceDefinition of a kind is missing.
     #[error("the cluster knows no {0}: install the CustomResourceDefinitions of this version first")]
     NoDefinition(String),
+    /// The CustomResourceDefinition of a kind is older than this program.
+    #[error(transparent)]
+    OldDefinition(#[from] OldDefinition),
     #[error("there is no namespace {0}; --operator-namespace must name the one that Roomkeeper runs in")]
     NoNamespace(String),
 }
@@ -42,7 +46,7 @@ pub enum PreflightError {
 /// Checks what both roles read: Rooms, guests and removals of `scope`, classes, and the Secrets of the operator's namespace.
 ///
 /// # Errors
-/// When something may not be listed, a kind is not known, or the API server does not answer.
+/// When something may not be listed, a kind is not known or older than this program, or the API server does not answer.
 pub async fn may_read(client: &Client, scope: &Scope, operator_namespace: &str) -> Result<(), PreflightError> {
     for rooms in scope.apis::<Room>(client) {
         may_list(&rooms).await?;
@@ -54,7 +58,8 @@ pub async fn may_read(client: &Client, scope: &Scope, operator_namespace: &str) 
         may_list(&removals).await?;
     }
     may_list(&Api::<RoomClass>::all(client.clone())).await?;
-    may_list(&Api::<Secret>::namespaced(client.clone(), operator_namespace)).await
+    may_list(&Api::<Secret>::namespaced(client.clone(), operator_namespace)).await?;
+    Ok(are_new_enough(client).await?)
 }
 
 /// Checks that the objects of an API may be listed.

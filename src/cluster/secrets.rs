@@ -21,6 +21,9 @@ use crate::api::MANAGER;
 use crate::domain::{KeyRing, generate_key};
 use crate::observability::metrics::Metrics;
 
+/// Not what Helm keeps of its releases: that is large, and nobody here reads it.
+const NO_RELEASES: &str = "type!=helm.sh/release.v1";
+
 /// The Secrets of the operator's namespace, as a watch keeps them.
 #[derive(Clone)]
 pub struct OwnSecrets {
@@ -68,7 +71,7 @@ pub fn watch_own_secrets(client: Client, namespace: &str, metrics: Metrics) -> (
     let secrets = OwnSecrets { namespace: namespace.to_owned(), store: store.clone(), keys };
     let mut signing_keys = SigningKeys::new(publish, metrics);
     let keys_ref = ObjectRef::new(INVITE_KEYS_SECRET).within(namespace);
-    let changes = super::watch(Api::namespaced(client, namespace), writer).map(move |_| {
+    let changes = super::watch(Api::namespaced(client, namespace), NO_RELEASES, writer).map(move |_| {
         signing_keys.follow(store.get(&keys_ref).as_deref());
     });
     (secrets, changes)

@@ -12,7 +12,7 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 
 use super::changes::{ChangeStream, changes};
@@ -113,13 +113,13 @@ pub fn watch_class_changes<F: PartialEq + 'static>(
     changes(class_events(client, controller, others), writer, facts)
 }
 
-/// Watches objects and keeps them in the store of `writer`.
+/// Watches the objects with these fields, and keeps them in the store of `writer`.
 #[must_use]
-pub fn watch<K>(api: Api<DeserializeGuard<K>>, writer: Writer<K>) -> WatchStream<K>
+pub fn watch<K>(api: Api<DeserializeGuard<K>>, fields: &str, writer: Writer<K>) -> WatchStream<K>
 where
     K: Resource<DynamicType = ()> + Default + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
 {
-    kept(events(api, config(), &Unreadable::default()), writer)
+    kept(events(api, config().fields(fields), &Unreadable::default()), writer)
 }
 
 /// What a watch of a namespaced kind tells.
@@ -157,14 +157,25 @@ where
     watcher(api, config)
         .backoff(Backoff(DefaultBackoff::default()))
         .filter_map(move |event| future::ready(event.map(|event| reader.read(event)).transpose()))
-        // Nobody here reads managed fields, and they are the larger half of a Room in memory.
-        .modify(|object: &mut K| object.managed_fields_mut().clear())
+        .modify(keep_what_is_read)
         .inspect(|event| {
             if let Err(error) = event {
                 tracing::warn!(kind = %K::kind(&()), %error, "the watch is interrupted");
             }
         })
         .boxed()
+}
+
+/// What kubectl repeats of an object that it has applied.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Takes off what nobody here reads, and is the larger half of an object in memory.
+pub fn keep_what_is_read<K: Resource>(object: &mut K) {
+    let meta = object.meta_mut();
+    meta.managed_fields = None;
+    if let Some(annotations) = &mut meta.annotations {
+        annotations.remove(LAST_APPLIED);
+    }
 }
 
 /// The same events, once the store of `writer` shows them.

@@ -1,9 +1,11 @@
-//! Parameters of writes: each that leaves something names the field manager, so that `managedFields` says which fields Roomkeeper owns.
+//! Writes, and their parameters: each that leaves something names the field manager, so that `managedFields` says which fields Roomkeeper owns.
 
 use std::fmt::Debug;
 
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{DeleteParams, PatchParams, PostParams, Preconditions};
 use kube::core::NamespaceResourceScope;
+use kube::runtime::events::{Event, Recorder, Reporter};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
@@ -31,6 +33,17 @@ pub fn patch_params() -> PatchParams {
 #[must_use]
 pub fn apply_params() -> PatchParams {
     PatchParams::apply(MANAGER).force()
+}
+
+/// Publishes an Event about an object, as told by this component.
+///
+/// Each has a recorder of its own: one that is kept shows two Events that differ in their notes alone as one that came twice.
+///
+/// # Errors
+/// When the API server refuses the Event or does not answer.
+pub async fn publish_event(client: Client, component: &str, event: &Event, regarding: &ObjectReference) -> kube::Result<()> {
+    let reporter = Reporter { controller: component.to_owned(), instance: None };
+    Recorder::new(client, reporter).publish(event, regarding).await
 }
 
 /// Deletes this object, and no other of its name. One that is gone counts as deleted.

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
-use kube::runtime::events::Recorder;
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::{mpsc, watch};
 
 use super::class::occupancy::Occupancy;
 use super::fence::Fence;
+use super::room::seats::Seats;
 use super::room::state::RoomStates;
 use crate::api::{Room, RoomClass};
 use crate::backend::Registry;
@@ -41,11 +41,11 @@ pub struct Context {
     pub occupancy: Occupancy,
     /// What is remembered of each Room.
     pub states: RoomStates,
+    /// How many Rooms are worked on at the same time.
+    pub seats: Seats,
     pub installation: Installation,
     /// Base of join links, without a slash at the end.
     pub gateway_url: String,
-    /// Publishes Events.
-    pub recorder: Recorder,
     pub metrics: Metrics,
     pub health: Health,
     /// Whether anything may be done.
@@ -66,6 +66,16 @@ impl Context {
     /// Has the Rooms reconciled now that live on a class, or may be waiting for it.
     pub fn enqueue_users(&self, class: &str) {
         self.enqueue(|room| uses(room, class));
+    }
+
+    /// The class whose seats a Room takes; those that have none take what is set aside for no class.
+    pub fn class_of<'a>(&self, room: &'a Room) -> &'a str {
+        room.class_name().filter(|class| self.has_class(class)).unwrap_or_default()
+    }
+
+    /// Whether there is a class of this name that is ours.
+    pub fn has_class(&self, name: &str) -> bool {
+        self.classes.get(&ObjectRef::new(name)).is_some()
     }
 
     /// Whether a Room is another installation's, by its class. One that names none, and was not accepted yet, is so where that one has a

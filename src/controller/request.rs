@@ -23,16 +23,13 @@ pub fn failure_of(error: &kube::Error) -> Failure {
         message: "the API server could not be asked, or could not answer; it is tried again".into(),
     };
     match error {
-        kube::Error::Api(status) => match status.code {
-            409 => unavailable(Some(Duration::from_millis(500))),
-            code @ (400 | 403 | 405 | 413 | 422) => {
-                Failure::rejected(Reason::Refused, format!("the API server refused a request with status {code} {}", status.reason))
-            }
-            _ => {
-                let asked = status.details.as_ref().map(|details| Duration::from_secs(u64::from(details.retry_after_seconds)));
-                unavailable(asked.filter(|after| !after.is_zero()))
-            }
-        },
+        kube::Error::Api(status) if matches!(status.code, 400 | 403 | 405 | 413 | 422) => {
+            Failure::rejected(Reason::Refused, format!("the API server refused a request with status {} {}", status.code, status.reason))
+        }
+        kube::Error::Api(status) => {
+            let asked = status.details.as_ref().map(|details| Duration::from_secs(u64::from(details.retry_after_seconds)));
+            unavailable(asked.filter(|after| !after.is_zero()))
+        }
         _ => unavailable(None),
     }
 }

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
 use kube::Client;
-use kube::runtime::controller::Config;
-use kube::runtime::events::{Recorder, Reporter};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -20,13 +18,14 @@ use super::fence::Fence;
 use super::guests;
 use super::leader::{Election, while_leading};
 use super::room::reconcile::{error_policy, reconcile};
+use super::room::seats::Seats;
 use super::room::state::RoomStates;
 use super::signing_keys;
 use super::startup::{self, StartError};
 use super::triggers::{Triggers, controller};
 use super::unreadable;
 use super::watches::{self, Watches};
-use crate::api::{COMPONENT, Phase, RoomClass};
+use crate::api::{Phase, RoomClass};
 use crate::args::ControllerArgs;
 use crate::backend::Registry;
 use crate::clock;
@@ -35,8 +34,6 @@ use crate::domain::Installation;
 use crate::observability::health::Health;
 use crate::observability::metrics::Metrics;
 
-/// Rooms that are worked on at the same time.
-const ROOMS_AT_ONCE: u16 = 32;
 /// How long reconciliations under way may take after the controller was told to end: the next leader waits for the Lease meanwhile,
 /// and does what they leave undone.
 const LEAVE_WITHIN: Duration = Duration::from_secs(1);
@@ -140,9 +137,9 @@ async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Re
         backends: Registry::default(),
         occupancy: Occupancy::default(),
         states: RoomStates::new(args.resync.into(), now),
+        seats: Seats::default(),
         installation,
         gateway_url: args.gateway_url.trim_end_matches('/').to_owned(),
-        recorder: Recorder::new(client.clone(), Reporter { controller: COMPONENT.into(), instance: None }),
         metrics,
         health,
         fence,
@@ -174,10 +171,6 @@ fn count_rooms(context: &Context) {
 
 /// Reconciles the Rooms that are due, until `shutdown`.
 async fn work(context: Arc<Context>, triggers: Triggers, shutdown: impl Future<Output = ()> + Send + Sync + 'static) {
-    controller(triggers, &context)
-        .with_config(Config::default().concurrency(ROOMS_AT_ONCE))
-        .graceful_shutdown_on(shutdown)
-        .run(reconcile, error_policy, context)
-        .for_each(|_| ready(()))
-        .await;
+    // How many there are at the same time is decided by class and priority, see `Seats`.
+    controller(triggers, &context).graceful_shutdown_on(shutdown).run(reconcile, error_policy, context).for_each(|_| ready(())).await;
 }

@@ -30,8 +30,8 @@ pub use invite::{InvalidInvite, Invite, KeyError, KeyRing, generate_key};
 pub use orphans::orphans;
 pub use permissions::Permissions;
 pub use reconcile::{
-    Batch, EventDraft, Execution, Goal, InviteChange, InviteStep, InviteWrite, Observed, Outcome, Plan, RoomStep, SessionStep, SessionView,
-    Step, event_drafts, plan, session_to_observe, status,
+    Batch, EventDraft, Execution, Goal, InviteChange, InviteStep, InviteWrite, Observed, Outcome, Plan, Priority, RoomStep, SessionStep,
+    SessionView, Step, event_drafts, plan, priority, session_to_observe, status,
 };
 pub use rejection::Rejection;
 pub use room_index::RoomIndex;

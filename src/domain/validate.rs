@@ -160,12 +160,19 @@ fn is_tracked(room: &Room) -> bool {
 }
 
 fn ttl(room: &Room, class: &RoomClass) -> Option<Duration> {
-    let seconds = match room.spec.ttl_seconds_after_expired {
-        Some(seconds) => seconds,
-        None if is_tracked(room) => return None,
-        None => class.spec.ttl_seconds_after_expired.unwrap_or(DEFAULT_TTL_SECONDS),
-    };
-    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or_default()))
+    own_ttl(room).or_else(|| {
+        let of_class = || class.spec.ttl_seconds_after_expired.unwrap_or(DEFAULT_TTL_SECONDS);
+        (!is_tracked(room)).then(|| seconds(of_class()))
+    })
+}
+
+/// The TTL that the Room itself sets.
+pub(super) fn own_ttl(room: &Room) -> Option<Duration> {
+    room.spec.ttl_seconds_after_expired.map(seconds)
+}
+
+fn seconds(number: i32) -> Duration {
+    Duration::from_secs(u64::try_from(number).unwrap_or_default())
 }
 
 fn invite_metadata(spec: &RoomSpec) -> InviteMetadata {

@@ -50,6 +50,11 @@ fn declared_end(room: &Room) -> Option<Timestamp> {
     valid_until.as_ref().map(|until| until.0).into_iter().chain(by_duration).min()
 }
 
+/// Whether the end that the spec itself declares has come at `now`: no class gives it a later one.
+pub(super) fn has_come_to_its_own_end(room: &Room, now: Timestamp) -> bool {
+    declared_end(room).is_some_and(|end| end <= now)
+}
+
 /// `moment` plus `length`, held at the end of representable time.
 pub(super) fn later(moment: Timestamp, length: Duration) -> Timestamp {
     moment.checked_add(length).unwrap_or(Timestamp::MAX)

@@ -1,5 +1,7 @@
 //! Carries out the steps of a plan, which is all I/O: by the API server and by the media server.
 
+use std::time::Duration;
+
 use futures::{FutureExt, StreamExt, stream};
 use kube::Api;
 use kube::api::{DeleteParams, ObjectMeta, Preconditions};
@@ -8,7 +10,9 @@ use kube::core::Status;
 use super::invite_secrets::InviteSecrets;
 use super::invites::Invites;
 use super::observe::Snapshot;
+use super::seats::Seat;
 use crate::api::{Reason, Room};
+use crate::clock;
 use crate::cluster::patch_params;
 use crate::controller::context::Context;
 use crate::controller::finalizer::finalizer_patch;
@@ -19,6 +23,10 @@ use crate::observability::logs::AUDIT;
 /// Invite Secrets of one Room that are written at the same time.
 const INVITES_AT_ONCE: usize = 8;
 
+/// People of one session who are removed or changed at the same time, and how long that may take in one reconciliation.
+const MEMBERS_AT_ONCE: usize = 8;
+const MEMBERS_WITHIN: Duration = Duration::from_secs(20);
+
 /// What a reconciliation carried out.
 pub struct Executed {
     /// What came of the plan.
@@ -27,16 +35,19 @@ pub struct Executed {
     pub written: Option<Room>,
 }
 
-/// Carries out a plan. What follows from each result is for [`Execution`] to decide.
+/// Carries out a plan. What follows from each result is for [`Execution`] to decide. `None` when the call is ended, and everything else was
+/// left for later, because others wait to be ended.
 ///
 /// # Errors
 /// If the finalizer could not be set, or nothing may be done at this moment; every other failure is part of the outcome.
-pub async fn execute(plan: Plan, snapshot: &Snapshot, context: &Context) -> Result<Executed, Failure> {
+pub async fn execute(plan: Plan, snapshot: &Snapshot, seat: &Seat, context: &Context) -> Result<Option<Executed>, Failure> {
     let mut execution = Execution::begin(plan, &snapshot.observed);
     let mut written = None;
+    let members_until = clock::uptime() + MEMBERS_WITHIN;
     while let Some(batch) = execution.next_batch() {
         // Steps before may have taken long, or the machine was suspended meanwhile.
         context.fence.check()?;
+        snapshot.working.beat();
         match batch {
             Batch::Room(step) => {
                 let result = room_step(&step, snapshot, context).await.map(|room| written = room.or_else(|| written.take()));
@@ -49,16 +60,43 @@ pub async fn execute(plan: Plan, snapshot: &Snapshot, context: &Context) -> Resu
                 }
                 execution.record_session(step, result);
             }
+            Batch::Members(steps) => {
+                let request = async |step: SessionStep| {
+                    let in_time = clock::uptime() < members_until;
+                    let result = if in_time { session_step(&step, snapshot).await } else { Err(too_slow()) };
+                    (step, result)
+                };
+                let requests: Vec<_> = steps.into_iter().map(|step| request(step).boxed()).collect();
+                let mut results = stream::iter(requests).buffered(MEMBERS_AT_ONCE);
+                while let Some((step, result)) = results.next().await {
+                    if result.is_ok() {
+                        audit(&step, snapshot);
+                    }
+                    execution.record_session(step, result);
+                }
+            }
             Batch::Invites(steps) => {
-                let requests: Vec<_> = steps.into_iter().map(|step| invite_step(step, snapshot, context).boxed()).collect();
+                let request = async |step: InviteStep| {
+                    let result = invite_step(&step, snapshot, context).await;
+                    (step, result)
+                };
+                let requests: Vec<_> = steps.into_iter().map(|step| request(step).boxed()).collect();
                 let mut results = stream::iter(requests).buffered(INVITES_AT_ONCE);
-                while let Some(result) = results.next().await {
-                    execution.record_invite(result);
+                while let Some((step, result)) = results.next().await {
+                    snapshot.working.beat();
+                    execution.record_invite(&step, result);
                 }
             }
         }
+        if seat.is_wanted() && execution.has_ended_the_call() {
+            return Ok(None);
+        }
     }
-    Ok(Executed { outcome: execution.finish()?, written })
+    Ok(Some(Executed { outcome: execution.finish()?, written }))
+}
+
+fn too_slow() -> Failure {
+    Failure::transient(Reason::Unreachable, "the media server takes too long to change who is in the call; it is tried again")
 }
 
 /// Writes the object, and gives it as it is afterwards if it stays.
@@ -110,7 +148,7 @@ fn audit(step: &SessionStep, snapshot: &Snapshot) {
     tracing::info!(target: AUDIT, event, namespace = snapshot.namespace(), room = snapshot.name(), participant, role);
 }
 
-async fn invite_step(step: InviteStep, snapshot: &Snapshot, context: &Context) -> Result<InviteChange, Failure> {
+async fn invite_step(step: &InviteStep, snapshot: &Snapshot, context: &Context) -> Result<InviteChange, Failure> {
     let Context { client, gateway_url, .. } = context;
     match step {
         InviteStep::Issue { person, write } => {
@@ -119,11 +157,11 @@ async fn invite_step(step: InviteStep, snapshot: &Snapshot, context: &Context) -
             let no_key = || Failure::transient(Reason::Misconfigured, "there is no invite signing key");
             let keys = snapshot.keys.as_deref().ok_or_else(no_key)?;
             let invites = Invites { owner: snapshot.room(), room, keys, gateway_url, client };
-            invites.issue(&person, &write).await.map(InviteChange::Issued)
+            invites.issue(person, write).await.map(InviteChange::Issued)
         }
         InviteStep::Withdraw { secret_name, secret_uid } => {
-            InviteSecrets::new(client, snapshot.namespace(), snapshot.uid()).delete(&secret_name, secret_uid.as_deref()).await?;
-            Ok(InviteChange::Withdrawn { secret_name })
+            InviteSecrets::new(client, snapshot.namespace(), snapshot.uid()).delete(secret_name, secret_uid.as_deref()).await?;
+            Ok(InviteChange::Withdrawn { secret_name: secret_name.clone() })
         }
     }
 }

@@ -6,7 +6,6 @@
 //! had another value.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
@@ -17,7 +16,7 @@ use super::invite_refusal::{Refused, refused};
 use crate::api::{INVITE_SECRET_TYPE, LABEL_ROOM_UID, Reason};
 use crate::cluster::{delete_params, post_params};
 use crate::controller::request::{failure_of, timed};
-use crate::domain::{Failure, FailureClass, InviteWrite};
+use crate::domain::{Failure, InviteWrite};
 
 /// Field manager of the dry run, which owns what the dry run would change.
 const COMPARER: &str = "roomkeeper-compare";
@@ -150,8 +149,7 @@ fn name_of(secret: &Secret) -> &str {
 
 /// The Secret came and went between two requests; the next reconciliation will see clearer.
 fn moved(name: &str) -> Failure {
-    let class = FailureClass::Transient { after: Some(Duration::from_millis(500)) };
-    Failure { class, reason: Reason::ApiServerUnavailable, message: format!("the Secret \"{name}\" changed while it was written") }
+    Failure::transient(Reason::ApiServerUnavailable, format!("the Secret \"{name}\" changed while it was written"))
 }
 
 #[cfg(test)]

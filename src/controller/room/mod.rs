@@ -10,6 +10,7 @@ mod recheck;
 pub mod reconcile;
 mod report;
 mod resync;
+pub mod seats;
 pub mod state;
 mod validate;
 mod write_cache;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::invites::revision;
-use crate::api::{Room, RoomGuest};
+use crate::api::{Reason, Room, RoomGuest};
 use crate::backend::Backend;
 use crate::controller::context::Context;
 use crate::domain::{Failure, KeyRing, Observed, Rejection, SessionView, ValidRoom, session_to_observe};
+use crate::observability::watchdog::Heartbeat;
 
 /// What a reconciliation knows, and what it works with.
 pub struct Snapshot {
@@ -21,6 +22,8 @@ pub struct Snapshot {
     pub backend: Result<Arc<dyn Backend>, Failure>,
     /// The keys that sign, if there are any at this moment.
     pub keys: Option<Arc<KeyRing>>,
+    /// The reconciliation, as the watchdog knows it.
+    pub working: Heartbeat,
 }
 
 impl Snapshot {
@@ -61,8 +64,10 @@ pub async fn observe(
     context: &Context,
     now: Timestamp,
 ) -> Snapshot {
+    let named = (&room.metadata.namespace, &room.metadata.name);
+    let working = context.health.watchdog().begin(format!("a reconciliation of {:?}/{:?}", named.0, named.1));
     let class = valid.as_ref().map_or_else(|_| room.class_name().unwrap_or_default(), |room| &room.class).to_owned();
-    let backend = context.backends.get(&class);
+    let backend = context.backends.get(&class).map_err(|failure| if context.has_class(&class) { failure } else { without_class(&class) });
     let session = match session_to_observe(&room, valid.as_ref(), now) {
         None => SessionView::NotAsked,
         Some(session) => view(&backend, session, keys.as_deref()).await,
@@ -75,8 +80,13 @@ pub async fn observe(
         (Err(_), _) | (_, None) => String::new(),
     };
     let recheck_invites = context.states.resync_due(room.metadata.uid.as_deref().unwrap_or_default(), now);
-    let observed = Observed { room, guests, removed, valid, session, empty_since, joined, invites_revision, recheck_invites };
-    Snapshot { observed, class, backend, keys }
+    let closed_at = context.states.closed_at(&room);
+    let observed = Observed { room, guests, removed, valid, session, empty_since, closed_at, joined, invites_revision, recheck_invites };
+    Snapshot { observed, class, backend, keys, working }
+}
+
+fn without_class(class: &str) -> Failure {
+    Failure::misconfigured(Reason::ClassNotFound, format!("there is no RoomClass \"{class}\", so its media server cannot be asked"))
 }
 
 /// The session as its media server shows it. Whoever came by an invite of a key that is not in force any more is a stranger.

@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use kube::api::ObjectMeta;
 use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
 use tracing::{Instrument, info_span};
 
 use super::execute::execute;
 use super::observe::observe;
 use super::report::report;
+use super::seats::Seat;
 use super::validate::validate;
 use crate::api::Room;
 use crate::clock;
 use crate::controller::context::Context;
-use crate::domain::{Failure, plan};
+use crate::domain::{Failure, Priority, plan, priority};
 use crate::observability::traces::{join_room_trace, room_trace_id};
 
 /// When a Room is looked at again for which nothing may be done now.
@@ -30,16 +32,20 @@ pub async fn reconcile(room: Arc<Room>, context: Arc<Context>) -> Result<Action,
     if context.fence.check().is_err() {
         return Ok(Action::requeue(CLOSED_FOR));
     }
+    let Some(seat) = take_seat(&room, &context).await else {
+        return Ok(Action::requeue(context.states.after_no_seat(uid, clock::now())));
+    };
     let span = info_span!("reconcile", namespace, room = name, trace_id = room_trace_id(uid));
     join_room_trace(&span, uid);
-    reconcile_room(room, &context).instrument(span).await.map(Action::requeue)
+    // Boxed, so that a Room that waits for its seat is small.
+    Box::pin(reconcile_room(room, seat, &context)).instrument(span).await.map(Action::requeue)
 }
 
 /// Brings a Room closer to its spec; the time until it has to be reconciled again.
-async fn reconcile_room(room: Arc<Room>, context: &Context) -> Result<Duration, Failure> {
-    let _working = context.health.watchdog().begin(format!("a reconciliation of {:?}/{:?}", room.metadata.namespace, room.metadata.name));
+async fn reconcile_room(room: Arc<Room>, seat: Seat, context: &Context) -> Result<Duration, Failure> {
     let started = clock::now();
-    let room = context.states.newest(room);
+    // It may have changed while it waited for its seat.
+    let room = context.states.newest(context.rooms.get(&ObjectRef::from_obj(room.as_ref())).unwrap_or(room));
     let guests = context.guests.of(&room);
     let removed = context.removals.identities(&room);
     let keys = context.keys.borrow().clone();
@@ -53,7 +59,9 @@ async fn reconcile_room(room: Arc<Room>, context: &Context) -> Result<Duration, 
     let now = clock::now();
     let plan = plan(&snapshot.observed, &context.installation, now);
     context.states.planned(snapshot.uid(), plan.next_transition);
-    let executed = execute(plan, &snapshot, context).await?;
+    let Some(executed) = execute(plan, &snapshot, &seat, context).await? else {
+        return Ok(context.states.closed(&snapshot.observed.room, clock::now()));
+    };
     context.states.executed(snapshot.uid(), snapshot.observed.recheck_invites, now);
     let failed = report(&snapshot, executed, context, now, clock::now()).await?;
 
@@ -63,6 +71,16 @@ async fn reconcile_room(room: Arc<Room>, context: &Context) -> Result<Duration, 
         Some(failure) => context.states.after_failure(snapshot.uid(), &failure, ended),
         None => context.states.after_success(snapshot.uid(), ended),
     })
+}
+
+/// A seat for a Room; `None` when it has to come again.
+async fn take_seat(room: &Arc<Room>, context: &Context) -> Option<Seat> {
+    let room = context.states.newest(room.clone());
+    let priority = match context.states.closed_at(&room) {
+        Some(_) => Priority::Background,
+        None => priority(&room, &context.guests.of(&room), clock::now()),
+    };
+    context.seats.take(context.class_of(&room), priority).await
 }
 
 /// When to reconcile again after a failure: after a growing pause, and at the next transition of the plan at the latest.

@@ -7,8 +7,8 @@ use kube::{Api, Resource};
 
 use super::execute::Executed;
 use super::observe::Snapshot;
-use crate::api::{Reason, Room, RoomStatus};
-use crate::cluster::post_params;
+use crate::api::{COMPONENT, Reason, Room, RoomStatus};
+use crate::cluster::{post_params, publish_event};
 use crate::controller::context::Context;
 use crate::controller::guests::reconcile_guests;
 use crate::controller::removals::end_removals;
@@ -31,7 +31,7 @@ pub async fn report(
         leave_behind(snapshot, failure, context).await;
     }
     if let Some(until) = outcome.ended_window() {
-        context.metrics.ended(now.duration_since(until));
+        context.metrics.ended(snapshot.observed.closed_at.unwrap_or(now).duration_since(until));
     }
     if outcome.is_gone() {
         return Ok(None);
@@ -96,7 +96,7 @@ async fn publish(room: &Room, draft: EventDraft, context: &Context) {
         action: "Reconcile".into(),
         secondary: None,
     };
-    if let Err(error) = timed(context.recorder.publish(&event, &room.object_ref(&()))).await {
+    if let Err(error) = timed(publish_event(context.client.clone(), COMPONENT, &event, &room.object_ref(&()))).await {
         tracing::debug!(%error, reason = %reason, "an Event could not be published");
     }
 }

@@ -13,10 +13,14 @@ use super::recheck::{RecheckWindow, holds_for_all};
 use super::resync::ResyncSchedule;
 use super::write_cache::WriteCache;
 use crate::api::Room;
-use crate::domain::Failure;
+use crate::cluster::keep_what_is_read;
+use crate::domain::{Failure, recorded_session};
 
 /// Shortest time until the next reconciliation: the clock that wakes and the clock that decides may differ by less.
 const SHORTEST_WAIT: Duration = Duration::from_millis(5);
+
+/// Pause of a Room whose moment has come and for which there is no seat.
+const SOON: Duration = Duration::from_millis(100);
 
 /// The memory of all Rooms.
 pub struct RoomStates {
@@ -33,6 +37,8 @@ struct RoomState {
     recheck: RecheckWindow,
     /// When the clock alone changes what the Room should be, by the last plan.
     next_transition: Option<Timestamp>,
+    /// The session that was closed, and when, while everything else was left for later.
+    closed: Option<(String, Timestamp)>,
 }
 
 impl RoomStates {
@@ -48,7 +54,8 @@ impl RoomStates {
     }
 
     /// Remembers the answer to an own write.
-    pub fn wrote(&self, room: Room) -> Arc<Room> {
+    pub fn wrote(&self, mut room: Room) -> Arc<Room> {
+        keep_what_is_read(&mut room);
         let room = Arc::new(room);
         self.change(room.metadata.uid.as_deref().unwrap_or_default(), |state| state.written.wrote(room.clone()));
         room
@@ -96,6 +103,27 @@ impl RoomStates {
         state.bounded(pause, now)
     }
 
+    /// The time until a Room is reconciled for which there was no seat. A moment that comes before that ends the wait; one that has come, such
+    /// as an end, shortens it.
+    pub fn after_no_seat(&self, uid: &str, now: Timestamp) -> Duration {
+        let transition = self.rooms.lock().get(uid).and_then(|state| state.until_transition(now));
+        transition.map_or(later(now), |transition| later(now).min(transition)).max(SOON)
+    }
+
+    /// The session that the Room's status names was closed, and everything else is left for later: the time until then.
+    pub fn closed(&self, room: &Room, now: Timestamp) -> Duration {
+        let session = recorded_session(room).unwrap_or_default().to_owned();
+        self.change(room.metadata.uid.as_deref().unwrap_or_default(), |state| state.closed = Some((session, now)));
+        later(now)
+    }
+
+    /// When the living session that the Room's status names was closed, if it was and no status tells of it yet.
+    pub fn closed_at(&self, room: &Room) -> Option<Timestamp> {
+        let rooms = self.rooms.lock();
+        let (session, at) = rooms.get(room.metadata.uid.as_deref()?)?.closed.as_ref()?;
+        (recorded_session(room) == Some(session)).then_some(*at)
+    }
+
     /// Forgets a Room that is gone.
     pub fn forget(&self, uid: &str) {
         self.rooms.lock().remove(uid);
@@ -113,10 +141,19 @@ impl RoomState {
     /// No longer than until the next transition, so that an opening or an end comes in time whatever failed before it. One that
     /// came meanwhile is due now, and once: if that fails too, the pauses grow.
     fn bounded(&mut self, wait: Duration, now: Timestamp) -> Duration {
-        let transition = self.next_transition.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
+        let transition = self.until_transition(now);
         self.next_transition = self.next_transition.filter(|at| *at > now);
         transition.map_or(wait, |transition| wait.min(transition)).max(SHORTEST_WAIT)
     }
+
+    fn until_transition(&self, now: Timestamp) -> Option<Duration> {
+        self.next_transition.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default())
+    }
+}
+
+/// A moment between half a second and a second and a half, which differs from call to call.
+fn later(now: Timestamp) -> Duration {
+    Duration::from_millis(500) + Duration::from_nanos(now.subsec_nanosecond().unsigned_abs().into())
 }
 
 #[cfg(test)]

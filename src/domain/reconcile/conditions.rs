@@ -89,7 +89,8 @@ impl Conditions<'_> {
         let over = matches!(self.outcome.goal, Goal::Expired | Goal::Gone { .. });
         // Whether the spec is accepted no longer matters once the window is over.
         let states = [accepted.clone(), self.session(), self.invites()].into_iter().skip(usize::from(over));
-        let failed = states.into_iter().find(|(holds, _, _)| !holds);
+        let object = self.outcome.room_failure.as_ref().map(|failure| (false, failure.reason, failure.message.clone()));
+        let failed = states.chain(object).find(|(holds, _, _)| !holds);
         failed.unwrap_or_else(|| (true, Reason::Reconciled, "Everything is as the spec wants it".into()))
     }
 

@@ -6,8 +6,10 @@ use jiff::Timestamp;
 
 use super::super::rejection::Rejection;
 use super::super::valid_room::Availability;
-use super::super::window::{Window, later};
+use super::super::validate::own_ttl;
+use super::super::window::{Window, has_come_to_its_own_end, later};
 use super::observed::Observed;
+use crate::api::Reason;
 
 /// How long the deletion of a Room waits for a media server that does not answer.
 const TEARDOWN_PATIENCE: Duration = Duration::from_mins(1);
@@ -68,8 +70,15 @@ pub(super) fn next_transition(observed: &Observed, goal: &Goal, window: Option<W
 /// far past, of a restored Room or by mistake, leaves as much time as any other.
 ///
 /// Not known while the spec is not accepted: it may contain a later end that is not in force yet, and a deleted object does not come back.
+/// But where there is no class any more, the Room's own TTL counts, if its own end has come.
 pub(super) fn removal(observed: &Observed, now: Timestamp) -> Option<Timestamp> {
-    let ttl = observed.valid.as_ref().ok()?.ttl?;
+    let ttl = match &observed.valid {
+        Ok(room) => room.ttl?,
+        Err(rejection) if rejection.reason == Reason::ClassNotFound && has_come_to_its_own_end(&observed.room, now) => {
+            own_ttl(&observed.room)?
+        }
+        Err(_) => return None,
+    };
     Some(match observed.expired_at() {
         Some(expired_at) => later(expired_at, ttl),
         None => later(now, ttl.max(BEFORE_DELETION)),

@@ -6,6 +6,7 @@ mod goal;
 mod observed;
 mod outcome;
 mod plan;
+mod priority;
 mod restrict;
 mod status;
 mod step;
@@ -16,6 +17,7 @@ pub use goal::Goal;
 pub use observed::{Observed, SessionView, session_to_observe};
 pub use outcome::{Batch, Execution, InviteChange, Outcome};
 pub use plan::{Plan, plan};
+pub use priority::{Priority, priority};
 pub use status::status;
 pub use step::{InviteStep, InviteWrite, RoomStep, SessionStep, Step};
 

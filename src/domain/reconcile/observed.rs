@@ -30,6 +30,8 @@ pub struct Observed {
     pub session: SessionView,
     /// Since when nobody has been seen in the session; `None` when somebody was there last.
     pub empty_since: Option<Timestamp>,
+    /// When the living session that the status names was closed, by a reconciliation that left everything else for later.
+    pub closed_at: Option<Timestamp>,
     /// People in the session, as of the last count.
     pub joined: i32,
     /// Digest of what all invite Secrets of the Room should share.

@@ -1,5 +1,6 @@
 //! Keeps book of what comes of a plan. Controller and simulation carry the steps out; what follows from each result is decided here.
 
+use std::collections::BTreeSet;
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
@@ -30,6 +31,8 @@ pub struct Execution {
 pub enum Batch {
     Room(RoomStep),
     Session(SessionStep),
+    /// Steps with people in the session. These, too, do not depend on each other.
+    Members(Vec<SessionStep>),
     /// These do not depend on each other, and may be carried out at the same time.
     Invites(Vec<InviteStep>),
 }
@@ -60,8 +63,14 @@ pub struct Outcome {
     pub(super) removed: Vec<String>,
     /// The first failure with the session or the people in it.
     pub(super) session_failure: Option<Failure>,
-    /// A failure with invites or with the object: the first that somebody has to act on, or else the first.
+    /// A failure with invites: the first that somebody has to act on, or else the first.
     pub(super) invites_failure: Option<Failure>,
+    /// A failure with the object.
+    pub(super) room_failure: Option<Failure>,
+    /// Names of the people whose invites could not be written until somebody changes something.
+    pub(super) refused: BTreeSet<String>,
+    /// Names of the people whose invites could not be written this time.
+    pub(super) unwritten: BTreeSet<String>,
     gone: bool,
     left_behind: Option<Failure>,
 }
@@ -74,6 +83,8 @@ impl Execution {
             (Goal::Open, SessionView::Unknown(failure)) => Some(failure.clone()),
             _ => None,
         };
+        // One that opened again meanwhile has another session.
+        let closed = observed.closed_at.is_some() && goal != Goal::Open;
         let outcome = Outcome {
             goal,
             window,
@@ -81,11 +92,14 @@ impl Execution {
             session_made: None,
             session_reserved: None,
             session_found: matches!(observed.session, SessionView::Present(_)),
-            session_closed: false,
+            session_closed: closed,
             invites: Vec::new(),
             removed: Vec::new(),
             session_failure,
             invites_failure: None,
+            room_failure: None,
+            refused: BTreeSet::new(),
+            unwritten: BTreeSet::new(),
             gone: false,
             left_behind: None,
         };
@@ -98,6 +112,14 @@ impl Execution {
         Some(match self.steps.next()? {
             Step::Room(RoomStep::ReleaseFinalizer { give_up: false }) if self.outcome.failure().is_some() => return self.next_batch(),
             Step::Room(step) => Batch::Room(step),
+            Step::Session(first) if first.is_of_member() => {
+                let mut members = vec![first];
+                while let Some(Step::Session(next)) = self.steps.next_if(|step| matches!(step, Step::Session(step) if step.is_of_member()))
+                {
+                    members.push(next);
+                }
+                Batch::Members(members)
+            }
             Step::Session(step) => Batch::Session(step),
             Step::Invite(first) => {
                 let mut invites = vec![first];
@@ -107,6 +129,13 @@ impl Execution {
                 Batch::Invites(invites)
             }
         })
+    }
+
+    /// Whether the session that the status names has been closed: all that is left is to put away what belonged to the call, and another session
+    /// that the gateway may have made because that one was lost.
+    #[must_use]
+    pub fn has_ended_the_call(&self) -> bool {
+        self.outcome.session_closed && self.outcome.failure().is_none()
     }
 
     /// Records what came of a write of the object.
@@ -124,7 +153,7 @@ impl Execution {
                 self.outcome.left_behind = self.outcome.failure().cloned();
             }
             (RoomStep::Delete | RoomStep::ReleaseFinalizer { .. }, Err(failure)) => {
-                self.outcome.invites_failure.get_or_insert(failure);
+                self.outcome.room_failure.get_or_insert(failure);
             }
         }
     }
@@ -145,12 +174,22 @@ impl Execution {
     }
 
     /// Records what came of a step with an invite Secret.
-    pub fn record_invite(&mut self, result: Result<InviteChange, Failure>) {
+    pub fn record_invite(&mut self, step: &InviteStep, result: Result<InviteChange, Failure>) {
+        let failure = match result {
+            Ok(change) => return self.outcome.invites.push(change),
+            Err(failure) => failure,
+        };
+        match step {
+            InviteStep::Issue { person, write: _ } => {
+                let names = if failure.needs_change() { &mut self.outcome.refused } else { &mut self.outcome.unwritten };
+                names.insert(person.name.clone());
+            }
+            // It stays in the ledger, which has it withdrawn again.
+            InviteStep::Withdraw { .. } => {}
+        }
         let known = &mut self.outcome.invites_failure;
-        match result {
-            Ok(change) => self.outcome.invites.push(change),
-            Err(failure) if known.as_ref().is_none_or(|known| failure.needs_change() && !known.needs_change()) => *known = Some(failure),
-            Err(_) => {}
+        if known.as_ref().is_none_or(|known| failure.needs_change() && !known.needs_change()) {
+            *known = Some(failure);
         }
     }
 
@@ -164,10 +203,10 @@ impl Execution {
 }
 
 impl Outcome {
-    /// The first failure: with the session, or else with invites or the object.
+    /// The first failure: with the session, or else with invites, or else with the object.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
-        self.session_failure.as_ref().or(self.invites_failure.as_ref())
+        self.session_failure.as_ref().or(self.invites_failure.as_ref()).or(self.room_failure.as_ref())
     }
 
     /// When the clock alone changes the Room next, whatever came of the steps.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::super::roster::Person;
 use super::super::session::{Installation, SessionMember};
 use super::super::valid_room::ValidRoom;
 use super::super::window::{Window, later};
@@ -79,6 +80,11 @@ fn correct(room: &ValidRoom, session: &str, member: &SessionMember) -> Option<Se
     hold_to_roster(&room.roster, session, member, |person| member.role == Some(person.role) && member.display_name == person.display_name)
 }
 
+/// Whether an invite does not say what it should, or could not be written the last time.
+fn is_stale(entry: &LedgerEntry, person: &Person) -> bool {
+    entry.role != person.role || entry.invite_generation != person.generation || entry.secret_uid.is_empty()
+}
+
 /// Invites of people who left the list are withdrawn, those of the people on it are issued or brought up to date.
 fn invites(observed: &Observed, room: &ValidRoom) -> Vec<Step> {
     let status = observed.status();
@@ -89,9 +95,7 @@ fn invites(observed: &Observed, room: &ValidRoom) -> Vec<Step> {
     let wanted = room.roster.invited().filter_map(|person| {
         let write = match issued.get(person.name.as_str()) {
             None => InviteWrite::Create,
-            Some(entry) if all_stale || entry.role != person.role || entry.invite_generation != person.generation => {
-                InviteWrite::Refresh { secret_uid: entry.secret_uid.clone() }
-            }
+            Some(entry) if all_stale || is_stale(entry, person) => InviteWrite::Refresh { secret_uid: entry.secret_uid.clone() },
             Some(_) => return None,
         };
         Some(Step::Invite(InviteStep::Issue { person: person.clone(), write }))

@@ -15,7 +15,7 @@ use crate::api::{Counts, LedgerEntry, Phase, RoomStatus, RotatedInvite, SessionS
 pub fn status(observed: &Observed, outcome: &Outcome, now: Timestamp) -> RoomStatus {
     let before = observed.status().cloned().unwrap_or_default();
     let generation = observed.room.metadata.generation;
-    let session = session(before.session, outcome, now);
+    let session = session(before.session, outcome, observed.closed_at, now);
     let live = session.as_ref().filter(|session| session.ended_at.is_none());
     let conditions = Conditions { observed, outcome, live }.all(&before.conditions, now);
     let counts = Counts { invited: invited(observed), joined: live.map_or(0, |_| observed.joined) };
@@ -38,8 +38,8 @@ pub fn status(observed: &Observed, outcome: &Outcome, now: Timestamp) -> RoomSta
         participants: ledger(before.participants, outcome),
         invites_revision: match &outcome.goal {
             Goal::NotAccepted(_) if before.observed_generation == generation => before.invites_revision,
-            // Forgotten, so that the next reconciliation writes all invites, and takes neither a failure nor what a crash hid for done.
-            _ if outcome.invites_failure.is_some() => None,
+            // Forgotten, so that the next reconciliation writes all invites.
+            _ if !outcome.unwritten.is_empty() => None,
             Goal::Expired | Goal::Gone { .. } | Goal::NotAccepted(_) => None,
             Goal::Scheduled | Goal::Open | Goal::Suspended => Some(observed.invites_revision.clone()),
         },
@@ -65,7 +65,7 @@ fn invited(observed: &Observed) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-fn session(before: Option<SessionStatus>, outcome: &Outcome, now: Timestamp) -> Option<SessionStatus> {
+fn session(before: Option<SessionStatus>, outcome: &Outcome, closed_at: Option<Timestamp>, now: Timestamp) -> Option<SessionStatus> {
     let fresh = |id: &str, epoch, created_at| Some(SessionStatus { id: id.to_owned(), epoch, created_at, ended_at: None });
     // If the session before it could not be closed, that one stays recorded.
     let reserved = outcome.session_reserved.as_ref().filter(|_| outcome.session_failure.is_none());
@@ -73,7 +73,7 @@ fn session(before: Option<SessionStatus>, outcome: &Outcome, now: Timestamp) -> 
         (Some((id, epoch)), _, _) => fresh(id, *epoch, Some(Time(now))),
         (None, Some((id, epoch)), _) => fresh(id, *epoch, None),
         (None, None, Some(session)) if outcome.session_closed && session.ended_at.is_none() => {
-            Some(SessionStatus { ended_at: Some(Time(now)), ..session })
+            Some(SessionStatus { ended_at: Some(Time(closed_at.unwrap_or(now))), ..session })
         }
         (None, None, Some(session)) if outcome.session_found && session.created_at.is_none() => {
             Some(SessionStatus { created_at: Some(Time(now)), ..session })
@@ -89,7 +89,14 @@ fn ledger(before: Vec<LedgerEntry>, outcome: &Outcome) -> Vec<LedgerEntry> {
         InviteChange::Withdrawn { secret_name } => *secret_name == entry.secret_name,
     };
     let unchanged = before.into_iter().filter(|entry| !outcome.invites.iter().any(|change| changes(change, entry)));
-    let mut after: Vec<LedgerEntry> = unchanged.chain(outcome.issued().cloned()).collect();
+    // Without a UID it is tried again, and none of the others.
+    let refused = |mut entry: LedgerEntry| {
+        if outcome.refused.contains(&entry.name) {
+            entry.secret_uid.clear();
+        }
+        entry
+    };
+    let mut after: Vec<LedgerEntry> = unchanged.map(refused).chain(outcome.issued().cloned()).collect();
     after.sort_by(|a, b| a.name.cmp(&b.name));
     after
 }

@@ -50,6 +50,13 @@ pub enum SessionStep {
     },
 }
 
+impl SessionStep {
+    /// Whether the step concerns one person in the session.
+    pub(super) fn is_of_member(&self) -> bool {
+        matches!(self, Self::RemoveMember { .. } | Self::SetRole { .. })
+    }
+}
+
 /// A write or a deletion of an invite Secret, by the API server.
 #[derive(Clone, Debug, PartialEq)]
 pub enum InviteStep {

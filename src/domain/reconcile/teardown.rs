@@ -37,7 +37,9 @@ pub(super) fn release(observed: &Observed, installation: &Installation, window: 
 pub(super) fn close_live_session(observed: &Observed, installation: &Installation) -> Vec<Step> {
     let Some(session) = observed.live_session() else { return Vec::new() };
     let uid = observed.room.metadata.uid.as_deref().unwrap_or_default();
-    installation.sessions(uid, session).into_iter().map(|session| Step::Session(SessionStep::Close { session })).collect()
+    let is_closed = |name: &String| observed.closed_at.is_some() && *name == session.id;
+    let names = installation.sessions(uid, session).into_iter().filter(|name| !is_closed(name));
+    names.map(|session| Step::Session(SessionStep::Close { session })).collect()
 }
 
 pub(super) fn withdraw(entry: &LedgerEntry) -> Step {

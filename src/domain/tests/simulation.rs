@@ -83,6 +83,8 @@ pub struct Simulation {
     pub recheck: bool,
     /// Since when nobody was seen in the session.
     pub empty_since: Option<Timestamp>,
+    /// When a reconciliation closed the session that left the rest for later.
+    pub closed_at: Option<Timestamp>,
     /// Which of the signing keys signs.
     pub signing_key: u8,
     secrets_made: u32,
@@ -106,6 +108,7 @@ impl Simulation {
             secrets_failure: None,
             recheck: false,
             empty_since: None,
+            closed_at: None,
             signing_key: 1,
             secrets_made: 0,
         }
@@ -210,6 +213,7 @@ impl Simulation {
             valid,
             session,
             empty_since: self.empty_since,
+            closed_at: self.closed_at,
             joined: 0,
             invites_revision: self.revision(),
             recheck_invites: self.recheck,
@@ -263,12 +267,19 @@ impl Simulation {
                     let result = block_on(self.session_step(&step));
                     execution.record_session(step, result);
                 }
+                Batch::Members(steps) => {
+                    for step in steps.into_iter().take(left) {
+                        left -= 1;
+                        let result = block_on(self.session_step(&step));
+                        execution.record_session(step, result);
+                    }
+                }
                 Batch::Invites(steps) => {
                     for step in steps.into_iter().take(left) {
                         left -= 1;
                         let failure = self.secrets_failure.clone();
-                        let result = failure.map_or_else(|| Ok(self.invite_step(step)), Err);
-                        execution.record_invite(result);
+                        let result = failure.map_or_else(|| Ok(self.invite_step(step.clone())), Err);
+                        execution.record_invite(&step, result);
                     }
                 }
             }

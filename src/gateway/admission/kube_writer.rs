@@ -6,13 +6,13 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::core::NamespaceResourceScope;
-use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use kube::runtime::events::{Event, EventType};
 use kube::{Api, Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::{Reason, Room, RoomGuest, RoomRemoval};
-use crate::cluster::{delete_object, post_params};
+use crate::cluster::{delete_object, post_params, publish_event};
 use crate::domain::ValidRoom;
 
 /// Name under which Events are reported.
@@ -40,14 +40,12 @@ pub trait KubeWriter: Send + Sync {
 /// Writes to a real API server.
 pub struct ApiWriter {
     client: Client,
-    recorder: Recorder,
 }
 
 impl ApiWriter {
     #[must_use]
     pub fn new(client: Client) -> Self {
-        let recorder = Recorder::new(client.clone(), Reporter { controller: COMPONENT.into(), instance: None });
-        Self { client, recorder }
+        Self { client }
     }
 
     async fn create<K>(&self, object: &K) -> Result<K, String>
@@ -72,7 +70,7 @@ impl KubeWriter for ApiWriter {
             uid: Some(room.uid.clone()),
             ..ObjectReference::default()
         };
-        if let Err(error) = self.recorder.publish(&event, &regarding).await {
+        if let Err(error) = publish_event(self.client.clone(), COMPONENT, &event, &regarding).await {
             tracing::warn!(namespace = room.namespace, room = room.name, %reason, %error, "an Event could not be published");
         }
     }

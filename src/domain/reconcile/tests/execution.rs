@@ -1,14 +1,18 @@
 //! What follows from the results of steps.
 
-use crate::api::{FINALIZER, LedgerEntry, Reason};
+use crate::api::{ConditionType, FINALIZER, LedgerEntry, Reason};
 use crate::domain::tests::{Simulation, at, installation, session_id, spec};
-use crate::domain::{Batch, Execution, Failure, InviteChange, InviteStep, RoomStep, SessionStep, plan};
+use crate::domain::{Batch, Execution, Failure, InviteChange, InviteStep, RoomStep, SessionStep, plan, status};
 use crate::fixtures::unreachable;
 
 /// The execution of the plan for a Room, before its first step.
 fn begun(sim: &Simulation) -> Execution {
     let observed = sim.observe();
     Execution::begin(plan(&observed, &installation(), sim.now), &observed)
+}
+
+fn conflict(message: &str) -> Failure {
+    Failure::rejected(Reason::NameConflict, message)
 }
 
 /// A Room in its window that is being deleted, with what its session and its two invites give when they go.
@@ -22,8 +26,8 @@ fn deleted(now: &str, session: &Result<(), Failure>, invites: &Result<(), Failur
     }
     let Some(Batch::Invites(steps)) = execution.next_batch() else { panic!("the invites are withdrawn") };
     for step in steps {
-        let InviteStep::Withdraw { secret_name, .. } = step else { panic!("nothing is issued") };
-        execution.record_invite(invites.clone().map(|()| InviteChange::Withdrawn { secret_name }));
+        let InviteStep::Withdraw { secret_name, .. } = &step else { panic!("nothing is issued") };
+        execution.record_invite(&step, invites.clone().map(|()| InviteChange::Withdrawn { secret_name: secret_name.clone() }));
     }
     execution
 }
@@ -53,7 +57,8 @@ fn the_deadline_of_a_plan_survives_a_failure() {
         match batch {
             Batch::Room(step) => execution.record_room(&step, Ok(())),
             Batch::Session(step) => execution.record_session(step, Err(unreachable())),
-            Batch::Invites(steps) => steps.iter().for_each(|_| execution.record_invite(Err(unreachable()))),
+            Batch::Members(_) => panic!("nobody is there"),
+            Batch::Invites(steps) => steps.iter().for_each(|step| execution.record_invite(step, Err(unreachable()))),
         }
     }
     let outcome = execution.finish().unwrap();
@@ -96,14 +101,54 @@ fn a_room_that_could_not_be_released_is_not_gone_and_left_nothing_behind() {
     assert_eq!((outcome.is_gone(), outcome.left_behind(), outcome.failure()), (false, None, Some(&unreachable())));
 }
 
+/// The plan that follows when all invites of an open Room were written again, but for ada's.
+fn planned_after(failure: &Failure) -> Vec<String> {
+    let mut sim = Simulation::reconciled_at("09:00").edited(|spec| spec.suspend = true);
+    let observed = sim.observe();
+    let mut execution = begun(&sim);
+    while let Some(batch) = execution.next_batch() {
+        match batch {
+            Batch::Room(step) => execution.record_room(&step, Ok(())),
+            Batch::Session(step) => execution.record_session(step, Ok(())),
+            Batch::Members(_) => panic!("nobody is there"),
+            Batch::Invites(steps) => steps.into_iter().for_each(|step| {
+                let InviteStep::Issue { person, .. } = &step else { panic!("nothing is withdrawn") };
+                let entry = observed.ledger().iter().find(|entry| entry.name == person.name).cloned().unwrap();
+                let result = if person.name == "ada" { Err(failure.clone()) } else { Ok(InviteChange::Issued(entry)) };
+                execution.record_invite(&step, result);
+            }),
+        }
+    }
+    let outcome = execution.finish().unwrap();
+    sim.room_mut().status = Some(status(&observed, &outcome, sim.now));
+    sim.plan().describe()
+}
+
+#[test]
+fn an_invite_that_is_refused_is_tried_again_alone_and_one_that_failed_with_all_others() {
+    assert_eq!(planned_after(&conflict("a Secret of others")), ["refresh ada"]);
+    assert_eq!(planned_after(&unreachable()), ["refresh ada", "refresh bob"]);
+}
+
+#[test]
+fn what_fails_with_the_object_says_nothing_of_the_invites() {
+    let mut sim = Simulation::reconciled_at("09:00").at("10:00");
+    sim.reconcile();
+    let (observed, mut execution) = (sim.observe(), begun(&sim));
+    execution.record_room(&RoomStep::Delete, Err(conflict("may not be deleted")));
+    let status = status(&observed, &execution.finish().unwrap(), sim.now);
+    assert!(status.condition(ConditionType::InvitesReady, true).is_some());
+    assert_eq!(status.condition(ConditionType::Ready, false).map(|ready| ready.message.as_str()), Some("may not be deleted"));
+}
+
 #[test]
 fn of_several_failures_with_invites_the_first_that_somebody_must_act_on_is_told() {
-    let conflict = |name: &str| Failure::rejected(Reason::NameConflict, name);
+    let withdraw = InviteStep::Withdraw { secret_name: "secret".into(), secret_uid: None };
     let told = |failures: &[Failure]| {
         let mut execution = begun(&Simulation::new(spec()));
-        execution.record_invite(Ok(InviteChange::Issued(LedgerEntry::default())));
+        execution.record_invite(&withdraw, Ok(InviteChange::Issued(LedgerEntry::default())));
         for failure in failures {
-            execution.record_invite(Err(failure.clone()));
+            execution.record_invite(&withdraw, Err(failure.clone()));
         }
         execution.finish().unwrap().failure().cloned()
     };

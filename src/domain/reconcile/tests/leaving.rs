@@ -126,15 +126,44 @@ fn the_ttl_counts_anew_from_a_later_end_that_came_and_passed_while_nobody_looked
     assert_eq!(sim.at("13:01:30").reconcile().steps, ["delete room"]);
 }
 
-#[rstest]
-#[case::class_gone(|sim: &mut Simulation| sim.class = None)]
-#[case::bad_edit(|sim: &mut Simulation| sim.edit(|spec| spec.max_participants = Some(0)))]
-fn while_a_spec_is_not_accepted_the_room_is_kept_because_a_later_end_may_wait_in_it(#[case] change: fn(&mut Simulation)) {
+#[test]
+fn while_a_spec_is_not_accepted_the_room_is_kept_because_a_later_end_may_wait_in_it() {
     let mut sim = Simulation::new(RoomSpec { ttl_seconds_after_expired: Some(60), ..spec() });
     sim.reconcile();
-    let sim = sim.with(change).at("23:00");
+    let sim = sim.edited(|spec| spec.max_participants = Some(0)).at("23:00");
     assert_eq!((sim.plan().goal, sim.plan().next_transition), (Goal::Expired, None));
     assert!(!sim.plan().describe().contains(&"delete room".to_owned()));
+}
+
+#[test]
+fn a_call_that_was_closed_before_everything_else_is_not_closed_again_and_ended_then() {
+    let mut sim = Simulation::reconciled_at("09:00").at("10:00:07").with(|sim| sim.closed_at = Some(at("10:00")));
+    assert_eq!(sim.reconcile().steps, ["close 2", "withdraw ada by secret-1", "withdraw bob by secret-2"]);
+    let session = sim.status().session.clone().unwrap();
+    assert_eq!(session.ended_at, Some(Time(at("10:00"))));
+}
+
+#[test]
+fn a_call_that_was_closed_and_opens_again_before_that_is_told_is_another_one() {
+    let mut sim = Simulation::reconciled_at("09:00").at("10:00:07").with(|sim| sim.closed_at = Some(at("10:00")));
+    sim.media.lose_sessions();
+    sim.edit(|spec| spec.valid_until = Some(Time(at("11:00"))));
+    assert_eq!(sim.reconcile().steps, ["ensure 2", "refresh ada", "refresh bob"]);
+    let session = sim.status().session.clone().unwrap();
+    assert_eq!((session.epoch, session.ended_at), (2, None));
+}
+
+#[rstest]
+#[case::its_own(|_: &mut RoomSpec| (), true)]
+#[case::with_a_later_end(|spec: &mut RoomSpec| spec.valid_until = Some(Time(at("23:00"))), false)]
+#[case::without_an_end(|spec: &mut RoomSpec| spec.valid_until = None, false)]
+#[case::without_its_own(|spec: &mut RoomSpec| spec.ttl_seconds_after_expired = None, false)]
+fn where_the_class_is_gone_only_the_rooms_own_ttl_counts_from_its_own_end(#[case] change: fn(&mut RoomSpec), #[case] deleted: bool) {
+    let mut sim = Simulation::new(RoomSpec { ttl_seconds_after_expired: Some(60), ..spec() }).with(|sim| drop(sim.reconcile())).at("10:00");
+    sim.class = None;
+    sim.reconcile();
+    let sim = sim.edited(change).at("10:02");
+    assert_eq!(sim.plan().describe().contains(&"delete room".to_owned()), deleted);
 }
 
 #[test]

@@ -7,4 +7,5 @@ mod execution;
 mod leaving;
 mod living;
 mod on_demand;
+mod priority;
 mod status;

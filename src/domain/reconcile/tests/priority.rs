@@ -1,0 +1,33 @@
+//! Which Rooms go first.
+
+use std::sync::Arc;
+
+use rstest::rstest;
+
+use crate::api::RoomGuest;
+use crate::domain::tests::{Simulation, spec};
+use crate::domain::{Priority, priority};
+
+fn open() -> Simulation {
+    Simulation::reconciled_at("09:00")
+}
+
+fn guest() -> Arc<RoomGuest> {
+    Arc::new(RoomGuest::default())
+}
+
+#[rstest]
+#[case::over(open().at("10:00"), Priority::Ending)]
+#[case::ended_earlier(open().at("09:10").edited(|spec| spec.valid_until = spec.valid_from.clone()), Priority::Ending)]
+#[case::suspended(open().edited(|spec| spec.suspend = true), Priority::Ending)]
+#[case::deleted(open().with(Simulation::delete), Priority::Ending)]
+#[case::never_seen(Simulation::new(spec()), Priority::Prompt)]
+#[case::edited(open().edited(|spec| drop(spec.participants.pop())), Priority::Prompt)]
+#[case::its_window_begins(Simulation::reconciled_at("08:10").at("09:00"), Priority::Prompt)]
+#[case::with_a_new_guest(open().with(|sim| sim.guests = vec![guest()]), Priority::Prompt)]
+#[case::open(open(), Priority::Background)]
+#[case::over_and_closed(open().at("10:00").with(|sim| drop(sim.reconcile())), Priority::Background)]
+#[case::before_its_window(Simulation::reconciled_at("08:10"), Priority::Background)]
+fn calls_that_have_to_end_go_first_then_what_somebody_waits_for(#[case] sim: Simulation, #[case] expected: Priority) {
+    assert_eq!(priority(sim.room(), &sim.guests, sim.now), expected);
+}
