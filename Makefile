@@ -11,7 +11,7 @@ cargo_deny := $(cache)/cargo-deny-$(cargo_deny_version)/bin/cargo-deny
 bash_scripts := tools/build tools/image tools/need tools/page tools/together tests/support/node.sh .ci/run
 sh_scripts := tests/support/leash.sh
 
-.PHONY: help demo test soak check tools crds chart page bench need need-page
+.PHONY: help demo test soak faults check tools crds chart page bench need need-page
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ soak: need-page tools ## Run at full length the tests whose repetitions `make te
 	PROPTEST_CASES=20000 cargo test --locked --lib domain::
 	ROOMKEEPER_SOAK=1 cargo test --locked --test servers -- --test-threads=1 --nocapture rooms::capacity:: door::taken_away:: node::failover::
 	ROOMKEEPER_SOAK=1 cargo test --locked --test servers -- --include-ignored page::firefox::
+
+# A minute of it is the silence at the end.
+faults: tools ## Let each request of the controller that changes something go wrong, in every way, and print how many plans held
+	ROOMKEEPER_FAULTS=all cargo test --locked --test servers -- --nocapture faults::requests::
 
 check: need ## Run what needs no server: format, lints, shell scripts, licences and bans of dependencies
 	cargo fmt --check

@@ -9,6 +9,7 @@ mod chart;
 mod contract;
 mod docs;
 mod door;
+mod faults;
 mod gitops;
 mod harness;
 mod node;

@@ -5,6 +5,7 @@
 
 pub mod cluster;
 pub mod dates;
+pub mod fault_proxy;
 pub mod forwarder;
 pub mod helm;
 pub mod http;
