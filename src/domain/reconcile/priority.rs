@@ -29,6 +29,7 @@ pub fn priority(room: &Room, guests: &[Arc<RoomGuest>], now: Timestamp) -> Prior
     }
     let is_changed = status.observed_generation != room.metadata.generation;
     let is_due = status.next_transition_time.as_ref().is_some_and(|at| at.0 <= now);
-    let is_new = |guest: &Arc<RoomGuest>| guest.status.as_ref().is_none_or(|status| status.conditions.is_empty());
+    // The API server gives it a condition that says nothing yet.
+    let is_new = |guest: &Arc<RoomGuest>| guest.status.iter().flat_map(|status| &status.conditions).all(|it| it.status == "Unknown");
     if is_changed || is_due || guests.iter().any(is_new) { Priority::Prompt } else { Priority::Background }
 }

@@ -2,18 +2,22 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use rstest::rstest;
 
-use crate::api::RoomGuest;
-use crate::domain::tests::{Simulation, spec};
-use crate::domain::{Priority, priority};
+use crate::api::{ConditionType, Reason, RoomGuest, RoomGuestStatus};
+use crate::domain::tests::{Simulation, at, spec};
+use crate::domain::{Priority, condition, priority};
 
 fn open() -> Simulation {
     Simulation::reconciled_at("09:00")
 }
 
-fn guest() -> Arc<RoomGuest> {
-    Arc::new(RoomGuest::default())
+/// A guest whose only condition has this status.
+fn guest(status: &str) -> Arc<RoomGuest> {
+    let told = (false, Reason::Progressing, String::new());
+    let ready = Condition { status: status.into(), ..condition(&[], ConditionType::Ready, told, None, at("09:00")) };
+    Arc::new(RoomGuest { status: Some(RoomGuestStatus { conditions: vec![ready], ..RoomGuestStatus::default() }), ..RoomGuest::default() })
 }
 
 #[rstest]
@@ -24,7 +28,8 @@ fn guest() -> Arc<RoomGuest> {
 #[case::never_seen(Simulation::new(spec()), Priority::Prompt)]
 #[case::edited(open().edited(|spec| drop(spec.participants.pop())), Priority::Prompt)]
 #[case::its_window_begins(Simulation::reconciled_at("08:10").at("09:00"), Priority::Prompt)]
-#[case::with_a_new_guest(open().with(|sim| sim.guests = vec![guest()]), Priority::Prompt)]
+#[case::with_a_new_guest(open().with(|sim| sim.guests = vec![guest("Unknown")]), Priority::Prompt)]
+#[case::with_a_guest_who_was_told(open().with(|sim| sim.guests = vec![guest("False")]), Priority::Background)]
 #[case::open(open(), Priority::Background)]
 #[case::over_and_closed(open().at("10:00").with(|sim| drop(sim.reconcile())), Priority::Background)]
 #[case::before_its_window(Simulation::reconciled_at("08:10"), Priority::Background)]
