@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use kube::api::{ApiResource, DynamicObject, ListParams, Patch};
-use kube::core::Status;
+use kube::core::PartialObjectMetaExt;
 use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 use tokio::time::sleep;
@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use crate::api::{DEFAULT_CLASS_ANNOTATION, DEFAULT_CONTROLLER, FINALIZER, Room, RoomClass};
 use crate::args::ReleaseArgs;
 use crate::clock;
-use crate::cluster::{Scope, delete_params, patch_params};
+use crate::cluster::{Scope, delete_object, patch_params};
 use crate::controller::LEASE;
 
 /// A Lease that has not been renewed for this long has no holder any more: longer than the controller's Lease lasts.
@@ -120,8 +120,7 @@ impl Rooms {
     async fn delete(&self) -> kube::Result<()> {
         for room in self.list().await? {
             // A Room of the same name that was made since the list stays.
-            let answer = self.of(&room).delete(&room.name_any(), &delete_params(room.uid())).await;
-            fine_if(|status| status.is_not_found() || status.is_conflict(), answer)?;
+            delete_object(self.client.clone(), &room.metadata.clone().into_response_partial::<Room>()).await?;
             tracing::info!(namespace = room.namespace(), room = room.name_any(), "deleted");
         }
         let began = clock::uptime();
@@ -140,12 +139,11 @@ impl Rooms {
         let entry = format!("/metadata/finalizers/{index}");
         let operations = json!([{"op": "test", "path": entry, "value": FINALIZER}, {"op": "remove", "path": entry}]);
         let patch = serde_json::from_value(operations).map_err(kube::Error::SerdeError)?;
-        let answer = self.of(room).patch(&room.name_any(), &patch_params(), &Patch::<DynamicObject>::Json(patch)).await;
-        fine_if(Status::is_not_found, answer)
-    }
-
-    fn of(&self, room: &DynamicObject) -> Api<DynamicObject> {
-        Api::namespaced_with(self.client.clone(), &room.namespace().unwrap_or_default(), &self.kind)
+        let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &room.namespace().unwrap_or_default(), &self.kind);
+        match api.patch(&room.name_any(), &patch_params(), &Patch::<DynamicObject>::Json(patch)).await {
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+            answer => answer.map(drop),
+        }
     }
 }
 
@@ -176,13 +174,6 @@ async fn list(api: &Api<DynamicObject>) -> kube::Result<Vec<DynamicObject>> {
             Some(token) => page = page.continue_token(&token),
             None => return Ok(all),
         }
-    }
-}
-
-fn fine_if<T>(done: impl FnOnce(&Status) -> bool, answer: kube::Result<T>) -> kube::Result<()> {
-    match answer {
-        Err(kube::Error::Api(status)) if done(&status) => Ok(()),
-        answer => answer.map(drop),
     }
 }
 

@@ -325,7 +325,10 @@ fn write_kubeconfig(directory: &Path, url: &str, user: &str, token: &str) -> Pat
         "current-context": user,
     });
     let path = directory.join(format!("kubeconfig-{user}"));
-    fs::write(&path, kubeconfig.to_string()).expect("a kubeconfig");
+    // As a whole: tests that share the cluster write the same one, while another reads it.
+    let written = path.with_extension(random_hex());
+    fs::write(&written, kubeconfig.to_string()).expect("a kubeconfig");
+    fs::rename(&written, &path).expect("a kubeconfig");
     path
 }
 

@@ -1,15 +1,15 @@
 //! Proxies before the API server and before a media server that count the requests which change something, and let one of them go wrong.
 
-use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use axum::BoxError;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::header::{CONNECTION, HOST, TRANSFER_ENCODING};
 use axum::http::{Method, Request, Response, StatusCode};
-use futures::{StreamExt, stream};
+use futures::stream;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -19,7 +19,6 @@ use kube::{Client, Config};
 use parking_lot::Mutex;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 /// Largest body, in bytes.
@@ -50,13 +49,13 @@ pub struct Faults(Arc<Inner>);
 struct Inner {
     armed: Mutex<Option<(usize, Fault)>>,
     changes: AtomicUsize,
-    struck: watch::Sender<Option<String>>,
+    struck: Mutex<Option<String>>,
 }
 
 impl Faults {
     /// From now on, the request of this number among those that change something goes wrong; the first has the number 1.
     pub fn arm(&self, number: usize, fault: Fault) {
-        self.0.struck.send_replace(None);
+        *self.0.struck.lock() = None;
         *self.0.armed.lock() = Some((self.changes() + number, fault));
     }
 
@@ -72,7 +71,7 @@ impl Faults {
 
     /// The request that went wrong since it was armed, if there was one.
     pub fn struck(&self) -> Option<String> {
-        self.0.struck.borrow().clone()
+        self.0.struck.lock().clone()
     }
 
     /// Counts a request; what goes wrong with it.
@@ -83,7 +82,7 @@ impl Faults {
         let number = self.0.changes.fetch_add(1, Ordering::SeqCst) + 1;
         let mut armed = self.0.armed.lock();
         let (_, fault) = armed.take_if(|(at, _)| *at == number)?;
-        self.0.struck.send_replace(Some(format!("{} {}", request.method(), request.uri().path())));
+        *self.0.struck.lock() = Some(format!("{} {}", request.method(), request.uri().path()));
         Some(fault)
     }
 }
@@ -101,7 +100,7 @@ fn changes_something(request: &Request<Incoming>) -> bool {
 /// A proxy, until it is dropped.
 pub struct FaultProxy {
     /// Where it listens.
-    pub url: String,
+    pub port: u16,
     serving: JoinHandle<()>,
 }
 
@@ -114,25 +113,15 @@ impl FaultProxy {
 
     /// A proxy before the API server of a kubeconfig, and the kubeconfig of the same account that goes through it.
     pub async fn before_api_server(kubeconfig: &Path, faults: &Faults) -> (Self, PathBuf) {
-        let mut through = Kubeconfig::read_from(kubeconfig).expect("a kubeconfig");
-        let mut direct = through.clone();
-        // Who calls says who they are.
-        direct.auth_infos.iter_mut().for_each(|user| user.auth_info = Some(AuthInfo::default()));
-        let config = Config::from_custom_kubeconfig(direct, &KubeConfigOptions::default()).await.expect("a usable kubeconfig");
-        let proxy = Self::start(config, faults).await;
-        for cluster in through.clusters.iter_mut().filter_map(|cluster| cluster.cluster.as_mut()) {
-            (cluster.server, cluster.certificate_authority) = (Some(proxy.url.clone()), None);
-        }
-        let path = kubeconfig.with_extension("faults");
-        std::fs::write(&path, serde_json::to_string(&through).expect("JSON")).expect("a kubeconfig");
-        (proxy, path)
+        let proxy = Self::start(upstream(kubeconfig).await, faults).await;
+        let through = through(kubeconfig, proxy.port);
+        (proxy, through)
     }
 
-    async fn start(mut config: Config, faults: &Faults) -> Self {
-        config.default_retry = false;
-        let client = Client::try_from(config).expect("a client");
+    async fn start(config: Config, faults: &Faults) -> Self {
+        let client = plain_client(config);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("its address"));
+        let port = listener.local_addr().expect("its address").port();
         let faults = faults.clone();
         let serving = tokio::spawn(async move {
             // They end with this task.
@@ -143,7 +132,7 @@ impl FaultProxy {
                 connections.spawn(async move { drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await) });
             }
         });
-        Self { url, serving }
+        Self { port, serving }
     }
 }
 
@@ -178,8 +167,35 @@ async fn pass(request: Request<Incoming>, client: Client, faults: Faults) -> io:
     }
 }
 
-/// Has the server answer.
-async fn forward(request: Request<Incoming>, client: &Client) -> io::Result<Response<Body>> {
+/// How a proxy reaches the API server of a kubeconfig. Who calls says who they are.
+pub async fn upstream(kubeconfig: &Path) -> Config {
+    let mut direct = Kubeconfig::read_from(kubeconfig).expect("a kubeconfig");
+    direct.auth_infos.iter_mut().for_each(|user| user.auth_info = Some(AuthInfo::default()));
+    Config::from_custom_kubeconfig(direct, &KubeConfigOptions::default()).await.expect("a usable kubeconfig")
+}
+
+/// A client that sends each request once.
+pub fn plain_client(mut config: Config) -> Client {
+    config.default_retry = false;
+    Client::try_from(config).expect("a client")
+}
+
+/// Kubeconfig of the same account that goes through a proxy at this port of loopback.
+pub fn through(kubeconfig: &Path, port: u16) -> PathBuf {
+    let mut through = Kubeconfig::read_from(kubeconfig).expect("a kubeconfig");
+    for cluster in through.clusters.iter_mut().filter_map(|cluster| cluster.cluster.as_mut()) {
+        (cluster.server, cluster.certificate_authority) = (Some(format!("http://127.0.0.1:{port}")), None);
+    }
+    let path = kubeconfig.with_extension(format!("through-{port}"));
+    std::fs::write(&path, serde_json::to_string(&through).expect("JSON")).expect("a kubeconfig");
+    path
+}
+
+/// Has the server answer. The body comes as it is made, because a watch has no end.
+pub async fn forward<B>(request: Request<B>, client: &Client) -> io::Result<Response<Body>>
+where
+    B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
     let (mut parts, body) = request.into_parts();
     // They are of this connection.
     for header in [HOST, CONNECTION, TRANSFER_ENCODING] {
@@ -190,9 +206,7 @@ async fn forward(request: Request<Incoming>, client: &Client) -> io::Result<Resp
     let (mut parts, body) = client.send(request).await.map_err(io::Error::other)?.into_parts();
     parts.headers.remove(TRANSFER_ENCODING);
     parts.headers.remove(CONNECTION);
-    // It comes as it is made, because a watch has no end.
-    let body = Body::new(body).into_data_stream().map(|part| Ok::<_, Infallible>(part.unwrap_or_default()));
-    Ok(Response::from_parts(parts, Body::from_stream(body)))
+    Ok(Response::from_parts(parts, Body::new(body)))
 }
 
 /// As an API server or a media server refuses.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::sweep::{close_orphans, list};
+use super::sweep::{SWEEP_EVERY, close_orphans, list};
 use crate::backend::Backend;
 use crate::clock;
 use crate::controller::context::Context;
@@ -16,7 +16,6 @@ use crate::controller::context::Context;
 const FOLLOWED_FOR: Duration = Duration::from_mins(10);
 /// Until then a gateway that has not seen the edit may still make sessions there.
 const AT_LEAST: Duration = Duration::from_mins(1);
-const LOOK_EVERY: Duration = Duration::from_secs(3);
 
 /// Closes what no Room wants, until there is nothing left that this installation made.
 pub async fn follow(class: String, backend: Arc<dyn Backend>, context: Arc<Context>) {
@@ -34,6 +33,6 @@ pub async fn follow(class: String, backend: Arc<dyn Backend>, context: Arc<Conte
         if followed > FOLLOWED_FOR {
             return;
         }
-        sleep(LOOK_EVERY).await;
+        sleep(SWEEP_EVERY).await;
     }
 }

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::left::follow;
 use super::report::report;
-use super::sweep::{list, sweep};
+use super::sweep::{SWEEP_EVERY, list, sweep};
 use crate::api::{Reason, RoomClass};
 use crate::backend::Backend;
 use crate::clock;
@@ -19,8 +19,6 @@ use crate::controller::context::Context;
 use crate::controller::facts::{ClassFacts, class_facts};
 use crate::domain::Failure;
 
-/// Pause between two looks at a media server that works.
-const LOOK_EVERY: Duration = Duration::from_secs(3);
 /// Pause between two looks at one that does not: its Rooms go on soon after it is back.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How often a media server that works is asked whether it is still set up safely.
@@ -63,7 +61,7 @@ impl ClassLook {
         }
         let capabilities = self.backend.as_ref().map(|(_, backend)| backend.capabilities());
         report(class, &health, capabilities, counts, context, now).await;
-        let pause = if health.is_ok() { LOOK_EVERY } else { LOOK_AGAIN };
+        let pause = if health.is_ok() { SWEEP_EVERY } else { LOOK_AGAIN };
         self.health = Some(health);
         pause
     }

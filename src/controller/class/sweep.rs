@@ -12,6 +12,8 @@ use crate::backend::{Backend, Signalling};
 use crate::controller::context::Context;
 use crate::domain::{Failure, SESSION_PREFIX, orphans, recorded_session};
 
+/// Pause between two looks at a media server that works.
+pub const SWEEP_EVERY: Duration = Duration::from_secs(3);
 /// Orphans that are closed at the same time, and how long that may take in one sweep.
 const CLOSED_AT_ONCE: usize = 8;
 const CLOSING: Duration = Duration::from_secs(5);

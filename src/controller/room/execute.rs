@@ -55,9 +55,6 @@ pub async fn execute(plan: Plan, snapshot: &Snapshot, seat: &Seat, context: &Con
             }
             Batch::Session(step) => {
                 let result = session_step(&step, snapshot).await;
-                if result.is_ok() {
-                    audit(&step, snapshot);
-                }
                 execution.record_session(step, result);
             }
             Batch::Members(steps) => {
@@ -69,9 +66,6 @@ pub async fn execute(plan: Plan, snapshot: &Snapshot, seat: &Seat, context: &Con
                 let requests: Vec<_> = steps.into_iter().map(|step| request(step).boxed()).collect();
                 let mut results = stream::iter(requests).buffered(MEMBERS_AT_ONCE);
                 while let Some((step, result)) = results.next().await {
-                    if result.is_ok() {
-                        audit(&step, snapshot);
-                    }
                     execution.record_session(step, result);
                 }
             }
@@ -133,7 +127,9 @@ async fn session_step(step: &SessionStep, snapshot: &Snapshot) -> Result<(), Fai
         SessionStep::Close { session } => backend()?.close(session).await,
         SessionStep::RemoveMember { session, identity } => backend()?.remove(session, identity).await,
         SessionStep::SetRole { session, person } => backend()?.set_role(session, &person.name, person.role, &person.display_name).await,
-    }
+    }?;
+    audit(step, snapshot);
+    Ok(())
 }
 
 /// Writes down what was done to a call or to somebody in it.

@@ -1,6 +1,6 @@
 //! Keeps book of what comes of a plan. Controller and simulation carry the steps out; what follows from each result is decided here.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
@@ -67,10 +67,8 @@ pub struct Outcome {
     pub(super) invites_failure: Option<Failure>,
     /// A failure with the object.
     pub(super) room_failure: Option<Failure>,
-    /// Names of the people whose invites could not be written until somebody changes something.
-    pub(super) refused: BTreeSet<String>,
-    /// Names of the people whose invites could not be written this time.
-    pub(super) unwritten: BTreeSet<String>,
+    /// Why invites could not be written, by the names of the people.
+    pub(super) unwritten: BTreeMap<String, Failure>,
     gone: bool,
     left_behind: Option<Failure>,
 }
@@ -98,8 +96,7 @@ impl Execution {
             session_failure,
             invites_failure: None,
             room_failure: None,
-            refused: BTreeSet::new(),
-            unwritten: BTreeSet::new(),
+            unwritten: BTreeMap::new(),
             gone: false,
             left_behind: None,
         };
@@ -179,13 +176,9 @@ impl Execution {
             Ok(change) => return self.outcome.invites.push(change),
             Err(failure) => failure,
         };
-        match step {
-            InviteStep::Issue { person, write: _ } => {
-                let names = if failure.needs_change() { &mut self.outcome.refused } else { &mut self.outcome.unwritten };
-                names.insert(person.name.clone());
-            }
-            // It stays in the ledger, which has it withdrawn again.
-            InviteStep::Withdraw { .. } => {}
+        // One that is not withdrawn stays in the ledger, which has it withdrawn again.
+        if let InviteStep::Issue { person, write: _ } = step {
+            self.outcome.unwritten.insert(person.name.clone(), failure.clone());
         }
         let known = &mut self.outcome.invites_failure;
         if known.as_ref().is_none_or(|known| failure.needs_change() && !known.needs_change()) {

@@ -9,7 +9,7 @@ use super::super::window::Window;
 use crate::api::{Room, RoomGuest};
 
 /// From the most urgent to the least.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Priority {
     /// A call has to be ended.
     Ending,

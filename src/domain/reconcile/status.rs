@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::super::failure::Failure;
 use super::super::roster::rotated;
 use super::conditions::Conditions;
 use super::goal::Goal;
@@ -39,7 +40,7 @@ pub fn status(observed: &Observed, outcome: &Outcome, now: Timestamp) -> RoomSta
         invites_revision: match &outcome.goal {
             Goal::NotAccepted(_) if before.observed_generation == generation => before.invites_revision,
             // Forgotten, so that the next reconciliation writes all invites.
-            _ if !outcome.unwritten.is_empty() => None,
+            _ if outcome.unwritten.values().any(|failure| !failure.needs_change()) => None,
             Goal::Expired | Goal::Gone { .. } | Goal::NotAccepted(_) => None,
             Goal::Scheduled | Goal::Open | Goal::Suspended => Some(observed.invites_revision.clone()),
         },
@@ -91,7 +92,7 @@ fn ledger(before: Vec<LedgerEntry>, outcome: &Outcome) -> Vec<LedgerEntry> {
     let unchanged = before.into_iter().filter(|entry| !outcome.invites.iter().any(|change| changes(change, entry)));
     // Without a UID it is tried again, and none of the others.
     let refused = |mut entry: LedgerEntry| {
-        if outcome.refused.contains(&entry.name) {
+        if outcome.unwritten.get(&entry.name).is_some_and(Failure::needs_change) {
             entry.secret_uid.clear();
         }
         entry

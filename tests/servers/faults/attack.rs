@@ -47,8 +47,7 @@ impl Attack {
         let account = stage.cluster.account_kubeconfig("roomkeeper-controller").await;
         let (before_api_server, kubeconfig) = FaultProxy::before_api_server(&account, &faults).await;
         let before_media_server = FaultProxy::before(&stage.livekit.url(), &faults).await;
-        let signalling =
-            json!({"signalling": "Direct", "url": before_media_server.url, "publicURL": stage.livekit.url().replace("http", "ws")});
+        let signalling = json!({"signalling": "Direct", "url": format!("http://127.0.0.1:{}", before_media_server.port), "publicURL": stage.livekit.url().replace("http", "ws")});
         stage.class(CLASS, &stage.livekit, json!({"backend": {"liveKit": signalling}})).await;
         stage.controller.process.signal("KILL");
         let controller = controller(&stage, &kubeconfig).await;

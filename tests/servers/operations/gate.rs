@@ -6,20 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{CONNECTION, HOST, TRANSFER_ENCODING};
 use axum::http::{Response, StatusCode};
 use futures::StreamExt;
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
+use kube::Client;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Largest body of a request, in bytes.
-const LARGEST: usize = 4 << 20;
+use crate::support::fault_proxy::{forward, plain_client, through, upstream};
 
 /// The proxy.
 pub struct Gate {
@@ -46,19 +43,8 @@ impl Gate {
     /// Passes everything on to the API server of `kubeconfig`, with the caller's own token.
     pub async fn start(kubeconfig: &Path) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-        let mut through = Kubeconfig::read_from(kubeconfig).expect("a kubeconfig");
-        let mut direct = through.clone();
-        // Who calls says who they are.
-        direct.auth_infos.iter_mut().for_each(|user| user.auth_info = Some(kube::config::AuthInfo::default()));
-        let mut config = Config::from_custom_kubeconfig(direct, &KubeConfigOptions::default()).await.expect("a usable kubeconfig");
-        config.default_retry = false;
-        let client = Client::try_from(config).expect("a client");
-        let address = format!("http://{}", listener.local_addr().expect("its address"));
-        for cluster in through.clusters.iter_mut().filter_map(|cluster| cluster.cluster.as_mut()) {
-            (cluster.server, cluster.certificate_authority) = (Some(address.clone()), None);
-        }
-        let path = kubeconfig.with_extension("gate");
-        std::fs::write(&path, serde_json::to_string(&through).expect("JSON")).expect("a kubeconfig");
+        let client = plain_client(upstream(kubeconfig).await);
+        let path = through(kubeconfig, listener.local_addr().expect("its address").port());
         let inner = Arc::new(Inner { client, state: watch::Sender::default(), waiting: AtomicUsize::new(0) });
         let router = Router::new().fallback(pass).with_state(inner.clone());
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") });
@@ -112,21 +98,11 @@ async fn pass(State(gate): State<Arc<Inner>>, request: Request) -> Response<Body
         let opened = state.wait_for(|cuts| !cuts.closed).await.is_ok();
         return if opened { gone() } else { unavailable() };
     }
-    let (mut parts, body) = request.into_parts();
-    // They are of this connection.
-    for header in [HOST, CONNECTION, TRANSFER_ENCODING] {
-        parts.headers.remove(header);
-    }
-    let body = to_bytes(body, LARGEST).await.expect("a request");
-    let request = axum::http::Request::from_parts(parts, kube::client::Body::from(body.to_vec()));
-    let Ok(answer) = gate.client.send(request).await else { return unavailable() };
-    let (mut parts, body) = answer.into_parts();
-    parts.headers.remove(TRANSFER_ENCODING);
-    parts.headers.remove(CONNECTION);
-    let body = Body::new(body);
+    let Ok(answer) = forward(request, &gate.client).await else { return unavailable() };
     if !is_watch {
-        return Response::from_parts(parts, body);
+        return answer;
     }
+    let (parts, body) = answer.into_parts();
     let cut = async move { drop(state.wait_for(|cuts| cuts.number > seen.number).await) };
     Response::from_parts(parts, Body::from_stream(body.into_data_stream().take_until(Box::pin(cut))))
 }
