@@ -1,4 +1,4 @@
-//! Checks at the start that the API server answers and allows what a role needs, so that what is missing is said in one line. A watch would
+//! Waits at the start for the API server, and checks that it allows what a role needs, so that what is missing is said in one line. A watch would
 //! retry for ever and only log.
 
 use std::fmt::Debug;
@@ -17,16 +17,13 @@ use crate::clock;
 use crate::domain::Installation;
 use crate::error_chain::display_chain;
 
-/// How long to retry while the API server does not answer.
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// After how long it is told, each time, that the API server does not answer.
+const TOLD_EVERY: Duration = Duration::from_secs(30);
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Why a role cannot start in this cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum PreflightError {
-    /// The API server does not answer.
-    #[error("the API server of the cluster has not answered for {TIMEOUT:?}: {0}")]
-    Unreachable(String),
     /// The API server does not accept the credentials.
     #[error("the API server does not take these credentials: {0}")]
     Unauthorized(String),
@@ -46,7 +43,7 @@ pub enum PreflightError {
 /// Checks what both roles read: Rooms, guests and removals of `scope`, classes, and the Secrets of the operator's namespace.
 ///
 /// # Errors
-/// When something may not be listed, a kind is not known or older than this program, or the API server does not answer.
+/// When something may not be listed, or a kind is not known or older than this program.
 pub async fn may_read(client: &Client, scope: &Scope, operator_namespace: &str) -> Result<(), PreflightError> {
     for rooms in scope.apis::<Room>(client) {
         may_list(&rooms).await?;
@@ -65,7 +62,7 @@ pub async fn may_read(client: &Client, scope: &Scope, operator_namespace: &str) 
 /// Checks that the objects of an API may be listed.
 ///
 /// # Errors
-/// When they may not, the kind is not known, or the API server does not answer.
+/// When they may not, or the kind is not known.
 pub async fn may_list<K>(api: &Api<K>) -> Result<(), PreflightError>
 where
     K: Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug,
@@ -77,7 +74,7 @@ where
 /// The installation, told by the UID of the operator's namespace. Both roles name sessions by it, so both must see the same one.
 ///
 /// # Errors
-/// When there is no such namespace, it may not be read, or the API server does not answer.
+/// When there is no such namespace, or it may not be read.
 pub async fn installation(client: &Client, operator_namespace: &str) -> Result<Installation, PreflightError> {
     let namespaces = Api::<Namespace>::all(client.clone());
     let namespace =
@@ -86,9 +83,10 @@ pub async fn installation(client: &Client, operator_namespace: &str) -> Result<I
     Ok(Installation::from_namespace_uid(&namespace.uid().unwrap_or_default()))
 }
 
-/// Sends a request until it is answered or the time is over; `absent` is the error for 404.
+/// Sends a request until it is answered; `absent` is the error for 404. It never gives up: whoever ends is started again after pauses that grow to
+/// minutes, and would be missing when the API server is back.
 async fn ask<T>(request: impl AsyncFn() -> kube::Result<T>, absent: impl Fn() -> PreflightError) -> Result<T, PreflightError> {
-    let began = clock::uptime();
+    let mut silent_since = clock::uptime();
     loop {
         let problem = match timeout(REQUEST_TIMEOUT, request()).await {
             Ok(Ok(answer)) => return Ok(answer),
@@ -101,10 +99,12 @@ async fn ask<T>(request: impl AsyncFn() -> kube::Result<T>, absent: impl Fn() ->
             Ok(Err(error)) => display_chain(&error),
             Err(_) => "no answer in time".to_owned(),
         };
-        if clock::uptime().saturating_sub(began) >= TIMEOUT {
-            return Err(PreflightError::Unreachable(problem));
+        if clock::uptime().saturating_sub(silent_since) >= TOLD_EVERY {
+            silent_since = clock::uptime();
+            tracing::error!(problem, "the API server of the cluster has not answered for {TOLD_EVERY:?}; it is tried again");
+        } else {
+            tracing::warn!(problem, "the API server does not answer; the request is sent again");
         }
-        tracing::warn!(problem, "the API server does not answer; the request is sent again");
         sleep(RETRY_AFTER).await;
     }
 }

@@ -28,6 +28,10 @@ async fn last_words(mut process: Leashed, patience: Duration) -> Vec<String> {
     let status = process.ended(patience).await;
     assert!(!status.success(), "{status}");
     let log = fs::read_to_string(process.log()).expect("its log");
+    errors(&log)
+}
+
+fn errors(log: &str) -> Vec<String> {
     log.lines().filter(|line| line.contains("ERROR")).map(str::to_owned).collect()
 }
 
@@ -39,21 +43,42 @@ fn said(errors: &[String], words: &[&str]) {
 }
 
 #[test]
-fn without_an_api_server_a_role_ends_after_half_a_minute_and_says_so() {
+fn without_an_api_server_a_role_says_so_every_half_minute_waits_and_works_when_it_is_there() {
     run(async {
-        let kubeconfig = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "none",
-            "clusters": [{"name": "none", "cluster": {"server": format!("https://127.0.0.1:{}", free_port())}}],
-            "users": [{"name": "none", "user": {"token": "none"}}],
-            "contexts": [{"name": "none", "context": {"cluster": "none", "user": "none"}}],
-        });
-        let path = log_file("nowhere").with_extension("kubeconfig");
-        fs::write(&path, kubeconfig.to_string()).expect("a kubeconfig");
-        let both = ROLES.map(|(role, flags)| last_words(Role::doomed(role, &path, flags), Duration::from_mins(1)));
-        for errors in futures::future::join_all(both).await {
-            said(&errors, &["the API server of the cluster has not answered for 30s", "onnection refused"]);
+        let mut cluster = Lent::new().await;
+        let accounts = [cluster.account_kubeconfig("roomkeeper-controller").await, cluster.account_kubeconfig("roomkeeper-gateway").await];
+        stop(&mut cluster).await;
+        let environment = ("RUST_LOG", "info");
+        let flags = ["--gateway-url=http://127.0.0.1", "--leader-elect=false"];
+        let controller = Role::controller_in(environment, &accounts[0], &flags);
+        let mut roles = [controller, Role::gateway_in(environment, &accounts[1], free_port())];
+        for role in &mut roles {
+            eventually(Duration::from_mins(1), async || match errors(&role.log()) {
+                errors if errors.is_empty() => Err("nothing said".to_owned()),
+                errors => Ok(said(&errors, &["the API server of the cluster has not answered for 30s"])),
+            })
+            .await;
+            assert!(role.process.exited().is_none() && role.probes().await == (false, true), "{}", role.log());
+        }
+        cluster.signal_api_server("CONT");
+        for role in &roles {
+            eventually(PATIENCE, async || match role.probes().await {
+                (true, true) => Ok(()),
+                probes => Err(format!("{probes:?}")),
+            })
+            .await;
         }
     });
+}
+
+/// Stops the API server: it takes every connection and answers none.
+async fn stop(cluster: &mut Lent) {
+    cluster.signal_api_server("STOP");
+    eventually(PATIENCE, async || {
+        let asked = cluster.kubectl(&["get", "--raw", "/readyz", "--request-timeout=1s"], "");
+        if asked.status.success() { Err("it answers") } else { Ok(()) }
+    })
+    .await;
 }
 
 #[test]
@@ -131,13 +156,7 @@ fn a_role_that_waits_for_the_api_server_at_its_start_ends_when_it_is_told_to() {
     run(async {
         let mut cluster = Lent::new().await;
         let accounts = [cluster.account_kubeconfig("roomkeeper-controller").await, cluster.account_kubeconfig("roomkeeper-gateway").await];
-        // Not killed: it takes every connection and answers none.
-        cluster.signal_api_server("STOP");
-        eventually(PATIENCE, async || {
-            let asked = cluster.kubectl(&["get", "--raw", "/readyz", "--request-timeout=1s"], "");
-            if asked.status.success() { Err("it answers") } else { Ok(()) }
-        })
-        .await;
+        stop(&mut cluster).await;
         for ((role, flags), account) in ROLES.into_iter().zip(&accounts) {
             let port = free_port();
             let mut waiting = Role::doomed_at(role, account, flags, port);
