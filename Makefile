@@ -33,12 +33,12 @@ test: need-page ## Run all tests, against real servers
 # One at a time, because each of them alone is as much as a machine carries.
 soak: need-page tools ## Run at full length the tests whose repetitions `make test` cuts short
 	PROPTEST_CASES=20000 cargo test --locked --lib domain::
-	ROOMKEEPER_SOAK=1 cargo test --locked --test servers -- --test-threads=1 --nocapture rooms::capacity:: door::taken_away:: node::failover::
+	ROOMKEEPER_SOAK=1 cargo test --locked --test servers -- --test-threads=1 --nocapture rooms::capacity:: door::taken_away:: node::failover:: faults::churn::
 	ROOMKEEPER_SOAK=1 cargo test --locked --test servers -- --include-ignored page::firefox::
 
-# A minute of it is the silence at the end.
-faults: tools ## Let each request of the controller that changes something go wrong, in every way, and print how many plans held
-	ROOMKEEPER_FAULTS=all cargo test --locked --test servers -- --nocapture faults::requests::
+# A failure names its plan or its seed: ROOMKEEPER_PLAN or ROOMKEEPER_SEED has that tried again.
+faults: tools ## Attack the controller with failing requests, old views and bad edits, and print how many plans held
+	ROOMKEEPER_FAULTS=all cargo test --locked --test servers -- --nocapture faults::
 
 check: need ## Run what needs no server: format, lints, shell scripts, licences and bans of dependencies
 	cargo fmt --check

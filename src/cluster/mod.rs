@@ -13,6 +13,7 @@ mod scope;
 mod secrets;
 mod signing_keys;
 mod unreadable;
+mod versions;
 mod watch;
 mod watch_ages;
 mod writes;
@@ -28,6 +29,7 @@ pub use scope::Scope;
 pub use secrets::{KeysError, OwnSecrets, ensure_invite_keys, ensure_livekit_keys, watch_own_secrets};
 pub use signing_keys::INVITE_KEYS_SECRET;
 pub use unreadable::Unreadable;
+pub use versions::{Version, version_now, version_of, versions_now};
 pub use watch::{
     WatchStream, keep_what_is_read, watch, watch_class_changes, watch_classes, watch_namespace_changes, watch_scope, watch_scope_changes,
 };

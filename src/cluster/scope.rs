@@ -22,6 +22,14 @@ impl Scope {
         if namespaces.is_empty() { Self::Everywhere } else { Self::Namespaces(namespaces.iter().cloned().collect()) }
     }
 
+    /// The namespaces, or none for all of them.
+    pub(super) fn parts(&self) -> Vec<Option<&str>> {
+        match self {
+            Self::Everywhere => vec![None],
+            Self::Namespaces(names) => names.iter().map(|name| Some(name.as_str())).collect(),
+        }
+    }
+
     /// The APIs that together give the objects of a namespaced kind, as they are.
     #[must_use]
     pub fn dynamic_apis(&self, client: &Client, kind: &ApiResource) -> Vec<Api<DynamicObject>> {

@@ -14,10 +14,14 @@ use parking_lot::Mutex;
 use tokio::time::sleep;
 use tower::{Layer, Service};
 
+use super::versions::Beside;
 use crate::clock;
 
 /// Oldest knowledge that anybody goes by. With the time that a request may take, nobody is judged by what is older than a minute.
 const LONGEST_SILENCE: Duration = Duration::from_secs(50);
+/// For how long what a watch has told is taken for what is true now; and how long it must have told without a longer pause, because the first
+/// things after a pause may be those that were held up.
+const RECENT: Duration = Duration::from_secs(1);
 /// How often the watches are looked at by those who want to be told.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -31,6 +35,8 @@ struct Watch {
     heard: Duration,
     /// How many connections it has: one, but for moments.
     connections: usize,
+    /// Uptime since which it tells without a pause.
+    steady: Duration,
 }
 
 impl WatchAges {
@@ -71,21 +77,36 @@ impl WatchAges {
         self.0.lock().values().all(|watch| watch.connections > 0)
     }
 
+    /// Whether a watch of one of these paths told something a moment ago, and tells what happens as it happens.
+    #[must_use]
+    pub fn are_recent(&self, paths: &[String], uptime: Duration) -> bool {
+        let watches = self.0.lock();
+        let is_recent = |watch: &Watch| {
+            let is_steady = watch.heard.saturating_sub(watch.steady) >= RECENT;
+            watch.connections > 0 && is_steady && uptime.saturating_sub(watch.heard) <= RECENT
+        };
+        paths.iter().filter_map(|path| watches.get(path)).any(is_recent)
+    }
+
     /// A watch is asked for. From now on it counts.
     fn asked(&self, path: &str, uptime: Duration) {
-        self.0.lock().entry(path.to_owned()).or_insert_with(|| Watch { heard: uptime, connections: 0 });
+        self.0.lock().entry(path.to_owned()).or_insert_with(|| Watch { heard: uptime, ..Watch::default() });
     }
 
     /// Something came of what is watched.
     fn heard(&self, path: &str, uptime: Duration) {
         if let Some(watch) = self.0.lock().get_mut(path) {
+            if uptime.saturating_sub(watch.heard) > RECENT {
+                watch.steady = uptime;
+            }
             watch.heard = uptime;
         }
     }
 
-    fn connected(&self, path: &str) {
+    fn connected(&self, path: &str, uptime: Duration) {
         if let Some(watch) = self.0.lock().get_mut(path) {
             watch.connections += 1;
+            watch.steady = uptime;
         }
     }
 
@@ -133,7 +154,7 @@ where
             ages.asked(&path, clock::uptime());
         }
         // A list of what is watched tells as much as the watch.
-        let tells = request.method() == Method::GET;
+        let tells = request.method() == Method::GET && request.extensions().get::<Beside>().is_none();
         let answer = self.inner.call(request);
         Box::pin(async move {
             let answer = answer.await?;
@@ -157,9 +178,10 @@ struct Listener {
 
 impl Listener {
     fn new(ages: WatchAges, path: String, is_watch: bool) -> Self {
-        ages.heard(&path, clock::uptime());
+        let uptime = clock::uptime();
+        ages.heard(&path, uptime);
         if is_watch {
-            ages.connected(&path);
+            ages.connected(&path, uptime);
         }
         Self { ages, path, is_watch }
     }
@@ -273,5 +295,39 @@ mod tests {
         assert!(ages.0.lock()[ROOMS].heard > Duration::ZERO);
         assert!(frame().await.is_none());
         assert!(!ages.are_connected());
+    }
+
+    #[test]
+    fn what_a_watch_tells_is_taken_for_true_for_a_second_and_not_while_it_may_only_tell_what_was_held_up() {
+        let (ages, paths) = (WatchAges::default(), [ROOMS.to_owned(), "/other".to_owned()]);
+        let at = Duration::from_millis;
+        assert!(!ages.are_recent(&paths, at(0)), "nothing is watched");
+        ages.asked(ROOMS, at(0));
+        ages.heard(ROOMS, at(5_000));
+        assert!(!ages.are_recent(&paths, at(5_000)), "a list is as old as its request");
+        ages.connected(ROOMS, at(5_000));
+        ages.heard(ROOMS, at(5_900));
+        assert!(!ages.are_recent(&paths, at(5_900)), "it may tell what was before it was connected");
+        ages.heard(ROOMS, at(6_000));
+        assert!(ages.are_recent(&paths, at(7_000)) && !ages.are_recent(&paths, at(7_001)));
+        assert!(!ages.are_recent(&paths[1..], at(6_000)), "it is another watch");
+        ages.heard(ROOMS, at(9_000));
+        assert!(!ages.are_recent(&paths, at(9_000)), "it may tell what was held up");
+        for told in [9_800, 10_600] {
+            ages.heard(ROOMS, at(told));
+        }
+        assert!(ages.are_recent(&paths, at(10_600)));
+        ages.disconnected(ROOMS);
+        assert!(!ages.are_recent(&paths, at(10_600)));
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_beside_the_watch_says_nothing_about_its_age() {
+        let ages = WatchAges::default();
+        ages.asked(ROOMS, Duration::ZERO);
+        let server = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new("{}".to_owned())) });
+        let request = Request::get(ROOMS).extension(Beside).body(()).unwrap();
+        drop(ages.layer(server).oneshot(request).await.unwrap());
+        assert_eq!(ages.oldest(LATER), LATER);
     }
 }

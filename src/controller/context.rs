@@ -9,11 +9,12 @@ use tokio::sync::{mpsc, watch};
 
 use super::class::occupancy::Occupancy;
 use super::fence::Fence;
+use super::room::confirm::Listing;
 use super::room::seats::Seats;
 use super::room::state::RoomStates;
 use crate::api::{Room, RoomClass};
 use crate::backend::Registry;
-use crate::cluster::{Guests, OtherClasses, Removals, Unreadable};
+use crate::cluster::{Guests, OtherClasses, Removals, Scope, Unreadable};
 use crate::domain::{Installation, KeyRing};
 use crate::observability::health::Health;
 use crate::observability::metrics::Metrics;
@@ -43,7 +44,11 @@ pub struct Context {
     pub states: RoomStates,
     /// How many Rooms are worked on at the same time.
     pub seats: Seats,
+    /// What the API server has of the Rooms.
+    pub listing: Listing,
     pub installation: Installation,
+    /// Where it looks for Rooms.
+    pub scope: Scope,
     /// Base of join links, without a slash at the end.
     pub gateway_url: String,
     pub metrics: Metrics,

@@ -17,6 +17,7 @@ use super::context::Context;
 use super::fence::Fence;
 use super::guests;
 use super::leader::{Election, while_leading};
+use super::room::confirm::Listing;
 use super::room::reconcile::{error_policy, reconcile};
 use super::room::seats::Seats;
 use super::room::state::RoomStates;
@@ -29,7 +30,7 @@ use crate::api::{Phase, RoomClass};
 use crate::args::ControllerArgs;
 use crate::backend::Registry;
 use crate::clock;
-use crate::cluster::{WatchAges, read_class};
+use crate::cluster::{Scope, WatchAges, read_class};
 use crate::domain::Installation;
 use crate::observability::health::Health;
 use crate::observability::metrics::Metrics;
@@ -138,7 +139,9 @@ async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Re
         occupancy: Occupancy::default(),
         states: RoomStates::new(args.resync.into(), now),
         seats: Seats::default(),
+        listing: Listing::default(),
         installation,
+        scope: Scope::new(&args.watch_namespaces),
         gateway_url: args.gateway_url.trim_end_matches('/').to_owned(),
         metrics,
         health,

@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
 /// Largest body, in bytes.
-const LARGEST: usize = 16 << 20;
+pub const LARGEST: usize = 16 << 20;
 
 /// What goes wrong with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,19 @@ struct Inner {
     armed: Mutex<Option<(usize, Fault)>>,
     changes: AtomicUsize,
     struck: Mutex<Option<String>>,
+    silent: Mutex<&'static [&'static str]>,
+    waiting: AtomicUsize,
+    given_up: AtomicUsize,
+}
+
+/// A request that is never answered, until who asks gives up.
+struct Waiting(Faults);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.0.waiting.fetch_sub(1, Ordering::SeqCst);
+        self.0.0.given_up.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 impl Faults {
@@ -72,6 +85,30 @@ impl Faults {
     /// The request that went wrong since it was armed, if there was one.
     pub fn struck(&self) -> Option<String> {
         self.0.struck.lock().clone()
+    }
+
+    /// From now on requests whose path ends so do not reach the server, and are not answered.
+    pub fn silence(&self, ends: &'static [&'static str]) {
+        *self.0.silent.lock() = ends;
+    }
+
+    /// Requests that wait for an answer that does not come.
+    pub fn waiting(&self) -> usize {
+        self.0.waiting.load(Ordering::SeqCst)
+    }
+
+    /// Requests that were given up because no answer came.
+    pub fn given_up(&self) -> usize {
+        self.0.given_up.load(Ordering::SeqCst)
+    }
+
+    /// Keeps a request that is not answered; nothing for the others.
+    fn keep(&self, request: &Request<Incoming>) -> Option<Waiting> {
+        let is_silent = self.0.silent.lock().iter().any(|end| request.uri().path().ends_with(end));
+        is_silent.then(|| {
+            self.0.waiting.fetch_add(1, Ordering::SeqCst);
+            Waiting(self.clone())
+        })
     }
 
     /// Counts a request; what goes wrong with it.
@@ -145,6 +182,9 @@ impl Drop for FaultProxy {
 /// An error closes the connection.
 async fn pass(request: Request<Incoming>, client: Client, faults: Faults) -> io::Result<Response<Body>> {
     let closed = || io::Error::from(io::ErrorKind::ConnectionReset);
+    if let Some(_waiting) = faults.keep(&request) {
+        return std::future::pending().await;
+    }
     match faults.meet(&request) {
         None => forward(request, &client).await,
         Some(Fault::Lost) => std::future::pending().await,

@@ -1,22 +1,23 @@
-//! A proxy before the API server that can cut all watches: those that come back wait until it opens again, and are then told that
-//! what they ask for is gone, as after a long outage.
+//! A proxy before the API server that lets one account see the cluster late, in parts, or as it was.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{Response, StatusCode};
+use axum::http::{HeaderMap, Method, Response, StatusCode};
 use futures::StreamExt;
 use kube::Client;
+use parking_lot::Mutex;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::support::fault_proxy::{forward, plain_client, through, upstream};
+use super::fault_proxy::{LARGEST, forward, plain_client, through, upstream};
 
 /// The proxy.
 pub struct Gate {
@@ -28,15 +29,23 @@ pub struct Gate {
 
 struct Inner {
     client: Client,
-    state: watch::Sender<Cuts>,
+    view: watch::Sender<View>,
     waiting: AtomicUsize,
+    /// Headers of whoever asked for a list, by path and query, and what it was when it was remembered.
+    lists: Mutex<BTreeMap<String, (HeaderMap, Bytes)>>,
 }
 
-/// How often watches were cut, and whether they are now.
+/// What gets through of lists and watches.
 #[derive(Clone, Copy, Default)]
-struct Cuts {
-    number: usize,
-    closed: bool,
+struct View {
+    /// How often watches were cut.
+    cuts: usize,
+    /// Watches wait, and those that are open tell nothing.
+    holds: bool,
+    /// Lists are as they were.
+    is_old: bool,
+    /// Watches that have waited are told that what they ask for is gone.
+    is_gone: bool,
 }
 
 impl Gate {
@@ -45,7 +54,8 @@ impl Gate {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let client = plain_client(upstream(kubeconfig).await);
         let path = through(kubeconfig, listener.local_addr().expect("its address").port());
-        let inner = Arc::new(Inner { client, state: watch::Sender::default(), waiting: AtomicUsize::new(0) });
+        let (view, waiting, lists) = (watch::Sender::default(), AtomicUsize::new(0), Mutex::default());
+        let inner = Arc::new(Inner { client, view, waiting, lists });
         let router = Router::new().fallback(pass).with_state(inner.clone());
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") });
         Self { kubeconfig: path, inner, serving }
@@ -53,7 +63,31 @@ impl Gate {
 
     /// Ends all watches. Those that come back wait.
     pub fn close(&self) {
-        self.inner.state.send_modify(|cuts| *cuts = Cuts { number: cuts.number + 1, closed: true });
+        self.inner.view.send_modify(|view| *view = View { cuts: view.cuts + 1, holds: true, ..View::default() });
+    }
+
+    /// Lets all watches be silent.
+    pub fn freeze(&self) {
+        self.inner.view.send_modify(|view| view.holds = true);
+    }
+
+    /// Keeps all lists that were ever asked for as they are now.
+    pub async fn remember(&self) {
+        let asked: Vec<(String, HeaderMap)> =
+            self.inner.lists.lock().iter().map(|(list, (headers, _))| (list.clone(), headers.clone())).collect();
+        for (list, headers) in asked {
+            let mut request = Request::builder().uri(&list).body(Body::empty()).expect("a request");
+            *request.headers_mut() = headers.clone();
+            let answer = forward(request, &self.inner.client).await.expect("a list");
+            assert_eq!(answer.status(), StatusCode::OK, "{list}");
+            let body = to_bytes(answer.into_body(), LARGEST).await.expect("a list");
+            self.inner.lists.lock().insert(list, (headers, body));
+        }
+    }
+
+    /// From now on lists are as they were remembered, and watches wait.
+    pub fn go_back(&self) {
+        self.inner.view.send_modify(|view| *view = View { cuts: view.cuts + 1, holds: true, is_old: true, is_gone: false });
     }
 
     /// Watches that have come back and wait.
@@ -63,7 +97,12 @@ impl Gate {
 
     /// Tells the watches that wait that they must list anew, and lets all others through.
     pub fn open(&self) {
-        self.inner.state.send_modify(|cuts| cuts.closed = false);
+        self.inner.view.send_modify(|view| *view = View { cuts: view.cuts, is_gone: true, ..View::default() });
+    }
+
+    /// Lets all watches tell what they have missed.
+    pub fn catch_up(&self) {
+        self.inner.view.send_modify(|view| *view = View { cuts: view.cuts, ..View::default() });
     }
 }
 
@@ -90,21 +129,45 @@ impl Drop for Waiting {
 }
 
 async fn pass(State(gate): State<Arc<Inner>>, request: Request) -> Response<Body> {
-    let is_watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
-    let mut state = gate.state.subscribe();
-    let seen = *state.borrow_and_update();
-    if is_watch && seen.closed {
-        let _waiting = Waiting::begin(&gate);
-        let opened = state.wait_for(|cuts| !cuts.closed).await.is_ok();
-        return if opened { gone() } else { unavailable() };
+    let query = request.uri().query().unwrap_or_default();
+    if query.contains("watch=true") {
+        return pass_watch(&gate, request).await;
+    }
+    // Whatever is read page by page is a list.
+    if request.method() == Method::GET && query.contains("limit=") {
+        let list = request.uri().to_string();
+        let old = gate.lists.lock().entry(list).or_insert_with(|| (request.headers().clone(), Bytes::new())).1.clone();
+        if gate.view.borrow().is_old {
+            assert!(!old.is_empty(), "what is old was remembered: {}", request.uri());
+            return Response::builder().header("content-type", "application/json").body(Body::from(old)).expect("an answer");
+        }
+    }
+    forward(request, &gate.client).await.unwrap_or_else(|_| unavailable())
+}
+
+async fn pass_watch(gate: &Arc<Inner>, request: Request) -> Response<Body> {
+    let mut view = gate.view.subscribe();
+    let seen = *view.borrow_and_update();
+    if seen.holds {
+        let _waiting = Waiting::begin(gate);
+        match view.wait_for(|view| !view.holds).await.map(|view| view.is_gone) {
+            Ok(true) => return gone(),
+            Ok(false) => {}
+            Err(_) => return unavailable(),
+        }
     }
     let Ok(answer) = forward(request, &gate.client).await else { return unavailable() };
-    if !is_watch {
-        return answer;
-    }
     let (parts, body) = answer.into_parts();
-    let cut = async move { drop(state.wait_for(|cuts| cuts.number > seen.number).await) };
-    Response::from_parts(parts, Body::from_stream(body.into_data_stream().take_until(Box::pin(cut))))
+    let (told, mut cut) = (view.clone(), view);
+    let events = body.into_data_stream().then(move |event| {
+        let mut told = told.clone();
+        async move {
+            drop(told.wait_for(|view| !view.holds).await);
+            event
+        }
+    });
+    let cut = async move { drop(cut.wait_for(|view| view.cuts > seen.cuts).await) };
+    Response::from_parts(parts, Body::from_stream(events.take_until(Box::pin(cut))))
 }
 
 /// As the API server answers a watch from a version that it does not remember any more.

@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod dates;
 pub mod fault_proxy;
 pub mod forwarder;
+pub mod gate;
 pub mod helm;
 pub mod http;
 pub mod livekit;

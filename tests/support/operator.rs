@@ -4,11 +4,14 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::http;
 use super::process::{Leashed, free_port};
+use super::{eventually, http};
 
 /// How long a role may take to start. Generous: it is only used up by failures.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long some sweeps may take, of which one comes every three seconds.
+const SWEPT: Duration = Duration::from_mins(2);
 
 /// A running role of Roomkeeper.
 pub struct Role {
@@ -63,6 +66,20 @@ impl Role {
     pub async fn metric(&self, name: &str) -> Option<f64> {
         let metrics = self.metrics().await;
         metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+    }
+
+    /// Waits until a controller has compared its Rooms with those of LiveKit servers so many times more.
+    pub async fn sweeps(&self, times: f64) {
+        let sweeps = async || {
+            let name = "roomkeeper_backend_calls_total{backend=\"livekit\",op=\"sweep\",code=\"OK\"}";
+            self.metric(name).await.unwrap_or_default()
+        };
+        let before = sweeps().await;
+        eventually(SWEPT, async || match sweeps().await {
+            now if now >= before + times => Ok(()),
+            now => Err(format!("{now} sweeps, of which {before} were before")),
+        })
+        .await;
     }
 
     /// What it has logged.

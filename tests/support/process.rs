@@ -92,14 +92,24 @@ impl Leashed {
 
     /// Resident memory of the server, in bytes.
     pub fn resident_bytes(&self) -> u64 {
+        self.server().map_or(0, |(kilobytes, _)| kilobytes * 1024)
+    }
+
+    /// How many descriptors the server has open.
+    pub fn descriptors(&self) -> usize {
+        self.server().and_then(|(_, pid)| fs::read_dir(format!("/proc/{pid}/fd")).ok()).map_or(0, Iterator::count)
+    }
+
+    /// The server: its resident memory in KiB, and its pid.
+    fn server(&self) -> Option<(u64, String)> {
         let leash = self.leash.id();
         let children = fs::read_to_string(format!("/proc/{leash}/task/{leash}/children")).expect("a leash that runs");
-        let sizes = children.split_whitespace().map(|child| fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default());
-        // The leash's other child is a shell that waits; the server is the larger one.
-        let resident = |status: String| -> Option<u64> {
+        let resident = |pid: &str| -> Option<u64> {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
             status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().split(' ').next()?.parse().ok()
         };
-        sizes.filter_map(resident).max().unwrap_or_default() * 1024
+        // The leash's other child is a shell that waits; the server is the larger one.
+        children.split_whitespace().filter_map(|pid| Some((resident(pid)?, pid.to_owned()))).max()
     }
 
     /// Processor time that the server has used.

@@ -397,6 +397,16 @@ impl Place<'_> {
         secrets.items.iter().map(ResourceExt::name_any).collect()
     }
 
+    /// Versions of all Rooms and Secrets.
+    pub async fn versions(&self) -> BTreeMap<String, String> {
+        fn all<K: ResourceExt>(kind: &'static str, objects: Vec<K>) -> impl Iterator<Item = (String, String)> {
+            objects.into_iter().map(move |it| (format!("{kind} {}", it.name_any()), it.resource_version().unwrap_or_default()))
+        }
+        let rooms = self.rooms().list(&ListParams::default()).await.expect("Rooms");
+        let secrets = self.secrets().list(&ListParams::default()).await.expect("Secrets");
+        all("Room", rooms.items).chain(all("Secret", secrets.items)).collect()
+    }
+
     /// Reasons of the Events on a Room, once one of them is `wanted`.
     pub async fn event(&self, room: &str, wanted: &str) -> String {
         use k8s_openapi::api::events::v1::Event;

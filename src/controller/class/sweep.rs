@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use crate::api::{Room, RoomStatus};
 use crate::backend::{Backend, Signalling};
+use crate::cluster::{version_of, versions_now};
 use crate::controller::context::Context;
 use crate::domain::{Failure, SESSION_PREFIX, orphans, recorded_session};
 
@@ -73,6 +74,7 @@ pub async fn close_orphans(
     if context.fence.check().is_err() {
         return found;
     }
+    let Some(orphans) = confirm(found.intersection(suspects), context).await else { return found };
     let close = async |session: &String| {
         tracing::info!(class, session, "closing a session that belongs to no Room");
         if let Err(failure) = backend.close(session).await {
@@ -80,9 +82,21 @@ pub async fn close_orphans(
         }
     };
     // One that cannot be closed holds up neither the others nor the class.
-    let closing = stream::iter(found.intersection(suspects)).for_each_concurrent(CLOSED_AT_ONCE, close);
+    let closing = stream::iter(orphans).for_each_concurrent(CLOSED_AT_ONCE, close);
     let _ = timeout(CLOSING, closing).await;
     found
+}
+
+/// Those of the sessions that belong to no Room, or to one that is known as the API server has it now. None when it does not say.
+async fn confirm<'a>(sessions: impl Iterator<Item = &'a String>, context: &Context) -> Option<Vec<&'a String>> {
+    let sessions: Vec<&String> = sessions.collect();
+    if sessions.is_empty() {
+        return Some(sessions);
+    }
+    let now = timeout(CLOSING, versions_now::<Room>(&context.client, &context.scope)).await.ok()?.ok()?;
+    let known: HashMap<String, String> = context.rooms.state().iter().filter_map(|room| version_of(room.as_ref())).collect();
+    let is_known = |uid: &str| !now.contains_key(uid) || now.get(uid) == known.get(uid);
+    Some(sessions.into_iter().filter(|id| context.installation.room_and_epoch(id).is_none_or(|(uid, _)| is_known(uid))).collect())
 }
 
 /// Whether the session of a Room is not what its status says: lost, made by the gateway, or empty for longer than it may be.

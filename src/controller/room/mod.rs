@@ -1,6 +1,7 @@
 //! One Room: what a reconciliation does, stage by stage, and what is remembered between two of them.
 
 mod backoff;
+pub mod confirm;
 mod execute;
 mod invite_refusal;
 mod invite_secrets;

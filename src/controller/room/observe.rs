@@ -80,8 +80,9 @@ pub async fn observe(
         (Err(_), _) | (_, None) => String::new(),
     };
     let recheck_invites = context.states.resync_due(room.metadata.uid.as_deref().unwrap_or_default(), now);
-    let closed_at = context.states.closed_at(&room);
-    let observed = Observed { room, guests, removed, valid, session, empty_since, closed_at, joined, invites_revision, recheck_invites };
+    let (closed_at, unrecorded) = (context.states.closed_at(&room), context.states.unrecorded(&room));
+    let observed =
+        Observed { room, guests, removed, valid, session, empty_since, closed_at, unrecorded, joined, invites_revision, recheck_invites };
     Snapshot { observed, class, backend, keys, working }
 }
 

@@ -8,6 +8,7 @@ use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use tracing::{Instrument, info_span};
 
+use super::confirm::is_current;
 use super::execute::execute;
 use super::observe::observe;
 use super::report::report;
@@ -21,6 +22,9 @@ use crate::observability::traces::{join_room_trace, room_trace_id};
 
 /// When a Room is looked at again for which nothing may be done now.
 const CLOSED_FOR: Duration = Duration::from_secs(1);
+
+/// When a Room is looked at again that has changed, and the watch has not shown it yet.
+const OUTDATED_FOR: Duration = Duration::from_secs(1);
 
 /// Reconciles a Room that is ours, as part of its trace.
 pub async fn reconcile(room: Arc<Room>, context: Arc<Context>) -> Result<Action, Failure> {
@@ -59,6 +63,10 @@ async fn reconcile_room(room: Arc<Room>, seat: Seat, context: &Context) -> Resul
     let now = clock::now();
     let plan = plan(&snapshot.observed, &context.installation, now);
     context.states.planned(snapshot.uid(), plan.next_transition);
+    if !is_current(&plan, &snapshot, &seat, context).await? {
+        tracing::debug!("nothing is taken away by what is not true any more; the watch has to show first what is");
+        return Ok(OUTDATED_FOR);
+    }
     let Some(executed) = execute(plan, &snapshot, &seat, context).await? else {
         return Ok(context.states.closed(&snapshot.observed.room, clock::now()));
     };

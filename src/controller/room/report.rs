@@ -57,9 +57,15 @@ async fn report_status(room: &Room, snapshot: &Snapshot, outcome: &Outcome, cont
         context.states.begin_recheck(snapshot.uid(), now);
     }
     if before != Some(&after) {
-        let answer = write(room, after.clone(), context).await.map_err(|error| failure_of(&error))?;
-        context.states.wrote(answer);
+        match write(room, after.clone(), context).await {
+            Ok(written) => drop(context.states.wrote(written)),
+            Err(error) => {
+                context.states.not_recorded(snapshot.uid(), outcome);
+                return Err(failure_of(&error));
+            }
+        }
     }
+    context.states.recorded(room, outcome);
     for draft in event_drafts(before, &after, outcome) {
         publish(room, draft, context).await;
     }

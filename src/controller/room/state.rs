@@ -1,20 +1,21 @@
 //! What the controller remembers of each Room between two reconciliations, by UID. A Room that is made again under the same name
 //! is another one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use kube::api::ObjectMeta;
 use parking_lot::Mutex;
 
 use super::backoff::Backoff;
 use super::recheck::{RecheckWindow, holds_for_all};
 use super::resync::ResyncSchedule;
 use super::write_cache::WriteCache;
-use crate::api::Room;
+use crate::api::{Room, invite_secret_name};
 use crate::cluster::keep_what_is_read;
-use crate::domain::{Failure, recorded_session};
+use crate::domain::{Failure, Outcome, recorded_session};
 
 /// Shortest time until the next reconciliation: the clock that wakes and the clock that decides may differ by less.
 const SHORTEST_WAIT: Duration = Duration::from_millis(5);
@@ -39,6 +40,8 @@ struct RoomState {
     next_transition: Option<Timestamp>,
     /// The session that was closed, and when, while everything else was left for later.
     closed: Option<(String, Timestamp)>,
+    /// People whose invites were written, while the status that would tell of them was not.
+    unrecorded: BTreeSet<String>,
 }
 
 impl RoomStates {
@@ -122,6 +125,25 @@ impl RoomStates {
         let rooms = self.rooms.lock();
         let (session, at) = rooms.get(room.metadata.uid.as_deref()?)?.closed.as_ref()?;
         (recorded_session(room) == Some(session)).then_some(*at)
+    }
+
+    /// Invites were written, or not, and no status tells of it.
+    pub fn not_recorded(&self, uid: &str, outcome: &Outcome) {
+        self.change(uid, |state| state.unrecorded.extend(outcome.invited().map(str::to_owned)));
+    }
+
+    /// The status tells what came of this outcome.
+    pub fn recorded(&self, room: &Room, outcome: &Outcome) {
+        let ObjectMeta { uid, name, .. } = &room.metadata;
+        let name = name.as_deref().unwrap_or_default();
+        let is_settled = |identity: &String| outcome.has_settled(&invite_secret_name(name, identity));
+        self.change(uid.as_deref().unwrap_or_default(), |state| state.unrecorded.retain(|identity| !is_settled(identity)));
+    }
+
+    /// People whose invites may be there although no status tells of them.
+    pub fn unrecorded(&self, room: &Room) -> BTreeSet<String> {
+        let rooms = self.rooms.lock();
+        rooms.get(room.metadata.uid.as_deref().unwrap_or_default()).map(|state| state.unrecorded.clone()).unwrap_or_default()
     }
 
     /// Forgets a Room that is gone.

@@ -32,6 +32,8 @@ pub struct Observed {
     pub empty_since: Option<Timestamp>,
     /// When the living session that the status names was closed, by a reconciliation that left everything else for later.
     pub closed_at: Option<Timestamp>,
+    /// People whose invites were made, or may have been, by a reconciliation whose status could not be written.
+    pub unrecorded: BTreeSet<String>,
     /// People in the session, as of the last count.
     pub joined: i32,
     /// Digest of what all invite Secrets of the Room should share.
@@ -82,6 +84,12 @@ impl Observed {
 
     pub(super) fn ledger(&self) -> &[LedgerEntry] {
         self.status().map_or(&[], |status| &status.participants)
+    }
+
+    /// People whose invites may be there although the ledger does not have them.
+    pub(super) fn unrecorded(&self) -> impl Iterator<Item = &str> {
+        let is_recorded = |name: &&String| self.ledger().iter().any(|entry| entry.name == **name);
+        self.unrecorded.iter().filter(move |name| !is_recorded(name)).map(String::as_str)
     }
 
     pub(super) fn has_finalizer(&self) -> bool {

@@ -233,6 +233,20 @@ impl Outcome {
         !self.removed.is_empty()
     }
 
+    /// Whose invites were written.
+    pub fn invited(&self) -> impl Iterator<Item = &str> {
+        self.issued().map(|entry| entry.name.as_str())
+    }
+
+    /// Whether an invite of this name was written or withdrawn, so that the ledger tells of it from now on.
+    #[must_use]
+    pub fn has_settled(&self, invite: &str) -> bool {
+        self.invites.iter().any(|change| match change {
+            InviteChange::Issued(entry) => entry.secret_name == invite,
+            InviteChange::Withdrawn { secret_name } => secret_name == invite,
+        })
+    }
+
     pub(super) fn issued(&self) -> impl Iterator<Item = &LedgerEntry> {
         self.invites.iter().filter_map(|change| match change {
             InviteChange::Issued(entry) => Some(entry),

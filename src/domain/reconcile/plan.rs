@@ -26,6 +26,23 @@ pub struct Plan {
     pub next_transition: Option<Timestamp>,
 }
 
+impl Plan {
+    /// Whether it takes away what was given, or writes over it. An object that is being deleted does not come back, so that what belonged to
+    /// it is nobody's.
+    #[must_use]
+    pub fn takes_away(&self) -> bool {
+        !matches!(self.goal, Goal::Gone { .. }) && self.steps.iter().any(Step::takes_away)
+    }
+
+    /// Identities of the people who are put out of the call.
+    pub fn removed(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Session(SessionStep::RemoveMember { session: _, identity }) => Some(identity.as_str()),
+            _ => None,
+        })
+    }
+}
+
 /// The plan for a Room at `now`.
 #[must_use]
 pub fn plan(observed: &Observed, installation: &Installation, now: Timestamp) -> Plan {

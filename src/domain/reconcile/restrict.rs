@@ -6,7 +6,7 @@ use super::super::roster::{Person, Roster, is_above};
 use super::super::session::{Installation, SessionMember};
 use super::observed::{Observed, SessionView};
 use super::step::{SessionStep, Step};
-use super::teardown::{close_live_session, withdraw};
+use super::teardown::{close_live_session, withdraw, withdraw_unrecorded};
 
 /// Suspends the call, puts people out of it, lowers roles and withdraws invites, as the spec says.
 pub(super) fn restrict(observed: &Observed, installation: &Installation) -> Vec<Step> {
@@ -44,5 +44,7 @@ pub(super) fn hold_to_roster(
 /// Withdraws the invites of everybody who left the list.
 pub(super) fn withdraw_unlisted<'a>(observed: &'a Observed, roster: &Roster) -> impl Iterator<Item = Step> + use<'a> {
     let listed: BTreeSet<String> = roster.invited().map(|person| person.name.clone()).collect();
-    observed.ledger().iter().filter(move |entry| !listed.contains(&entry.name)).map(withdraw)
+    let unrecorded: Vec<&str> = observed.unrecorded().filter(|name| !listed.contains(*name)).collect();
+    let recorded = observed.ledger().iter().filter(move |entry| !listed.contains(&entry.name)).map(withdraw);
+    recorded.chain(unrecorded.into_iter().map(|name| withdraw_unrecorded(observed, name)))
 }

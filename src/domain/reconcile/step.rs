@@ -10,6 +10,18 @@ pub enum Step {
     Invite(InviteStep),
 }
 
+impl Step {
+    /// Whether it takes away what was given, or writes over it. The deletion of a Room is held to the version that was seen, and its
+    /// finalizer comes off when it is being deleted.
+    pub(super) fn takes_away(&self) -> bool {
+        match self {
+            Self::Room(_) => false,
+            Self::Session(step) => !matches!(step, SessionStep::Ensure { .. } | SessionStep::Reserve { .. }),
+            Self::Invite(step) => !matches!(step, InviteStep::Issue { person: _, write: InviteWrite::Create }),
+        }
+    }
+}
+
 /// A write of the Room object itself, by the API server.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RoomStep {

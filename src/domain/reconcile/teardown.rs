@@ -46,6 +46,12 @@ pub(super) fn withdraw(entry: &LedgerEntry) -> Step {
     Step::Invite(InviteStep::Withdraw { secret_name: entry.secret_name.clone(), secret_uid: Some(entry.secret_uid.clone()) })
 }
 
+/// Withdraws an invite that the ledger does not have, if it is there.
+pub(super) fn withdraw_unrecorded(observed: &Observed, identity: &str) -> Step {
+    let room = observed.room.metadata.name.as_deref().unwrap_or_default();
+    Step::Invite(InviteStep::Withdraw { secret_name: invite_secret_name(room, identity), secret_uid: None })
+}
+
 /// Removes everything that the Room has.
 fn dismantle(observed: &Observed, installation: &Installation, window: Option<Window>) -> Vec<Step> {
     let mut steps = close_live_session(observed, installation);
@@ -57,7 +63,9 @@ fn dismantle(observed: &Observed, installation: &Installation, window: Option<Wi
                 steps.insert(0, next);
             }
         }
-        steps.extend(withdraw_unrecorded(observed));
+        steps.extend(withdraw_listed(observed));
+    } else {
+        steps.extend(observed.unrecorded().map(|name| withdraw_unrecorded(observed, name)));
     }
     steps
 }
@@ -76,15 +84,14 @@ fn may_have_more_than_recorded(observed: &Observed, window: Option<Window>) -> b
     observed.has_finalizer() && !room.status.as_ref().is_some_and(finished)
 }
 
-/// Withdraws the invites of everybody on the list whom the ledger does not have.
-fn withdraw_unrecorded(observed: &Observed) -> Vec<Step> {
+/// Withdraws the invites of everybody on the list, or known to have got one, whom the ledger does not have.
+fn withdraw_listed(observed: &Observed) -> Vec<Step> {
     let room = &observed.room;
-    let name = room.metadata.name.as_deref().unwrap_or_default();
     let recorded: BTreeSet<&str> = observed.ledger().iter().map(|entry| entry.name.as_str()).collect();
     let guests = observed.guests.iter().map(|guest| guest_identity(guest.metadata.name.as_deref().unwrap_or_default()));
     let listed = room.spec.participants.iter().map(|participant| participant.name.clone());
     let link = room.spec.join_policy.map(|_| LINK_SUBJECT.to_owned());
-    let unrecorded = listed.chain(guests).chain(link).filter(|identity| !recorded.contains(identity.as_str()));
-    let withdraw = |identity: String| InviteStep::Withdraw { secret_name: invite_secret_name(name, &identity), secret_uid: None };
-    unrecorded.map(|identity| Step::Invite(withdraw(identity))).collect()
+    let all: BTreeSet<String> = listed.chain(guests).chain(link).chain(observed.unrecorded().map(str::to_owned)).collect();
+    let unrecorded = all.iter().filter(|identity| !recorded.contains(identity.as_str()));
+    unrecorded.map(|identity| withdraw_unrecorded(observed, identity)).collect()
 }

@@ -85,6 +85,7 @@ pub struct Simulation {
     pub empty_since: Option<Timestamp>,
     /// When a reconciliation closed the session that left the rest for later.
     pub closed_at: Option<Timestamp>,
+    pub unrecorded: BTreeSet<String>,
     /// Which of the signing keys signs.
     pub signing_key: u8,
     secrets_made: u32,
@@ -109,6 +110,7 @@ impl Simulation {
             recheck: false,
             empty_since: None,
             closed_at: None,
+            unrecorded: BTreeSet::new(),
             signing_key: 1,
             secrets_made: 0,
         }
@@ -214,6 +216,7 @@ impl Simulation {
             session,
             empty_since: self.empty_since,
             closed_at: self.closed_at,
+            unrecorded: self.unrecorded.clone(),
             joined: 0,
             invites_revision: self.revision(),
             recheck_invites: self.recheck,

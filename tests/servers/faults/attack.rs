@@ -5,22 +5,20 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use kube::ResourceExt;
-use kube::api::ListParams;
-use roomkeeper::api::Room;
-use roomkeeper::backend::Backend;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::scenarios::{After, Scenario};
+use super::oracle::{ROOM, deeds, is_as};
+use super::scenarios::Scenario;
+use super::{class_behind, controller};
 use crate::support::eventually;
 use crate::support::fault_proxy::{Fault, FaultProxy, Faults};
 use crate::support::operator::Role;
-use crate::support::stage::{Place, Stage, condition, value};
+use crate::support::stage::{Place, Stage, condition};
 
 /// Within this time all is as it must be.
 const CONVERGES: Duration = Duration::from_secs(30);
 /// Class of the Rooms, whose media server is behind a proxy.
-const CLASS: &str = "behind-a-proxy";
-const ROOM: &str = "call";
+pub const CLASS: &str = "behind-a-proxy";
 
 /// An installation whose controller reaches nothing but through proxies.
 pub struct Attack {
@@ -40,6 +38,11 @@ pub enum Ended {
     NotReached,
 }
 
+/// What a plan is called in failures and by `ROOMKEEPER_PLAN`.
+pub fn plan(scenario: &Scenario, number: usize, fault: Fault) -> String {
+    format!("{}: request {number} is {fault:?}", scenario.name)
+}
+
 impl Attack {
     pub async fn start() -> Self {
         let mut stage = Stage::start().await;
@@ -47,8 +50,7 @@ impl Attack {
         let account = stage.cluster.account_kubeconfig("roomkeeper-controller").await;
         let (before_api_server, kubeconfig) = FaultProxy::before_api_server(&account, &faults).await;
         let before_media_server = FaultProxy::before(&stage.livekit.url(), &faults).await;
-        let signalling = json!({"signalling": "Direct", "url": format!("http://127.0.0.1:{}", before_media_server.port), "publicURL": stage.livekit.url().replace("http", "ws")});
-        stage.class(CLASS, &stage.livekit, json!({"backend": {"liveKit": signalling}})).await;
+        class_behind(&stage, CLASS, &before_media_server).await;
         stage.controller.process.signal("KILL");
         let controller = controller(&stage, &kubeconfig).await;
         stage.class_reason(CLASS, "Reconciled").await;
@@ -69,7 +71,7 @@ impl Attack {
             (Some(_), Some(change)) => drop(place.edit(ROOM, change.clone()).await),
             (_, None) => place.delete(ROOM).await,
         }
-        let what = format!("{}: request {number} is {fault:?}", scenario.name);
+        let what = plan(scenario, number, fault);
         let is_answered = !matches!(fault, Fault::Lost | Fault::Unanswered);
         let rested = eventually(CONVERGES, async || {
             if self.faults.struck().is_some() && !is_answered {
@@ -88,7 +90,8 @@ impl Attack {
             })
             .await;
         }
-        nothing_is_done_twice(stage, &place, &what);
+        let deeds = deeds(stage, &place);
+        assert!(deeds.iter().all(|(_, times)| *times == 1), "{what}: {deeds:?}");
         for (name, invite) in place.invites(ROOM).await {
             let is_rotated = scenario.after.invites.iter().any(|(listed, _, generation)| *listed == name && *generation > 0);
             let kept = before.invites.get(&name).filter(|_| !is_rotated);
@@ -113,66 +116,8 @@ async fn prepare(place: &Place<'_>, scenario: &Scenario) -> Before {
     Before { uid: room.uid().unwrap_or_default(), invites: place.invites(ROOM).await }
 }
 
-/// Whether all is there that must be, and nothing else.
-async fn is_as(stage: &Stage, place: &Place<'_>, uid: &str, after: &After) -> Result<(), String> {
-    let room = place.rooms().get_opt(ROOM).await.map_err(|error| error.to_string())?;
-    let uid = room.as_ref().and_then(ResourceExt::uid).unwrap_or_else(|| uid.to_owned());
-    is_room(room.as_ref(), after)?;
-    let secrets = place.secrets().list(&ListParams::default()).await.map_err(|error| error.to_string())?;
-    let mut found: Vec<(String, String)> =
-        secrets.items.iter().map(|secret| (value(secret, "participant"), value(secret, "role"))).collect();
-    found.sort();
-    let mut wanted: Vec<_> = after.invites.iter().map(|(name, role, _)| ((*name).to_owned(), (*role).to_owned())).collect();
-    wanted.sort();
-    if found != wanted {
-        return Err(format!("invites of {found:?}"));
-    }
-    let sessions = stage.livekit.backend().list_sessions("rk-").await.map_err(|failure| failure.to_string())?;
-    let ours: Vec<String> = sessions.into_iter().map(|session| session.id).filter(|id| !uid.is_empty() && id.contains(&uid)).collect();
-    let recorded = room.and_then(|room| room.status).and_then(|status| status.session).filter(|session| session.ended_at.is_none());
-    let recorded: Vec<String> = recorded.into_iter().map(|session| session.id).collect();
-    if ours.len() != usize::from(after.session) || ours != recorded {
-        return Err(format!("sessions {ours:?}, recorded {recorded:?}"));
-    }
-    Ok(())
-}
-
-/// No Secret and no Room is made or deleted more than once.
-fn nothing_is_done_twice(stage: &Stage, place: &Place<'_>, what: &str) {
-    let mut deeds = BTreeMap::<String, usize>::new();
-    for event in stage.cluster.audit() {
-        let (verb, object) = (text(&event["verb"]), &event["objectRef"]);
-        let done = event["responseStatus"]["code"].as_u64().is_some_and(|code| code < 300);
-        let is_dry = event["requestURI"].as_str().is_some_and(|uri| uri.contains("dryRun"));
-        let counts = ["create", "delete"].contains(&verb) && ["secrets", "rooms"].contains(&text(&object["resource"]));
-        if counts && done && !is_dry && object["namespace"] == place.namespace.as_str() && event["stage"] == "ResponseComplete" {
-            *deeds.entry(format!("{verb} {} {}", text(&object["resource"]), text(&object["name"]))).or_default() += 1;
-        }
-    }
-    assert!(deeds.iter().all(|(_, times)| *times == 1), "{what}: {deeds:?}");
-}
-
-async fn controller(stage: &Stage, kubeconfig: &std::path::Path) -> Role {
-    Role::controller(kubeconfig, &format!("http://127.0.0.1:{}", stage.gateway.port)).await
-}
-
 fn of_class(spec: &Value) -> Value {
     let mut spec = spec.clone();
     spec["roomClassName"] = CLASS.into();
     spec
-}
-
-fn is_room(room: Option<&Room>, after: &After) -> Result<(), String> {
-    let (Some(room), Some(phase)) = (room, after.phase) else {
-        return if room.is_some() == after.phase.is_some() { Ok(()) } else { Err(format!("the Room: {room:?}")) };
-    };
-    let status = room.status.clone().unwrap_or_default();
-    let ledger: Vec<_> = status.participants.iter().map(|entry| (entry.name.as_str(), entry.invite_generation)).collect();
-    let wanted: Vec<_> = after.invites.iter().map(|(name, _, generation)| (*name, *generation)).collect();
-    let is_current = status.observed_generation == room.metadata.generation && condition(&status, "Ready").0 == "True";
-    if is_current && format!("{:?}", status.phase) == phase && ledger == wanted { Ok(()) } else { Err(format!("{status:?}")) }
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }

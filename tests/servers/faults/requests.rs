@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::attack::{Attack, Ended};
-use super::scenarios;
+use super::attack::{Attack, Ended, plan};
+use super::{is_long, is_tried, scenarios};
 use crate::support::fault_proxy::Fault;
 use crate::support::run_heavy;
 
@@ -33,7 +33,6 @@ const SHORT: usize = 19;
 #[test]
 fn whatever_goes_wrong_with_whichever_request_a_room_comes_to_be_as_it_says_and_then_is_quiet() {
     run_heavy(async {
-        let all = std::env::var("ROOMKEEPER_FAULTS").is_ok_and(|plans| plans == "all");
         let mut attack = Attack::start().await;
         let (mut next, mut total) = (0, 0);
         for scenario in scenarios::all() {
@@ -41,7 +40,7 @@ fn whatever_goes_wrong_with_whichever_request_a_room_comes_to_be_as_it_says_and_
             'plans: for number in 1..=MOST {
                 for fault in FAULTS {
                     next += 1;
-                    if all || next % SHORT == 0 {
+                    if is_tried(&plan(&scenario, number, fault), next, SHORT) {
                         if attack.attempt(&scenario, number, fault).await == Ended::NotReached {
                             break 'plans;
                         }
@@ -53,7 +52,7 @@ fn whatever_goes_wrong_with_whichever_request_a_room_comes_to_be_as_it_says_and_
             total += held;
         }
         println!("{total:4} plans held in all");
-        let quiet = if all { Duration::from_mins(1) } else { Duration::from_secs(5) };
+        let quiet = if is_long() { Duration::from_mins(1) } else { Duration::from_secs(5) };
         let before = attack.faults.changes();
         // What is promised is that nothing happens in this time.
         sleep(quiet).await;

@@ -13,7 +13,7 @@ pub struct Scenario {
 }
 
 /// What is there when all has come to rest.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct After {
     /// Phase of the Room; none where the object is gone.
     pub phase: Option<&'static str>,
@@ -23,12 +23,13 @@ pub struct After {
     pub session: bool,
 }
 
-const ADA_AND_BEN: &[(&str, &str, i64)] = &[("ada", "Attendee", 0), ("ben", "Attendee", 0)];
-const GONE: After = After { phase: None, invites: &[], session: false };
-const OVER: After = After { phase: Some("Expired"), invites: &[], session: false };
-const OPEN: After = After { phase: Some("Open"), invites: ADA_AND_BEN, session: true };
+pub const ADA_AND_BEN: &[(&str, &str, i64)] = &[("ada", "Attendee", 0), ("ben", "Attendee", 0)];
+pub const GONE: After = After { phase: None, invites: &[], session: false };
+pub const OVER: After = After { phase: Some("Expired"), invites: &[], session: false };
+pub const OPEN: After = After { phase: Some("Open"), invites: ADA_AND_BEN, session: true };
 
-fn people() -> Value {
+/// Those two.
+pub fn people() -> Value {
     json!([{"name": "ada"}, {"name": "ben"}])
 }
 

@@ -1,7 +1,6 @@
 //! What operators of Roomkeeper rely on: several replicas, limits to namespaces, clear words at the start, metrics, logs, traces.
 
 mod balancer;
-mod gate;
 mod gateways;
 mod leader;
 mod relist;

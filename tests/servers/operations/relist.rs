@@ -10,7 +10,7 @@ use kube::{Api, Client, ResourceExt};
 use roomkeeper::api::{Phase, Room, RoomClass, RoomGuest, RoomStatus};
 use serde_json::{Value, json};
 
-use super::gate::Gate;
+use crate::support::gate::Gate;
 use crate::support::livekit::{LiveKitServer, Options};
 use crate::support::operator::Role;
 use crate::support::stage::{CLASS, Lent, PATIENCE, condition, make_class};

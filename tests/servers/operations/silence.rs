@@ -6,8 +6,8 @@ use jiff::SignedDuration;
 use roomkeeper::api::Phase;
 use serde_json::json;
 
-use super::gate::Gate;
 use super::leader::leads;
+use crate::support::gate::Gate;
 use crate::support::operator::Role;
 use crate::support::process::free_port;
 use crate::support::stage::{PATIENCE, Stage, ask, in_seconds};

@@ -1,13 +1,10 @@
 //! Two controllers that both believe to lead, as for a moment after a machine wakes up.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kube::api::ListParams;
-use kube::{Api, ResourceExt};
-use roomkeeper::api::{Phase, Room};
+use roomkeeper::api::Phase;
 use roomkeeper::backend::Backend;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::operator::Role;
 use crate::support::stage::{PATIENCE, Stage};
@@ -44,9 +41,9 @@ fn two_leaders_at_once_make_one_session_and_one_invite_each_and_come_to_rest() {
         place.until("call-0", |status| status.counts.is_some_and(|counts| counts.joined == 1)).await;
         // Both are done with it: no object changes any more, whatever the class's loops do in between.
         let seen = eventually(REST, async || {
-            let before = versions(&stage, &place.namespace).await;
-            tokio::join!(sweep_again(&stage.controller), sweep_again(&second));
-            let after = versions(&stage, &place.namespace).await;
+            let before = place.versions().await;
+            tokio::join!(stage.controller.sweeps(SWEEPS), second.sweeps(SWEEPS));
+            let after = place.versions().await;
             if before == after { Ok(after) } else { Err(format!("{before:?} became {after:?}")) }
         })
         .await;
@@ -79,33 +76,4 @@ fn two_leaders_at_once_make_one_session_and_one_invite_each_and_come_to_rest() {
         }
         assert_eq!(place.secret_names().await, Vec::<String>::new());
     });
-}
-
-async fn sweeps(role: &Role) -> f64 {
-    let name = "roomkeeper_backend_calls_total{backend=\"livekit\",op=\"sweep\",code=\"OK\"}";
-    role.metric(name).await.unwrap_or_default()
-}
-
-/// Waits until a controller has swept a few more times.
-async fn sweep_again(role: &Role) {
-    let before = sweeps(role).await;
-    eventually(REST, async || {
-        let now = sweeps(role).await;
-        if now >= before + SWEEPS { Ok(()) } else { Err(format!("{now} sweeps, of which {before} were before")) }
-    })
-    .await;
-}
-
-/// Versions of the Rooms and Secrets of a namespace.
-async fn versions(stage: &Stage, namespace: &str) -> BTreeMap<String, String> {
-    let rooms = Api::<Room>::namespaced(stage.admin.clone(), namespace).list(&ListParams::default()).await.expect("Rooms");
-    let secrets = stage.cluster.kubectl(&["-n", namespace, "get", "secrets", "-o", "json"], "");
-    let secrets: Value = serde_json::from_slice(&secrets.stdout).expect("Secrets");
-    let mut versions: BTreeMap<String, String> =
-        rooms.items.iter().map(|room| (room.name_any(), room.resource_version().unwrap_or_default())).collect();
-    for secret in secrets["items"].as_array().into_iter().flatten() {
-        let text = |key: &str| secret["metadata"][key].as_str().unwrap_or_default().to_owned();
-        versions.insert(text("name"), text("resourceVersion"));
-    }
-    versions
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kube::api::ListParams;
 use roomkeeper::api::{Phase, Room};
 use roomkeeper::backend::Backend;
 use serde_json::json;
@@ -120,18 +121,32 @@ fn a_deleted_room_ends_its_call_and_leaves_nothing() {
     });
 }
 
+/// Open Rooms of a namespace that is deleted.
+const OPEN_AT_THE_END: usize = 30;
+
 #[test]
 fn a_deleted_namespace_takes_its_rooms_and_their_calls_along() {
     run(async {
         use k8s_openapi::api::core::v1::Namespace;
         let stage = Stage::shared().await;
         let place = stage.place().await;
-        place.apply("one", json!({"participants": [{"name": "ada"}]})).await;
+        place.open_calls(OPEN_AT_THE_END).await;
         place.apply("two", json!({"validFrom": in_seconds(600), "participants": [{"name": "ada"}]})).await;
-        let one: Room = place.until_phase("one", Phase::Open).await;
+        let one: Room = place.until_phase("call-0", Phase::Open).await;
         place.until_phase("two", Phase::Scheduled).await;
         let namespaces = kube::Api::<Namespace>::all(stage.admin.clone());
         namespaces.delete(&place.namespace, &kube::api::DeleteParams::default()).await.expect("the deletion is accepted");
+        let mut begun = None;
+        let ended = eventually(Duration::from_mins(1), async || {
+            let rooms = place.rooms().list(&ListParams::default()).await.map_err(|error| error.to_string())?.items;
+            if rooms.len() <= OPEN_AT_THE_END || rooms.iter().any(|room| room.metadata.deletion_timestamp.is_some()) {
+                begun.get_or_insert_with(now);
+            }
+            if rooms.is_empty() { Ok(now()) } else { Err(format!("{} Rooms", rooms.len())) }
+        })
+        .await;
+        let took = begun.map(|begun| ended.duration_since(begun).as_secs_f64());
+        println!("{OPEN_AT_THE_END} open Rooms are gone {took:?} s after the namespace controller deletes them");
         eventually(Duration::from_mins(1), async || {
             match namespaces.get_opt(&place.namespace).await.map_err(|error| error.to_string())? {
                 None => Ok(()),

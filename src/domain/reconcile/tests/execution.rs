@@ -1,6 +1,6 @@
 //! What follows from the results of steps.
 
-use crate::api::{ConditionType, FINALIZER, LedgerEntry, Reason};
+use crate::api::{ConditionType, FINALIZER, LedgerEntry, Reason, RoomSpec};
 use crate::domain::tests::{Simulation, at, installation, session_id, spec};
 use crate::domain::{Batch, Execution, Failure, InviteChange, InviteStep, RoomStep, SessionStep, plan, status};
 use crate::fixtures::unreachable;
@@ -168,4 +168,16 @@ fn only_the_recorded_session_ends_the_call_and_only_the_window_ends_the_room() {
     assert_eq!(closed(&sim.clone().at("10:00"), 1), Some(at("10:00")));
     assert_eq!(closed(&sim.clone().at("10:00"), 2), None, "the one that the gateway may have made");
     assert_eq!(closed(&sim.edited(|spec| spec.suspend = true), 1), None);
+}
+
+#[test]
+fn an_end_and_an_edit_take_something_away_and_neither_a_beginning_nor_a_deletion_does() {
+    let takes_away = |sim: Simulation| sim.plan().takes_away();
+    assert!(!takes_away(Simulation::new(spec()).at("08:30")) && !takes_away(Simulation::new(spec()).at("09:00")));
+    assert!(!takes_away(Simulation::reconciled_at("08:30").at("09:00")), "it opens");
+    assert!(!takes_away(Simulation::reconciled_at("09:00").with(Simulation::delete)), "it does not come back");
+    assert!(takes_away(Simulation::reconciled_at("09:00").at("10:00")), "it ends");
+    for edit in [|spec: &mut RoomSpec| spec.suspend = true, |spec: &mut RoomSpec| spec.participants.truncate(1)] {
+        assert!(takes_away(Simulation::reconciled_at("09:00").with(|sim| sim.edit(edit))));
+    }
 }

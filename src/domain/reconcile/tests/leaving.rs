@@ -286,3 +286,14 @@ fn an_invite_that_could_not_be_deleted_at_the_end_is_deleted_later(#[case] crash
     sim.reconcile();
     assert_eq!((sim.secrets.len(), sim.plan().describe()), (0, vec![]));
 }
+
+#[test]
+fn an_invite_that_no_status_could_tell_of_is_withdrawn_when_its_person_is_off_the_list_and_at_the_end() {
+    let unrecorded = |sim: &mut Simulation| sim.unrecorded = ["ada".into(), "eve".into()].into();
+    let mut open = Simulation::reconciled_at("09:00").with(unrecorded);
+    assert_eq!(open.plan().describe(), ["withdraw eve by label"], "ada is recorded by now");
+    open.edit(|spec| spec.participants.push(participant("eve", Role::Attendee)));
+    assert!(!open.plan().describe().contains(&"withdraw eve by label".to_owned()), "she is on the list");
+    let over = Simulation::reconciled_at("09:00").with(unrecorded).at("10:00").plan().describe();
+    assert_eq!(over.iter().filter(|step| *step == "withdraw eve by label").count(), 1, "{over:?}");
+}

@@ -1,0 +1,105 @@
+//! Between plan and execution, I/O towards the API server only: what takes something away is done by what is true now. A cache may be
+//! seconds behind without anybody knowing, and what was ended or put out does not come back by itself.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use kube::Resource;
+use kube::core::NamespaceResourceScope;
+use kube::runtime::reflector::ObjectRef;
+use tokio::sync::Mutex;
+
+use super::observe::Snapshot;
+use super::seats::Seat;
+use crate::api::{GUEST_PREFIX, Room, RoomGuest, RoomRemoval};
+use crate::clock;
+use crate::cluster::{Version, version_now, version_of, versions_now};
+use crate::controller::context::Context;
+use crate::controller::request::{failure_of, timed};
+use crate::domain::{Failure, Plan};
+
+/// One list of so many Rooms costs as much as one of a single name.
+const WORTH: usize = 20;
+/// How old a list of all Rooms may be.
+const RECENT: Duration = Duration::from_secs(1);
+
+/// The versions of all Rooms, for when many are to be confirmed at the same time.
+#[derive(Default)]
+pub struct Listing(Mutex<Option<Listed>>);
+
+struct Listed {
+    /// Uptime at which it was asked for.
+    asked: Duration,
+    versions: HashMap<String, String>,
+}
+
+impl Listing {
+    /// Whether a Room was at this version a moment ago. Who comes while all are listed waits for that.
+    async fn has(&self, version: Option<Version>, context: &Context) -> Result<bool, Failure> {
+        let mut listed = self.0.lock().await;
+        let asked = clock::uptime();
+        if listed.as_ref().is_none_or(|listed| asked.saturating_sub(listed.asked) > RECENT) {
+            let versions = timed(versions_now::<Room>(&context.client, &context.scope)).await.map_err(|error| failure_of(&error))?;
+            *listed = Some(Listed { asked, versions });
+        }
+        let versions = listed.as_ref().map(|listed| &listed.versions);
+        Ok(version.is_some_and(|(uid, version)| versions.and_then(|versions| versions.get(&uid)) == Some(&version)))
+    }
+}
+
+/// Whether a plan takes nothing away, or does so by what the API server says now. It is asked only where the watch has not told anything a
+/// moment ago.
+///
+/// # Errors
+/// When the API server does not say.
+pub async fn is_current(plan: &Plan, snapshot: &Snapshot, seat: &Seat, context: &Context) -> Result<bool, Failure> {
+    if !plan.takes_away() {
+        return Ok(true);
+    }
+    let room = snapshot.room();
+    let cached = context.rooms.get(&ObjectRef::from_obj(room)).map(|room| context.states.newest(room));
+    // The media server may have taken seconds to answer.
+    if cached.as_deref().and_then(version_of) != version_of(room) {
+        return Ok(false);
+    }
+    let in_a_herd = seat.to_end() * WORTH >= context.rooms.len();
+    let is_listed = in_a_herd && context.listing.has(version_of(room), context).await?;
+    if !is_listed && !is_as_known::<Room>(version_of(room), snapshot.name(), snapshot, context).await? {
+        return Ok(false);
+    }
+    for identity in plan.removed() {
+        if !is_removed(identity, snapshot, context).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether nothing has changed that lets somebody stay: a guest who has come since, or a removal that is gone.
+async fn is_removed(identity: &str, snapshot: &Snapshot, context: &Context) -> Result<bool, Failure> {
+    if let Some(name) = identity.strip_prefix(GUEST_PREFIX) {
+        let guest = context.guests.get(&ObjectRef::new(name).within(snapshot.namespace()));
+        if !is_as_known::<RoomGuest>(guest.as_deref().and_then(version_of), name, snapshot, context).await? {
+            return Ok(false);
+        }
+    }
+    for removal in context.removals.of(snapshot.room()).iter().filter(|removal| removal.spec.identity == identity) {
+        let name = removal.metadata.name.as_deref().unwrap_or_default();
+        if !is_as_known::<RoomRemoval>(version_of(removal.as_ref()), name, snapshot, context).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn is_as_known<K>(known: Option<Version>, name: &str, snapshot: &Snapshot, context: &Context) -> Result<bool, Failure>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone,
+{
+    let namespace = snapshot.namespace();
+    if context.fence.is_recent::<K>(namespace) {
+        return Ok(true);
+    }
+    let now = timed(version_now::<K>(&context.client, namespace, name)).await.map_err(|error| failure_of(&error))?;
+    Ok(now == known)
+}
