@@ -10,6 +10,9 @@ use kube::core::Duration;
 
 use crate::api::DEFAULT_CONTROLLER;
 
+/// Longest duration that is read, in characters.
+const LONGEST_DURATION: usize = 15;
+
 /// Declarative call rooms for Kubernetes.
 #[derive(Parser, Debug)]
 // The last one wins, so that arguments added to those of the chart can replace them.
@@ -217,6 +220,10 @@ fn origin(value: &str) -> Result<String, String> {
 }
 
 fn resync(value: &str) -> Result<Duration, String> {
+    // With more digits kube's reader panics, in place of saying that there are too many.
+    if value.len() > LONGEST_DURATION {
+        return Err(format!("must have at most {LONGEST_DURATION} characters"));
+    }
     let duration: Duration = value.parse().map_err(|error| format!("{error}"))?;
     let at_least = std::time::Duration::from_secs(10);
     if duration.is_negative() || std::time::Duration::from(duration) < at_least {
@@ -228,6 +235,14 @@ fn resync(value: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_duration_of_too_many_digits_or_too_few_seconds_is_refused_and_no_panic() {
+        assert!(resync("1h30m").is_ok() && resync("100000000000h").is_ok());
+        for bad in ["99999999999999999999h", "9999999999999999s", "9s", "-1h", "", "hourly"] {
+            assert!(resync(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn an_origin_is_a_scheme_a_host_and_perhaps_a_port() {

@@ -14,6 +14,8 @@ pub mod domain;
 pub mod error_chain;
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod fuzzing;
 pub mod gateway;
 pub mod observability;
 pub mod tls;

@@ -223,6 +223,8 @@ fn address(given: &str, schemes: [&str; 2], rule: &str) -> Result<Url, Failure> 
 
 #[cfg(test)]
 mod tests {
+    mod fuzz;
+
     use super::*;
 
     fn refusal(url: &str, public_url: Option<&str>, key: &str, secret: &str) -> Failure {

@@ -1,3 +1,5 @@
+mod fuzz;
+
 use rstest::rstest;
 
 use super::*;

@@ -21,6 +21,8 @@ mod room_object;
 pub use authorize::{authorize_token, holder};
 pub use call_snapshot::{CallObserver, LONGEST_REQUEST};
 pub use denied::Denied;
+#[cfg(test)]
+pub use denied::InvalidField;
 pub use guests::{AddedGuest, ListedGuest};
 pub use invite_keys::InviteKeys;
 pub use join::{AdmissionService, JoinResponse, RoomView};

@@ -33,7 +33,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for StrictJson<T> {
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<StrictJson<T>, Problem> {
     // A list would pass for an object whose fields come in order.
     if !body.trim_ascii_start().starts_with(b"{") {
-        return Err(Problem::bad_request("The body is not a JSON object.".into()));
+        return Err(Problem::bad_request("The body is not a JSON object."));
     }
-    serde_json::from_slice(body).map(StrictJson).map_err(|error| Problem::bad_request(format!("The body cannot be read: {error}.")))
+    serde_json::from_slice(body).map(StrictJson).map_err(|error| Problem::bad_request(&format!("The body cannot be read: {error}.")))
 }

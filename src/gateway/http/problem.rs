@@ -14,6 +14,8 @@ use super::timestamp::rfc3339;
 use crate::domain::Refusal;
 use crate::gateway::admission::Denied;
 
+/// Longest detail, in characters.
+const LONGEST_DETAIL: usize = 200;
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// What a client is told instead of a success. Says nothing about causes that are not the client's to know.
@@ -60,8 +62,11 @@ impl Problem {
     }
 
     /// A request whose form is wrong; `detail` names field, value and limit.
-    pub fn bad_request(detail: String) -> Self {
-        Self { detail: Cow::Owned(detail), ..Self::of_status(StatusCode::BAD_REQUEST) }
+    pub fn bad_request(detail: &str) -> Self {
+        // A client may show in a terminal what of the request it quotes.
+        let shown = detail.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c });
+        let detail = Cow::Owned(shown.take(LONGEST_DETAIL).collect());
+        Self { detail, ..Self::of_status(StatusCode::BAD_REQUEST) }
     }
 
     /// The problem behind a bare status that a layer or an extractor gave.
@@ -125,8 +130,8 @@ impl From<&Denied> for Problem {
             Denied::Refused(refusal) => refusal.into(),
             Denied::Unavailable(_) => Self::UNAVAILABLE,
             Denied::Crowded => Self::TOO_MANY_REQUESTS,
-            Denied::Invalid(field) => Self::bad_request(field.to_string()),
-            Denied::TooManyGuests { limit } => Self::bad_request(format!("The Room has {limit} guests, which is the most it may have.")),
+            Denied::Invalid(field) => Self::bad_request(&field.to_string()),
+            Denied::TooManyGuests { limit } => Self::bad_request(&format!("The Room has {limit} guests, which is the most it may have.")),
             Denied::NotInCall | Denied::NoSuchGuest | Denied::NotRemoved => Self::of_status(StatusCode::NOT_FOUND),
         }
     }

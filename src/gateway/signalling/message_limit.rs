@@ -74,6 +74,8 @@ impl MessageLimit {
 
 #[cfg(test)]
 mod tests {
+    mod fuzz;
+
     use rstest::rstest;
     use tungstenite::protocol::frame::coding::Control;
 

@@ -3,6 +3,7 @@
 
 mod capacity;
 mod fake_writer;
+mod fuzz;
 mod http;
 mod joining;
 mod links;
