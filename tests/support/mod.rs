@@ -66,6 +66,11 @@ pub fn repetitions(short: usize, long: usize) -> usize {
     if std::env::var_os("ROOMKEEPER_SOAK").is_some() { long } else { short }
 }
 
+/// Whether everything goes wrong that can: by `make faults`.
+pub fn all_faults() -> bool {
+    std::env::var("ROOMKEEPER_FAULTS").is_ok_and(|plans| plans == "all")
+}
+
 /// The present moment.
 // The only place where tests read the clock.
 #[allow(clippy::disallowed_methods)]
