@@ -36,9 +36,12 @@ soak: need-page tools ## Run at full length the tests whose repetitions `make te
 	ROOMKEEPER_SOAK=1 cargo test --locked --test servers -- --test-threads=1 --nocapture rooms::capacity:: door::taken_away:: node::failover:: faults::churn::
 	ROOMKEEPER_SOAK=1 cargo test --locked --test servers -- --include-ignored page::firefox::
 
-# A failure names its plan or its seed: ROOMKEEPER_PLAN or ROOMKEEPER_SEED has that tried again.
-faults: tools ## Attack the controller with failing requests, old views and bad edits, and print how many plans held
+# A failure names its plan or its seed: ROOMKEEPER_PLAN or ROOMKEEPER_SEED has that tried again. Each fuzzer goes on for ten minutes: those that need
+# no server all at the same time.
+faults: tools ## Attack the controller with failing requests, old views and bad edits, and fuzz what strangers can send
 	ROOMKEEPER_FAULTS=all cargo test --locked --test servers -- --nocapture faults::
+	ROOMKEEPER_FAULTS=all cargo test --locked --lib -- --test-threads=32 fuzz::
+	ROOMKEEPER_FAULTS=all cargo test --locked --test servers -- --nocapture door::fuzz::
 
 check: need ## Run what needs no server: format, lints, shell scripts, licences and bans of dependencies
 	cargo fmt --check

@@ -132,6 +132,11 @@ impl Stage {
 
     /// A new installation, for tests that change what others would notice.
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with more flags for both roles.
+    pub async fn start_with(flags: &[&str]) -> Self {
         let (cluster, livekit) = tokio::join!(Lent::new(), LiveKitServer::start(Options::default()));
         let admin = cluster.admin().await;
         let (controller, gateway) =
@@ -139,7 +144,10 @@ impl Stage {
         make_class(&admin, CLASS, &livekit, json!({}), true).await;
         let port = free_port();
         let url = format!("http://127.0.0.1:{port}");
-        let (controller, gateway) = tokio::join!(Role::controller(&controller, &url), Role::gateway(&gateway, port));
+        let (controller, gateway) = {
+            let alone = [&["--leader-elect=false"], flags].concat();
+            tokio::join!(Role::controller_with(&controller, &url, &alone), Role::gateway_with(&gateway, port, flags))
+        };
         Self { controller, gateway, livekit, admin, cluster }
     }
 
