@@ -107,7 +107,7 @@ impl Mutation {
                 drop(bytes.splice(end..end, part));
             }
             Self::Swap(one, other) if length > 0 => bytes.swap(one.index(length), other.index(length)),
-            Self::PartOfAnother(part, other) if !others.is_empty() => return with_part_of(&bytes, part, other.get::<Vec<u8>>(others)),
+            Self::PartOfAnother(part, other) if !others.is_empty() => return with_part_of(&bytes, *part, other.get::<Vec<u8>>(others)),
             Self::EndOfAnother(from, other) if !others.is_empty() => {
                 let (from, other) = (place(from), other.get(others));
                 bytes.truncate(from);
@@ -119,7 +119,7 @@ impl Mutation {
     }
 }
 
-fn with_part_of(bytes: &[u8], part: &Index, other: &[u8]) -> Vec<u8> {
+fn with_part_of(bytes: &[u8], part: Index, other: &[u8]) -> Vec<u8> {
     let parts = |bytes: &[u8]| bytes.split(|byte| *byte == b'.').map(<[u8]>::to_vec).collect::<Vec<_>>();
     let (mut own, others) = (parts(bytes), parts(other));
     let number = part.index(own.len());

@@ -186,7 +186,9 @@ fn whatever_a_spec_says_its_room_is_planned_for_in_bounds_comes_to_rest_and_can_
                 return Ok(());
             }
             sim.now = now;
-            spec.into_iter().for_each(|spec| sim.edit(|before| *before = spec));
+            if let Some(spec) = spec {
+                sim.edit(|before| *before = spec);
+            }
             is_there = comes_to_rest(&mut sim)?;
         }
         sim.delete();

@@ -40,8 +40,8 @@ fn frame_of(first: u8, is_masked: bool, announced: Option<u64>, payload: &[u8]) 
     let mask = u8::from(is_masked) << 7;
     let mut bytes = match (u8::try_from(length), u16::try_from(length)) {
         (Ok(short), _) if short < 126 => vec![first, mask | short],
-        (_, Ok(middle)) => [&[first, mask | 126][..], &middle.to_be_bytes()].concat(),
-        _ => [&[first, mask | 127][..], &length.to_be_bytes()].concat(),
+        (_, Ok(middle)) => [&[first, mask | 0x7e][..], &middle.to_be_bytes()].concat(),
+        _ => [&[first, mask | 0x7f][..], &length.to_be_bytes()].concat(),
     };
     let key = [0x5a, 0x01, 0xff, 0x00];
     if is_masked {

@@ -73,7 +73,9 @@ impl Walk<'_> {
         let is_link = |secret: &Secret| secret.data.as_ref().is_none_or(|data| !data.contains_key("participant"));
         let name = |secret: &Secret| if is_link(secret) { LINK_SUBJECT.to_owned() } else { value(secret, "participant") };
         let invites: BTreeMap<String, String> = secrets.items.iter().map(|secret| (name(secret), value(secret, "invite"))).collect();
-        invites.iter().for_each(|(name, invite)| self.secrets.add(&format!("the invite of {name}"), invite));
+        for (name, invite) in &invites {
+            self.secrets.add(&format!("the invite of {name}"), invite);
+        }
         invites
     }
 

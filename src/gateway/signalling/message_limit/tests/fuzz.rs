@@ -42,8 +42,8 @@ impl Frame {
         let (short, middle) = (u8::try_from(length).ok().filter(|length| *length < 126), u16::try_from(length).ok());
         let mut bytes = match (form, short, middle) {
             (0, Some(short), _) => vec![first, mask | short],
-            (0 | 1, _, Some(middle)) => [&[first, mask | 126][..], &middle.to_be_bytes()].concat(),
-            _ => [&[first, mask | 127][..], &length.to_be_bytes()].concat(),
+            (0 | 1, _, Some(middle)) => [&[first, mask | 0x7e][..], &middle.to_be_bytes()].concat(),
+            _ => [&[first, mask | 0x7f][..], &length.to_be_bytes()].concat(),
         };
         bytes.extend(is_masked.then_some([1, 2, 3, 4]).into_iter().flatten());
         bytes.resize(bytes.len() + usize::try_from(length.min(SENT)).unwrap(), 0xa5);
