@@ -18,6 +18,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use crate::support::all_faults;
 use crate::support::fault_proxy::FaultProxy;
 use crate::support::operator::Role;
 use crate::support::stage::Stage;
@@ -25,12 +26,7 @@ use crate::support::stage::Stage;
 /// Whether a plan is tried: all are in a long run, one of so many in a short one, or none but that which `ROOMKEEPER_PLAN` names.
 fn is_tried(plan: &str, number: usize, one_of: usize) -> bool {
     let only = std::env::var("ROOMKEEPER_PLAN").ok();
-    only.map_or(is_long() || number.is_multiple_of(one_of), |only| only == plan)
-}
-
-/// Whether all plans are tried.
-fn is_long() -> bool {
-    std::env::var("ROOMKEEPER_FAULTS").is_ok_and(|plans| plans == "all")
+    only.map_or(all_faults() || number.is_multiple_of(one_of), |only| only == plan)
 }
 
 /// Makes a class whose calls live on the media server of a stage, which the controller reaches through this proxy.

@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::attack::{Attack, Ended, plan};
-use super::{is_long, is_tried, scenarios};
+use super::{is_tried, scenarios};
 use crate::support::fault_proxy::Fault;
-use crate::support::run_heavy;
+use crate::support::{all_faults, run_heavy};
 
 /// What can go wrong with a request.
 const FAULTS: [Fault; 12] = [
@@ -52,7 +52,7 @@ fn whatever_goes_wrong_with_whichever_request_a_room_comes_to_be_as_it_says_and_
             total += held;
         }
         println!("{total:4} plans held in all");
-        let quiet = if is_long() { Duration::from_mins(1) } else { Duration::from_secs(5) };
+        let quiet = if all_faults() { Duration::from_mins(1) } else { Duration::from_secs(5) };
         let before = attack.faults.changes();
         // What is promised is that nothing happens in this time.
         sleep(quiet).await;

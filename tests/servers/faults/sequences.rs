@@ -12,10 +12,10 @@ use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use roomkeeper::api::RoomStatus;
 use serde_json::{Value, json};
 
-use super::{controller, is_long};
+use super::controller;
 use crate::support::fault_proxy::{FaultProxy, Faults};
 use crate::support::stage::{Place, Stage, value};
-use crate::support::{eventually, run_heavy};
+use crate::support::{all_faults, eventually, run_heavy};
 
 /// How many sequences a short run and a long one try.
 const SHORT: usize = 60;
@@ -38,7 +38,7 @@ const CLASS: &str = "tight";
 fn after_any_edits_good_and_bad_a_room_is_as_one_that_is_made_with_the_same_spec() {
     run_heavy(async {
         let first: usize = std::env::var("ROOMKEEPER_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_default();
-        let seeds: Vec<usize> = (first..first + if is_long() { LONG } else { SHORT }).collect();
+        let seeds: Vec<usize> = (first..first + if all_faults() { LONG } else { SHORT }).collect();
         let mut stage = Stage::start().await;
         stage.class(CLASS, &stage.livekit, json!({"limits": {"maxParticipants": 3, "maxDuration": "24h"}})).await;
         let faults = Faults::default();

@@ -7,11 +7,10 @@ use kube::api::{Patch, PatchParams};
 use roomkeeper::api::Phase;
 use serde_json::json;
 
-use super::is_long;
 use crate::support::livekit::Client;
 use crate::support::operator::Role;
 use crate::support::stage::{PATIENCE, Stage};
-use crate::support::{eventually, now, run};
+use crate::support::{all_faults, eventually, now, run};
 
 /// How long it is gone in a long run. In a short one it comes back once another leader may begin.
 const GONE_FOR: SignedDuration = SignedDuration::from_mins(5);
@@ -42,7 +41,7 @@ fn within_ten_seconds_after_the_api_server_is_back_edits_new_rooms_and_joins_wor
         leader.process.ended(PATIENCE).await;
         // As a kubelet does.
         let _next = Role::controller_in(("RUST_LOG", "info"), &account, &["--gateway-url", &url]);
-        if is_long() {
+        if all_faults() {
             let gone = async || if now().duration_since(stopped_at) > GONE_FOR { Ok(()) } else { Err("not for long enough") };
             eventually(Duration::from_mins(6), gone).await;
         }
