@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
+use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, Method, Response, StatusCode};
 use futures::StreamExt;
 use kube::Client;
@@ -133,8 +134,9 @@ async fn pass(State(gate): State<Arc<Inner>>, request: Request) -> Response<Body
     if query.contains("watch=true") {
         return pass_watch(&gate, request).await;
     }
-    // Whatever is read page by page is a list.
-    if request.method() == Method::GET && query.contains("limit=") {
+    // Whatever is read page by page is a list. What is asked for beside the watches is metadata alone, and none of a view.
+    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    if request.method() == Method::GET && query.contains("limit=") && !accept.contains("PartialObjectMetadata") {
         let list = request.uri().to_string();
         let old = gate.lists.lock().entry(list).or_insert_with(|| (request.headers().clone(), Bytes::new())).1.clone();
         if gate.view.borrow().is_old {

@@ -14,7 +14,7 @@ use crate::support::fault_proxy::{Fault, FaultProxy, Faults};
 use crate::support::livekit::Client;
 use crate::support::operator::Role;
 use crate::support::stage::{Place, Stage};
-use crate::support::{eventually, repetitions, run_heavy};
+use crate::support::{eventually, repetitions, run};
 
 /// What goes wrong with one request of each round: all that is over within a second.
 const FAULTS: [Fault; 6] = [Fault::Reset, Fault::ResetAfter, Fault::Truncated, Fault::Status(409), Fault::Status(429), Fault::Status(503)];
@@ -47,7 +47,7 @@ impl Use {
 
 #[test]
 fn however_long_rooms_come_and_go_while_requests_fail_memory_and_descriptors_stay_flat_and_nothing_is_left() {
-    run_heavy(async {
+    run(async {
         let mut stage = Stage::start().await;
         let faults = Faults::default();
         let account = stage.cluster.account_kubeconfig("roomkeeper-controller").await;

@@ -16,7 +16,7 @@ use crate::support::gate::Gate;
 use crate::support::livekit::Client;
 use crate::support::operator::Role;
 use crate::support::stage::{Place, Stage, condition, in_seconds};
-use crate::support::{eventually, now, run_heavy};
+use crate::support::{eventually, now, run};
 
 /// Within this time all is as it must be once the controller sees again.
 const CONVERGES: Duration = Duration::from_secs(30);
@@ -62,7 +62,7 @@ struct Before {
 
 #[test]
 fn a_controller_that_sees_the_cluster_as_it_was_ends_changes_and_deletes_nothing_that_should_be_there() {
-    run_heavy(async {
+    run(async {
         let mut scene = Scene::start().await;
         let (mut next, mut held) = (0, 0);
         for (number, change) in changes::all("").iter().enumerate() {
