@@ -11,7 +11,7 @@ cargo_deny := $(cache)/cargo-deny-$(cargo_deny_version)/bin/cargo-deny
 bash_scripts := tools/build tools/image tools/need tools/page tools/together tests/support/node.sh .ci/run
 sh_scripts := tests/support/leash.sh
 
-.PHONY: help demo test soak faults check tools crds chart page bench need need-page
+.PHONY: help demo test soak faults check tools crds chart page bench need need-page need-test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ demo: need ## Show the life of a Room on this machine, and stay up; DEMO_KUBECON
 
 # What needs a node builds the image first, which takes one core for minutes, and then mostly waits: the processor is left to the others.
 # Browsers take all there is, so that nothing is beside them.
-test: need-page ## Run all tests, against real servers
+test: need-test need-page ## Run all tests, against real servers
 	tools/together 'cargo test --locked --no-run' tools/build
 	tools/together 'cargo test --locked -- --skip node:: --skip page::' 'cargo test --locked --test servers node::'
 	cargo test --locked page::
@@ -36,9 +36,9 @@ soak: need-page tools ## Run at full length the tests whose repetitions `make te
 	ROOMKEEPER_SOAK=1 cargo test --locked --test servers -- --test-threads=1 --nocapture rooms::capacity:: door::taken_away:: node::failover::
 	ROOMKEEPER_SOAK=1 cargo test --locked --test servers -- --include-ignored page::firefox::
 
-# A minute of it is the silence at the end.
-faults: tools ## Let each request of the controller that changes something go wrong, in every way, and print how many plans held
-	ROOMKEEPER_FAULTS=all cargo test --locked --test servers -- --nocapture faults::requests::
+# Two minutes of it are the silence at the end, and a gateway that sleeps for longer than its knowledge lasts.
+faults: need-test tools ## Let each request of the controller that changes something go wrong, in every way, and try outages at full length
+	ROOMKEEPER_FAULTS=all cargo test --locked --test servers -- --nocapture faults::requests:: outages::
 
 check: need ## Run what needs no server: format, lints, shell scripts, licences and bans of dependencies
 	cargo fmt --check
@@ -73,6 +73,9 @@ need:
 
 need-page:
 	@tools/need page
+
+need-test:
+	@tools/need test
 
 # It runs for seconds, so it is built in a hurry.
 $(cargo_deny):

@@ -5,6 +5,7 @@
 
 pub mod cluster;
 pub mod dates;
+pub mod fake_clock;
 pub mod fault_proxy;
 pub mod forwarder;
 pub mod helm;
@@ -13,6 +14,7 @@ pub mod livekit;
 pub mod node;
 pub mod operator;
 pub mod process;
+pub mod redis;
 pub mod stage;
 pub mod tls;
 pub mod tools;
@@ -63,6 +65,11 @@ fn run_as<T>(weight: u32, test: impl Future<Output = T>) -> T {
 /// How often something is done that only many repetitions make slow: `short` by `make test`, `long` by `make soak`.
 pub fn repetitions(short: usize, long: usize) -> usize {
     if std::env::var_os("ROOMKEEPER_SOAK").is_some() { long } else { short }
+}
+
+/// Whether `make faults` runs: what takes minutes to go wrong is tried then alone.
+pub fn all_faults() -> bool {
+    std::env::var("ROOMKEEPER_FAULTS").is_ok_and(|faults| faults == "all")
 }
 
 /// The present moment.

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use super::attack::{Attack, Ended};
 use super::scenarios;
 use crate::support::fault_proxy::Fault;
-use crate::support::run_heavy;
+use crate::support::{all_faults, run_heavy};
 
 /// What can go wrong with a request.
 const FAULTS: [Fault; 12] = [
@@ -33,7 +33,7 @@ const SHORT: usize = 19;
 #[test]
 fn whatever_goes_wrong_with_whichever_request_a_room_comes_to_be_as_it_says_and_then_is_quiet() {
     run_heavy(async {
-        let all = std::env::var("ROOMKEEPER_FAULTS").is_ok_and(|plans| plans == "all");
+        let all = all_faults();
         let mut attack = Attack::start().await;
         let (mut next, mut total) = (0, 0);
         for scenario in scenarios::all() {

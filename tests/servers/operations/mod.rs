@@ -3,7 +3,7 @@
 mod balancer;
 mod gate;
 mod gateways;
-mod leader;
+pub mod leader;
 mod relist;
 mod scope;
 mod signals;
