@@ -11,7 +11,7 @@ cargo_deny := $(cache)/cargo-deny-$(cargo_deny_version)/bin/cargo-deny
 bash_scripts := tools/build tools/image tools/need tools/page tools/together tests/support/node.sh .ci/run
 sh_scripts := tests/support/leash.sh
 
-.PHONY: help demo test soak faults check tools crds chart page bench need need-page
+.PHONY: help demo test soak faults check tools crds chart page bench need need-page need-test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ demo: need ## Show the life of a Room on this machine, and stay up; DEMO_KUBECON
 
 # What needs a node builds the image first, which takes one core for minutes, and then mostly waits: the processor is left to the others.
 # Browsers take all there is, so that nothing is beside them.
-test: need-page ## Run all tests, against real servers
+test: need-test need-page ## Run all tests, against real servers
 	tools/together 'cargo test --locked --no-run' tools/build
 	tools/together 'cargo test --locked -- --skip node:: --skip page::' 'cargo test --locked --test servers node::'
 	cargo test --locked page::
@@ -38,8 +38,8 @@ soak: need-page tools ## Run at full length the tests whose repetitions `make te
 
 # A failure names its plan or its seed: ROOMKEEPER_PLAN or ROOMKEEPER_SEED has that tried again. Each fuzzer goes on for ten minutes: those that need
 # no server all at the same time.
-faults: tools ## Attack the controller with failing requests, old views and bad edits, and fuzz what strangers can send
-	ROOMKEEPER_FAULTS=all cargo test --locked --test servers -- --nocapture faults::
+faults: need-test tools ## Attack Roomkeeper with failing requests, old views, bad edits and outages, and fuzz what strangers can send
+	ROOMKEEPER_FAULTS=all cargo test --locked --test servers -- --nocapture faults:: outages::
 	ROOMKEEPER_FAULTS=all cargo test --locked --lib -- --test-threads=32 fuzz::
 	ROOMKEEPER_FAULTS=all cargo test --locked --test servers -- --nocapture door::fuzz::
 
@@ -76,6 +76,9 @@ need:
 
 need-page:
 	@tools/need page
+
+need-test:
+	@tools/need test
 
 # It runs for seconds, so it is built in a hurry.
 $(cargo_deny):

@@ -117,6 +117,10 @@ pub trait Backend: Send + Sync {
     /// Ends a session and disconnects everybody in it.
     async fn close(&self, session: &str) -> Result<(), Failure>;
 
+    /// Sees to it that a session which is there, and seems to be used, does not live on a server that is dead: in a cluster of servers nothing
+    /// else may tell.
+    async fn hold(&self, session: &str) -> Result<(), Failure>;
+
     /// All sessions whose name begins with `prefix`.
     async fn list_sessions(&self, prefix: &str) -> Result<Vec<SessionSummary>, Failure>;
 }

@@ -91,6 +91,10 @@ impl Backend for Metered {
         self.call("close", self.inner.close(session)).await
     }
 
+    async fn hold(&self, session: &str) -> Result<(), Failure> {
+        self.call("ensure", self.inner.hold(session)).await
+    }
+
     async fn list_sessions(&self, prefix: &str) -> Result<Vec<SessionSummary>, Failure> {
         // The value of the metric's label since its first release.
         self.call("sweep", self.inner.list_sessions(prefix)).await

@@ -50,7 +50,8 @@ impl<K> Clone for Change<K> {
 pub type ChangeStream<K> = BoxStream<'static, Change<K>>;
 
 /// Keeps the objects of a watch in the store of `writer` and tells what changed there. An object has changed when it is another
-/// one (by UID), or when its `facts` differ; with facts that leave the status out, nobody is woken by writing it.
+/// one (by UID), or when its `facts` differ; with facts that leave the status out, nobody is woken by writing it. One that has become older
+/// was restored from a backup, and is told whatever differs.
 ///
 /// Errors of the watch are left out: the watch itself tries again, and kube's `Controller` would hold up all its triggers for one.
 pub fn changes<K, F, E>(
@@ -111,12 +112,22 @@ where
     fn compare(&self, before: Option<Arc<K>>, after: Option<Arc<K>>) -> Vec<Change<K>> {
         match (before, after) {
             (Some(before), Some(after)) if before.meta().uid != after.meta().uid => vec![Change::Deleted(before), Change::Applied(after)],
-            (Some(before), Some(after)) if (self.facts)(&before) == (self.facts)(&after) => Vec::new(),
+            (Some(before), Some(after)) if (self.facts)(&before) == (self.facts)(&after) && !is_older(after.as_ref(), before.as_ref()) => {
+                Vec::new()
+            }
             (_, Some(after)) => vec![Change::Applied(after)],
             (Some(before), None) => vec![Change::Deleted(before)],
             (None, None) => Vec::new(),
         }
     }
+}
+
+/// Whether an object is an older state of another. Resource versions of one resource grow, and are compared as numbers since Kubernetes 1.35 by
+/// contract and before in fact. What is no number is not older.
+#[must_use]
+pub fn is_older<K: Resource>(object: &K, than: &K) -> bool {
+    let version = |object: &K| object.meta().resource_version.as_deref().and_then(|version| version.parse::<u128>().ok());
+    version(object).zip(version(than)).is_some_and(|(object, than)| object < than)
 }
 
 #[cfg(test)]
@@ -237,6 +248,20 @@ mod tests {
         assert!(watch.after(Ok(Event::Delete(object("a", "1", "y")))).is_empty(), "it was told before");
         assert_eq!(watch.after(Ok(Event::Apply(object("a", "2", "y")))), ["now a 2 y"]);
         assert_eq!(watch.after(Ok(Event::Apply(object("a", "3", "y")))), ["gone a 2 y", "now a 3 y"]);
+    }
+
+    #[test]
+    fn an_object_that_a_new_list_shows_in_an_older_state_is_told_whatever_differs() {
+        let version = |version: &str| {
+            let mut object = object("a", "1", "x");
+            object.metadata.resource_version = Some(version.to_owned());
+            object
+        };
+        let mut watch = Watch::new();
+        watch.lists(&[version("10")]);
+        assert!(watch.lists(&[version("11")]).is_empty());
+        assert_eq!(watch.lists(&[version("9")]), ["now a 1 x"]);
+        assert!(watch.lists(&[version("10")]).is_empty());
     }
 
     #[test]

@@ -5,12 +5,10 @@ use std::time::Duration;
 use kube::client::ClientBuilder;
 use kube::{Client, Config};
 
-use super::WatchAges;
+use super::watch_ages::{WATCH_LASTS, WatchAges};
 
 /// Longest wait for one answer of the API server.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a watch lasts before it is begun anew where it was: the API server ends it then, and says so much at least.
-pub const WATCH_LASTS: Duration = Duration::from_secs(20);
 /// Longest silence on any connection. One that says nothing for longer is dead, whether or not anybody has closed it.
 const LONGEST_SILENCE: Duration = Duration::from_secs(25);
 const _: () = assert!(WATCH_LASTS.as_secs() < LONGEST_SILENCE.as_secs());

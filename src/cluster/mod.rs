@@ -4,6 +4,7 @@ mod backends;
 mod changes;
 mod client;
 mod definitions;
+mod lists;
 mod merge;
 mod other_classes;
 mod preflight;
@@ -19,8 +20,9 @@ mod watch_ages;
 mod writes;
 
 pub use backends::{BackendConfig, sync_backends};
-pub use changes::{Change, ChangeStream};
+pub use changes::{Change, ChangeStream, is_older};
 pub use client::{ClientError, REQUEST_TIMEOUT, client, watching_client};
+pub use lists::Lists;
 pub use other_classes::OtherClasses;
 pub use preflight::{PreflightError, installation, may_list, may_read};
 pub use room_class_file::{ClassFileError, apply_class, read_class};

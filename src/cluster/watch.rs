@@ -5,7 +5,7 @@ use std::future;
 use std::time::Duration;
 
 use futures::stream::BoxStream;
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::{DeserializeGuard, NamespaceResourceScope};
 use kube::runtime::WatchStreamExt;
@@ -16,11 +16,12 @@ use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 
 use super::changes::{ChangeStream, changes};
-use super::client::WATCH_LASTS;
+use super::lists::Lists;
 use super::merge::merge;
 use super::other_classes::OtherClasses;
 use super::scope::Scope;
 use super::unreadable::Unreadable;
+use super::watch_ages::WATCH_LASTS;
 use crate::api::RoomClass;
 
 /// Longest pause before a watch that broke is tried again: whoever lives from it must soon know again what is true.
@@ -60,7 +61,7 @@ where
     kept(scope_events(client, scope, store, &Unreadable::default()), writer)
 }
 
-/// The same; tells what changed in the store, see [`changes`], and what cannot be read.
+/// The same; tells what changed in the store, see [`changes`], what cannot be read, and when it was listed.
 #[must_use]
 pub fn watch_scope_changes<K, F>(
     client: &Client,
@@ -68,12 +69,14 @@ pub fn watch_scope_changes<K, F>(
     writer: Writer<K>,
     facts: fn(&K) -> F,
     unreadable: &Unreadable,
+    lists: &Lists,
 ) -> ChangeStream<K>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Default + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
     F: PartialEq + 'static,
 {
-    changes(scope_events(client, scope, writer.as_reader(), unreadable), writer, facts)
+    let one = |api| lists.of(events(api, config(), unreadable)).boxed();
+    changes(in_scope(client, scope, writer.as_reader(), one), writer, facts)
 }
 
 /// Watches the Namespaces that matter for `scope`, one by one where they are named: an account that may see those needs no
@@ -127,7 +130,15 @@ pub(super) fn scope_events<K>(client: &Client, scope: &Scope, store: Store<K>, u
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Default + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
 {
-    let mut watches: Vec<_> = scope.apis(client).into_iter().map(|api| events(api, config(), unreadable)).collect();
+    in_scope(client, scope, store, |api| events(api, config(), unreadable))
+}
+
+/// What the watches of all parts of a scope tell, each of which `one` makes.
+fn in_scope<K>(client: &Client, scope: &Scope, store: Store<K>, one: impl Fn(Api<DeserializeGuard<K>>) -> WatchStream<K>) -> WatchStream<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Send + Sync + 'static,
+{
+    let mut watches: Vec<_> = scope.apis(client).into_iter().map(one).collect();
     match watches.pop() {
         Some(only) if watches.is_empty() => only,
         last => {
@@ -154,7 +165,7 @@ where
     K: Resource<DynamicType = ()> + Default + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
 {
     let mut reader = unreadable.reader();
-    watcher(api, config)
+    listing_anew(api, config)
         .backoff(Backoff(DefaultBackoff::default()))
         .filter_map(move |event| future::ready(event.map(|event| reader.read(event)).transpose()))
         .modify(keep_what_is_read)
@@ -164,6 +175,22 @@ where
             }
         })
         .boxed()
+}
+
+/// A watch that lists anew whenever it was interrupted. What it knows may never have been: an API server that comes back may have been
+/// restored from a backup, and what is older there than the watch is nothing that it would ever tell.
+fn listing_anew<K>(api: Api<K>, config: watcher::Config) -> impl Stream<Item = Result<Event<K>, watcher::Error>> + Send
+where
+    K: Resource + DeserializeOwned + Clone + Debug + Send + 'static,
+{
+    let begin = move || watcher(api.clone(), config.clone()).boxed();
+    stream::unfold((begin(), begin), async |(mut watch, begin)| {
+        let event = watch.next().await?;
+        if event.is_err() {
+            watch = begin();
+        }
+        Some((event, (watch, begin)))
+    })
 }
 
 /// What kubectl repeats of an object that it has applied.

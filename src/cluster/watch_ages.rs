@@ -17,6 +17,8 @@ use tower::{Layer, Service};
 use super::versions::Beside;
 use crate::clock;
 
+/// How long a watch lasts before it is begun anew where it was: the API server ends it then, and says so much at least.
+pub const WATCH_LASTS: Duration = Duration::from_secs(20);
 /// Oldest knowledge that anybody goes by. With the time that a request may take, nobody is judged by what is older than a minute.
 const LONGEST_SILENCE: Duration = Duration::from_secs(50);
 /// For how long what a watch has told is taken for what is true now; and how long it must have told without a longer pause, because the first
@@ -150,15 +152,16 @@ where
         let ages = self.ages.clone();
         let path = request.uri().path().to_owned();
         let is_watch = asks_for_watch(&request);
+        let asked_at = clock::uptime();
         if is_watch {
-            ages.asked(&path, clock::uptime());
+            ages.asked(&path, asked_at);
         }
         // A list of what is watched tells as much as the watch.
         let tells = request.method() == Method::GET && request.extensions().get::<Beside>().is_none();
         let answer = self.inner.call(request);
         Box::pin(async move {
             let answer = answer.await?;
-            let listener = (tells && answer.status().is_success()).then(|| Listener::new(ages, path, is_watch));
+            let listener = (tells && answer.status().is_success()).then(|| Listener::new(ages, path, is_watch, asked_at));
             Ok(answer.map(|inner| HeardBody { inner, listener }))
         })
     }
@@ -174,16 +177,22 @@ struct Listener {
     ages: WatchAges,
     path: String,
     is_watch: bool,
+    asked_at: Duration,
 }
 
 impl Listener {
-    fn new(ages: WatchAges, path: String, is_watch: bool) -> Self {
-        let uptime = clock::uptime();
-        ages.heard(&path, uptime);
+    fn new(ages: WatchAges, path: String, is_watch: bool, asked_at: Duration) -> Self {
         if is_watch {
-            ages.connected(&path, uptime);
+            ages.connected(&path, clock::uptime());
         }
-        Self { ages, path, is_watch }
+        let listener = Self { ages, path, is_watch, asked_at };
+        listener.hear(clock::uptime());
+        listener
+    }
+
+    /// A part of the answer is read. It was sent before the watch ended, however long this process was suspended since.
+    fn hear(&self, uptime: Duration) {
+        self.ages.heard(&self.path, uptime.min(self.asked_at + WATCH_LASTS));
     }
 }
 
@@ -208,7 +217,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for HeardBody<B> {
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
         match (&frame, &self.listener) {
-            (Some(Ok(_)), Some(listener)) => listener.ages.heard(&listener.path, clock::uptime()),
+            (Some(Ok(_)), Some(listener)) => listener.hear(clock::uptime()),
             (Some(Ok(_)), None) => {}
             (Some(Err(_)) | None, _) => self.listener = None,
         }
@@ -264,6 +273,19 @@ mod tests {
             drop(ask(&ages, query, status).await);
             assert_eq!(ages.oldest(LATER) < before, ends, "{query} {status}");
         }
+    }
+
+    #[test]
+    fn what_is_read_after_a_suspension_is_no_newer_than_the_end_of_its_watch() {
+        let ages = WatchAges::default();
+        let asked_at = Duration::from_secs(10);
+        ages.asked(ROOMS, asked_at);
+        let listener = Listener::new(ages.clone(), ROOMS.to_owned(), true, asked_at);
+        for (read_at, counts_as) in [(15, 15), (29, 29), (100, 30)] {
+            listener.hear(Duration::from_secs(read_at));
+            assert_eq!(ages.0.lock()[ROOMS].heard, Duration::from_secs(counts_as), "read at {read_at} s");
+        }
+        assert!(ages.are_silent(Duration::from_secs(80)));
     }
 
     #[tokio::test]

@@ -124,7 +124,7 @@ async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Re
     watches.ready().await?;
     let keys = startup::signing_keys(&client, &watches.secrets, &args.operator_namespace, now).await?;
     background.spawn(signing_keys::keep(client.clone(), args.operator_namespace.clone(), keys.clone()));
-    let Watches { rooms, unreadable, guests, removals, classes, others, namespaces, secrets } = watches;
+    let Watches { rooms, unreadable, room_lists, guests, removals, classes, others, namespaces, secrets } = watches;
     let (queue, enqueued) = mpsc::unbounded_channel();
     let context = Arc::new(Context {
         rooms,
@@ -137,7 +137,7 @@ async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Re
         keys,
         backends: Registry::default(),
         occupancy: Occupancy::default(),
-        states: RoomStates::new(args.resync.into(), now),
+        states: RoomStates::new(args.resync.into(), room_lists, now),
         seats: Seats::default(),
         listing: Listing::default(),
         installation,

@@ -14,8 +14,8 @@ use super::facts::{class_facts, namespace_facts, room_facts, room_owned_facts};
 use crate::api::{Room, RoomClass, RoomGuest, RoomRemoval};
 use crate::args::ControllerArgs;
 use crate::cluster::{
-    Change, Guests, OtherClasses, OwnSecrets, Removals, Scope, Unreadable, watch_class_changes, watch_namespace_changes, watch_own_secrets,
-    watch_room_object_changes, watch_scope_changes,
+    Change, Guests, Lists, OtherClasses, OwnSecrets, Removals, Scope, Unreadable, watch_class_changes, watch_namespace_changes,
+    watch_own_secrets, watch_room_object_changes, watch_scope_changes,
 };
 use crate::observability::metrics::Metrics;
 
@@ -24,6 +24,8 @@ pub struct Watches {
     pub rooms: Store<Room>,
     /// The Rooms that cannot be read.
     pub unreadable: Unreadable,
+    /// When the Rooms were listed.
+    pub room_lists: Lists,
     pub guests: Guests,
     pub removals: Removals,
     /// The RoomClasses of this installation.
@@ -66,8 +68,9 @@ pub fn start(client: &Client, args: &ControllerArgs, metrics: &Metrics, tasks: &
     let class = Arc::new(class);
 
     // Whoever took the receivers has ended when they are gone: then nothing is left to do.
-    let unreadable = Unreadable::default();
-    follow(watch_scope_changes(client, scope, room_writer, room_facts, &unreadable), tasks, move |change| drop(room.send(change)));
+    let (unreadable, room_lists) = (Unreadable::default(), Lists::default());
+    let room_changes = watch_scope_changes(client, scope, room_writer, room_facts, &unreadable, &room_lists);
+    follow(room_changes, tasks, move |change| drop(room.send(change)));
     let (guests, guest_changes) = watch_room_object_changes(client, scope, room_owned_facts);
     follow(guest_changes, tasks, move |change| {
         drop(lonely_guest.send(change.clone()));
@@ -82,7 +85,7 @@ pub fn start(client: &Client, args: &ControllerArgs, metrics: &Metrics, tasks: &
     follow(class_changes, tasks, move |_| class.send_replace(()));
     follow(secret_changes, tasks, move |()| of_secret.send_replace(()));
 
-    let watches = Watches { rooms, unreadable, guests, removals, classes, others, namespaces, secrets };
+    let watches = Watches { rooms, unreadable, room_lists, guests, removals, classes, others, namespaces, secrets };
     let changes = Changes {
         rooms: rooms_changed,
         guests: guests_changed,

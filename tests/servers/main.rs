@@ -14,6 +14,7 @@ mod gitops;
 mod harness;
 mod node;
 mod operations;
+mod outages;
 mod page;
 mod privilege;
 mod rooms;

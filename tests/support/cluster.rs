@@ -52,11 +52,23 @@ pub struct Cluster {
     directory: PathBuf,
     url: String,
     admin_kubeconfig: PathBuf,
-    // In the order in which they end.
-    _controllers: Leashed,
-    api_server: Leashed,
-    _etcd: Leashed,
+    admin_token: String,
+    ports: Ports,
+    // In the order in which they end. All are there but while a backup is made or put back.
+    controllers: Option<Leashed>,
+    api_server: Option<Leashed>,
+    etcd: Option<Leashed>,
 }
+
+/// Where etcd and the API server listen.
+struct Ports {
+    clients: u16,
+    peers: u16,
+    api_server: u16,
+}
+
+/// What etcd had at a moment.
+pub struct Backup(PathBuf);
 
 impl Cluster {
     /// Starts a control plane that keeps its data in `directory`, and installs Roomkeeper's CRDs and accounts.
@@ -70,15 +82,40 @@ impl Cluster {
     pub async fn empty(directory: &Path) -> Self {
         fs::create_dir_all(directory).expect("a directory for the control plane");
         let directory = directory.canonicalize().expect("the directory of the control plane");
-        let (etcd, etcd_url) = start_etcd(&directory);
+        let ports = Ports { clients: free_port(), peers: free_port(), api_server: free_port() };
+        let etcd = start_etcd(&directory, &ports);
         let admin_token = random_hex();
         fs::write(directory.join("tokens.csv"), format!("{admin_token},admin,admin,system:masters\n")).expect("the token file");
         fs::write(directory.join("audit-policy.yaml"), AUDIT_POLICY).expect("the audit policy");
         make_signing_key(&directory);
-        let (api_server, url) = start_api_server(&directory, &etcd_url, &admin_token).await;
-        let kubeconfig = write_kubeconfig(&directory, &url, "admin", &admin_token);
-        let controllers = start_controllers(&directory, &kubeconfig);
-        Self { directory, url, admin_kubeconfig: kubeconfig, _controllers: controllers, api_server, _etcd: etcd }
+        let (api_server, url) = start_api_server(&directory, &ports, &admin_token).await;
+        let admin_kubeconfig = write_kubeconfig(&directory, &url, "admin", &admin_token);
+        let controllers = Some(start_controllers(&directory, &admin_kubeconfig));
+        let (api_server, etcd) = (Some(api_server), Some(etcd));
+        Self { directory, url, admin_kubeconfig, admin_token, ports, controllers, api_server, etcd }
+    }
+
+    /// Copies the data of etcd, which is stopped meanwhile; everything else runs on.
+    pub fn back_up(&mut self) -> Backup {
+        let backup = self.directory.join(format!("backup-{}", random_hex()));
+        self.etcd = None;
+        copy(&self.etcd_data(), &backup);
+        self.etcd = Some(start_etcd(&self.directory, &self.ports));
+        Backup(backup)
+    }
+
+    /// Puts a backup back, as Kubernetes has it done: nothing of the control plane runs meanwhile.
+    pub async fn restore(&mut self, backup: &Backup) {
+        (self.controllers, self.api_server, self.etcd) = (None, None, None);
+        fs::remove_dir_all(self.etcd_data()).expect("the data of etcd");
+        copy(&backup.0, &self.etcd_data());
+        self.etcd = Some(start_etcd(&self.directory, &self.ports));
+        self.api_server = Some(start_api_server(&self.directory, &self.ports, &self.admin_token).await.0);
+        self.controllers = Some(start_controllers(&self.directory, &self.admin_kubeconfig));
+    }
+
+    fn etcd_data(&self) -> PathBuf {
+        self.directory.join("etcd")
     }
 
     /// The control plane that the tests of one binary share.
@@ -147,7 +184,7 @@ impl Cluster {
 
     /// Sends the API server a signal, such as `STOP`.
     pub fn signal_api_server(&mut self, signal: &str) {
-        self.api_server.signal(signal);
+        self.api_server.as_mut().expect("an API server").signal(signal);
     }
 
     /// Runs kubectl with all rights, with `input` as its standard input.
@@ -163,23 +200,28 @@ impl Cluster {
     }
 }
 
-fn start_etcd(directory: &Path) -> (Leashed, String) {
-    let (clients, peers) = (format!("http://127.0.0.1:{}", free_port()), format!("http://127.0.0.1:{}", free_port()));
+fn start_etcd(directory: &Path, ports: &Ports) -> Leashed {
+    let (clients, peers) = (format!("http://127.0.0.1:{}", ports.clients), format!("http://127.0.0.1:{}", ports.peers));
     let mut command = Command::new(tool("etcd"));
     command.arg("--data-dir").arg(directory.join("etcd")).args(["--unsafe-no-fsync", "--log-level=error"]);
     command.args(["--listen-client-urls", &clients, "--advertise-client-urls", &clients, "--listen-peer-urls", &peers]);
     command.args(["--initial-advertise-peer-urls", &peers, "--initial-cluster", &format!("default={peers}")]);
-    (Leashed::spawn("etcd", &command), clients)
+    Leashed::spawn("etcd", &command)
 }
 
-async fn start_api_server(directory: &Path, etcd_url: &str, admin_token: &str) -> (Leashed, String) {
-    let port = free_port();
+fn copy(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-a").arg(from).arg(to).status().expect("cp");
+    assert!(copied.success(), "{} cannot be copied", from.display());
+}
+
+async fn start_api_server(directory: &Path, ports: &Ports, admin_token: &str) -> (Leashed, String) {
+    let port = ports.api_server;
     let url = format!("https://127.0.0.1:{port}");
     let kubeconfig = &write_kubeconfig(directory, &url, "admin", admin_token);
     let path = |flag: &str, file: &Path| format!("--{flag}={}", file.display());
     let mut command = Command::new(tool("kube-apiserver"));
     command.args([
-        format!("--etcd-servers={etcd_url}"),
+        format!("--etcd-servers=http://127.0.0.1:{}", ports.clients),
         path("cert-dir", &directory.join("certificates")),
         "--bind-address=127.0.0.1".into(),
         format!("--secure-port={port}"),

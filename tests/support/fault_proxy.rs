@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::BoxError;
 use axum::body::{Body, Bytes, to_bytes};
@@ -20,6 +21,7 @@ use parking_lot::Mutex;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::sleep;
 
 /// Largest body, in bytes.
 pub const LARGEST: usize = 16 << 20;
@@ -50,6 +52,7 @@ struct Inner {
     armed: Mutex<Option<(usize, Fault)>>,
     changes: AtomicUsize,
     struck: Mutex<Option<String>>,
+    delay: Mutex<Duration>,
     silent: Mutex<&'static [&'static str]>,
     waiting: AtomicUsize,
     given_up: AtomicUsize,
@@ -75,6 +78,11 @@ impl Faults {
     /// From now on nothing goes wrong.
     pub fn disarm(&self) {
         *self.0.armed.lock() = None;
+    }
+
+    /// From now on each request takes this much longer, whatever it is for.
+    pub fn delay(&self, delay: Duration) {
+        *self.0.delay.lock() = delay;
     }
 
     /// How many requests that change something there have been.
@@ -182,6 +190,10 @@ impl Drop for FaultProxy {
 /// An error closes the connection.
 async fn pass(request: Request<Incoming>, client: Client, faults: Faults) -> io::Result<Response<Body>> {
     let closed = || io::Error::from(io::ErrorKind::ConnectionReset);
+    let delay = *faults.0.delay.lock();
+    if delay > Duration::ZERO {
+        sleep(delay).await;
+    }
     if let Some(_waiting) = faults.keep(&request) {
         return std::future::pending().await;
     }

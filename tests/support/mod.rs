@@ -5,6 +5,7 @@
 
 pub mod cluster;
 pub mod dates;
+pub mod fake_clock;
 pub mod fault_proxy;
 pub mod forwarder;
 pub mod gate;
@@ -14,6 +15,7 @@ pub mod livekit;
 pub mod node;
 pub mod operator;
 pub mod process;
+pub mod redis;
 pub mod stage;
 pub mod tls;
 pub mod tools;

@@ -92,14 +92,14 @@ impl Role {
         Self::launch("gateway", kubeconfig, &["--listen", &format!("127.0.0.1:{port}")], port, free_port())
     }
 
-    /// Starts a controller with a variable more in its environment, and does not wait for it.
-    pub fn controller_in(environment: (&str, &str), kubeconfig: &Path, arguments: &[&str]) -> Self {
-        Self::launch_in(&[environment], "controller", kubeconfig, arguments, 0, free_port())
+    /// Starts a controller with these variables more in its environment, and does not wait for it.
+    pub fn controller_in(environment: &[(&str, &str)], kubeconfig: &Path, arguments: &[&str]) -> Self {
+        Self::launch_in(environment, "controller", kubeconfig, arguments, 0, free_port())
     }
 
     /// The same for a gateway at this port.
-    pub fn gateway_in(environment: (&str, &str), kubeconfig: &Path, port: u16) -> Self {
-        Self::launch_in(&[environment], "gateway", kubeconfig, &["--listen", &format!("127.0.0.1:{port}")], port, free_port())
+    pub fn gateway_in(environment: &[(&str, &str)], kubeconfig: &Path, port: u16) -> Self {
+        Self::launch_in(environment, "gateway", kubeconfig, &["--listen", &format!("127.0.0.1:{port}")], port, free_port())
     }
 
     fn launch(role: &str, kubeconfig: &Path, arguments: &[&str], port: u16, metrics_port: u16) -> Self {

@@ -263,6 +263,11 @@ impl Backend for FakeMediaServer {
         .await
     }
 
+    // It has one server.
+    async fn hold(&self, _session: &str) -> Result<(), Failure> {
+        Ok(())
+    }
+
     async fn list_sessions(&self, prefix: &str) -> Result<Vec<SessionSummary>, Failure> {
         self.call(Operation::ListSessions, prefix, |sessions| {
             let ours = sessions.iter().filter(|(id, _)| id.starts_with(prefix));

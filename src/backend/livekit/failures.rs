@@ -65,6 +65,11 @@ pub(super) fn is_absent(error: &ServiceError) -> bool {
     matches!(error, ServiceError::Twirp(ServerError::Twirp(answer)) if answer.code == ServerErrorCode::NOT_FOUND)
 }
 
+/// Whether the server of a LiveKit cluster that has a room or a person did not answer to the one that was asked: it may be dead.
+pub(super) fn is_unanswered(error: &ServiceError) -> bool {
+    matches!(error, ServiceError::Twirp(ServerError::Twirp(answer)) if answer.code == ServerErrorCode::UNAVAILABLE)
+}
+
 fn by_code(code: &str) -> Failure {
     match code {
         ServerErrorCode::UNAUTHENTICATED | ServerErrorCode::PERMISSION_DENIED => unauthorized(),

@@ -1,6 +1,7 @@
 //! LiveKit, by its official server API.
 
 mod failures;
+mod left_over;
 mod permissions;
 mod probe;
 mod token;
@@ -10,17 +11,22 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use livekit_api::services::room::{CreateRoomOptions, RoomClient, UpdateParticipantOptions};
+use livekit_api::services::room::{CreateRoomOptions, RoomClient, SendDataOptions, UpdateParticipantOptions};
 use livekit_api::services::{ServiceError, ServiceResult};
 use livekit_protocol::participant_info::{Kind, State};
 use livekit_protocol::{ParticipantInfo, TrackSource};
 use reqwest::Url;
 
+use self::left_over::LeftOver;
 use self::probe::{Probe, REQUEST_TIMEOUT};
 use self::token::{GENERATION, SIGNED_BY, Signer};
 use super::interface::{Backend, Capabilities, MediaCredentials, SessionSummary, Signalling, TokenSubject};
 use crate::api::{MAX_PARTICIPANTS, MAX_WINDOW, Reason, Role};
+use crate::clock;
 use crate::domain::{Failure, FailureClass, SessionMember, TokenGrant};
+
+/// An identity that nobody has.
+const NOBODY: &str = "-";
 
 /// A LiveKit server or cluster.
 pub struct LiveKit {
@@ -29,6 +35,7 @@ pub struct LiveKit {
     signer: Signer,
     public_url: String,
     signalling: Signalling,
+    left_over: LeftOver,
 }
 
 impl LiveKit {
@@ -60,6 +67,7 @@ impl LiveKit {
             signer: Signer::new(api_key, api_secret)?,
             public_url: public_url.trim_end_matches('/').to_owned(),
             signalling: Signalling::Direct,
+            left_over: LeftOver::default(),
         })
     }
 
@@ -90,10 +98,10 @@ impl LiveKit {
         }
     }
 
-    /// Whether a session exists, for when nobody is in it: then the list of its people is as empty as that of no session.
-    async fn exists(&self, session: &str) -> Result<bool, Failure> {
+    /// How many people are in a session; none if there is no such session, of which the list of people is as empty as that of an empty one.
+    async fn number_of_people(&self, session: &str) -> Result<Option<u32>, Failure> {
         match self.rooms.list_rooms(vec![session.to_owned()]).await {
-            Ok(rooms) => Ok(rooms.iter().any(|room| room.name == session)),
+            Ok(rooms) => Ok(rooms.iter().find(|room| room.name == session).map(|room| room.num_participants)),
             Err(error) => Err(self.failure(error).await),
         }
     }
@@ -110,12 +118,14 @@ impl Backend for LiveKit {
     }
 
     async fn observe(&self, session: &str) -> Result<Option<Vec<SessionMember>>, Failure> {
-        let members: Vec<SessionMember> = match self.rooms.list_participants(session).await {
-            Ok(people) => people.into_iter().filter_map(member).collect(),
+        let people = match self.rooms.list_participants(session).await {
+            Ok(people) => people,
             Err(error) if failures::is_absent(&error) => return Ok(None),
             Err(error) => return Err(self.failure(error).await),
         };
-        Ok((!members.is_empty() || self.exists(session).await?).then_some(members))
+        let Some(number) = self.number_of_people(session).await? else { return Ok(None) };
+        let people = self.left_over.take_off(&self.rooms, session, people, number, clock::now()).await;
+        Ok(Some(people.into_iter().filter_map(member).collect()))
     }
 
     async fn ensure(&self, session: &str) -> Result<(), Failure> {
@@ -178,7 +188,30 @@ impl Backend for LiveKit {
     }
 
     async fn close(&self, session: &str) -> Result<(), Failure> {
-        self.absent_is_fine(self.rooms.delete_room(session).await).await
+        let closed = match self.rooms.delete_room(session).await {
+            // A room whose server is dead can only be closed once another one has it.
+            Err(error) if failures::is_unanswered(&error) => {
+                self.ensure(session).await?;
+                self.rooms.delete_room(session).await
+            }
+            closed => closed,
+        };
+        self.absent_is_fine(closed).await
+    }
+
+    async fn hold(&self, session: &str) -> Result<(), Failure> {
+        let to_nobody = SendDataOptions { destination_identities: vec![NOBODY.to_owned()], ..SendDataOptions::default() };
+        match self.rooms.send_data(session, Vec::new(), to_nobody).await {
+            // A room that does not exist is not answered for either.
+            Err(error) if failures::is_unanswered(&error) && self.number_of_people(session).await?.is_some() => {
+                tracing::warn!(session, "the server of a session does not answer; another one is to take it over");
+                self.ensure(session).await?;
+                // People are counted when something has changed, and nobody reads this.
+                let counted = self.rooms.update_room_metadata(session, &format!("moved at {}", clock::now())).await;
+                self.absent_is_fine(counted).await
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn list_sessions(&self, prefix: &str) -> Result<Vec<SessionSummary>, Failure> {

@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use kube::ResourceExt;
 use tokio::task::JoinSet;
 
 use super::left::follow;
 use super::report::report;
-use super::sweep::{SWEEP_EVERY, list, sweep};
+use super::sweep::{SWEEP_EVERY, hold_on_to_used, list, sweep};
 use crate::api::{Reason, RoomClass};
 use crate::backend::Backend;
 use crate::clock;
@@ -23,6 +22,8 @@ use crate::domain::Failure;
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How often a media server that works is asked whether it is still set up safely.
 const PROBE_EVERY: Duration = Duration::from_hours(1);
+/// How often the sessions that are used are held on to: in a cluster of media servers one that died is noticed by that.
+const HOLD_EVERY: Duration = Duration::from_secs(30);
 /// How often counts in status are brought up to date.
 const COUNT_EVERY: Duration = Duration::from_secs(10);
 
@@ -32,8 +33,10 @@ pub struct ClassLook {
     facts: Option<ClassFacts>,
     backend: Option<(BackendConfig, Arc<dyn Backend>)>,
     health: Option<Result<(), Failure>>,
-    probe_at: Option<Timestamp>,
-    count_at: Option<Timestamp>,
+    // By a clock that nobody can set.
+    probe_at: Option<Duration>,
+    count_at: Option<Duration>,
+    hold_at: Option<Duration>,
     suspects: BTreeSet<String>,
     /// What follows the media servers that the class has left. It ends with this.
     left: JoinSet<()>,
@@ -51,13 +54,14 @@ impl ClassLook {
             // it, so that none makes its session on the one that the class has left.
             self.tell_rooms(class, false, context);
         }
-        let counts = self.count_at.is_none_or(|at| now >= at);
-        let health = self.check(&name, config, counts, context, now).await;
+        let uptime = clock::uptime();
+        let counts = self.count_at.is_none_or(|at| uptime >= at);
+        let health = self.check(&name, config, counts, context, uptime).await;
         context.backends.set(&name, health.clone().and_then(|()| self.backend()));
         let healed = health.is_ok() && !matches!(self.health, Some(Ok(())));
         self.tell_rooms(class, healed, context);
         if counts {
-            self.count_at = now.checked_add(COUNT_EVERY).ok();
+            self.count_at = Some(uptime + COUNT_EVERY);
         }
         let capabilities = self.backend.as_ref().map(|(_, backend)| backend.capabilities());
         report(class, &health, capabilities, counts, context, now).await;
@@ -82,16 +86,20 @@ impl ClassLook {
         config: Result<BackendConfig, Failure>,
         counts: bool,
         context: &Arc<Context>,
-        now: Timestamp,
+        uptime: Duration,
     ) -> Result<(), Failure> {
         self.make_backend(name, config?, context)?;
         let backend = self.backend()?;
-        if !matches!(self.health, Some(Ok(()))) || self.probe_at.is_none_or(|at| now >= at) {
+        if !matches!(self.health, Some(Ok(()))) || self.probe_at.is_none_or(|at| uptime >= at) {
             backend.probe().await?;
-            self.probe_at = now.checked_add(PROBE_EVERY).ok();
+            self.probe_at = Some(uptime + PROBE_EVERY);
         }
         let suspects = std::mem::take(&mut self.suspects);
         let sessions = list(backend.as_ref()).await?;
+        if self.hold_at.is_none_or(|at| uptime >= at) {
+            hold_on_to_used(name, backend.as_ref(), &sessions, context).await;
+            self.hold_at = Some(uptime + HOLD_EVERY);
+        }
         // The media server may have taken seconds.
         let now = clock::now();
         self.suspects = sweep(name, backend.as_ref(), sessions, &suspects, counts, context, now).await;

@@ -32,7 +32,9 @@ impl Occupancy {
         let known = &mut all.entry(class.to_owned()).or_default().empty_since;
         known.retain(|session, _| sessions.get(session) == Some(&0));
         for session in sessions.iter().filter(|(_, joined)| **joined == 0).map(|(session, _)| session) {
-            known.entry(session.clone()).or_insert(now);
+            let since = known.entry(session.clone()).or_insert(now);
+            // One that is still to come was seen by a clock that was ahead.
+            *since = now.min(*since);
         }
     }
 
@@ -80,6 +82,8 @@ mod tests {
         saw(&[("a", 3), ("b", 0)], 3);
         saw(&[("a", 0)], 4);
         assert_eq!((occupancy.empty_since("class", "a"), occupancy.empty_since("class", "b")), (Some(at(4)), None));
+        saw(&[("a", 0)], 2);
+        assert_eq!(occupancy.empty_since("class", "a"), Some(at(2)), "the clock was set back");
         occupancy.mark_used("class", "a");
         assert_eq!(occupancy.empty_since("class", "a"), None);
     }

@@ -1,13 +1,15 @@
 //! Holds the sessions on a media server against the Rooms: lost ones are restored, orphans are closed, people are counted.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
+use kube::runtime::reflector::ObjectRef;
 use tokio::time::timeout;
 
-use crate::api::{Room, RoomStatus};
+use crate::api::{Phase, Room, RoomStatus};
 use crate::backend::{Backend, Signalling};
 use crate::cluster::{version_of, versions_now};
 use crate::controller::context::Context;
@@ -15,9 +17,9 @@ use crate::domain::{Failure, SESSION_PREFIX, orphans, recorded_session};
 
 /// Pause between two looks at a media server that works.
 pub const SWEEP_EVERY: Duration = Duration::from_secs(3);
-/// Orphans that are closed at the same time, and how long that may take in one sweep.
-const CLOSED_AT_ONCE: usize = 8;
-const CLOSING: Duration = Duration::from_secs(5);
+/// Sessions that are closed, or held on to, at the same time, and how long that may take in one sweep.
+const AT_ONCE: usize = 8;
+const WITHIN: Duration = Duration::from_secs(5);
 
 /// The sessions on a media server, each with the number of people in it.
 pub type Sessions = HashMap<String, i32>;
@@ -82,8 +84,8 @@ pub async fn close_orphans(
         }
     };
     // One that cannot be closed holds up neither the others nor the class.
-    let closing = stream::iter(orphans).for_each_concurrent(CLOSED_AT_ONCE, close);
-    let _ = timeout(CLOSING, closing).await;
+    let closing = stream::iter(orphans).for_each_concurrent(AT_ONCE, close);
+    let _ = timeout(WITHIN, closing).await;
     found
 }
 
@@ -93,10 +95,31 @@ async fn confirm<'a>(sessions: impl Iterator<Item = &'a String>, context: &Conte
     if sessions.is_empty() {
         return Some(sessions);
     }
-    let now = timeout(CLOSING, versions_now::<Room>(&context.client, &context.scope)).await.ok()?.ok()?;
+    let now = timeout(WITHIN, versions_now::<Room>(&context.client, &context.scope)).await.ok()?.ok()?;
     let known: HashMap<String, String> = context.rooms.state().iter().filter_map(|room| version_of(room.as_ref())).collect();
     let is_known = |uid: &str| !now.contains_key(uid) || now.get(uid) == known.get(uid);
     Some(sessions.into_iter().filter(|id| context.installation.room_and_epoch(id).is_none_or(|(uid, _)| is_known(uid))).collect())
+}
+
+/// Holds on to the sessions in which people seem to be, see [`Backend::hold`].
+pub async fn hold_on_to_used(class: &str, backend: &dyn Backend, sessions: &Sessions, context: &Context) {
+    if context.fence.check().is_err() {
+        return;
+    }
+    let rooms = context.rooms.state();
+    let used = rooms.iter().filter(|room| lives_here(room, class) && room.metadata.deletion_timestamp.is_none() && is_used(room, sessions));
+    let is_open = |room: &Room| room.status.as_ref().is_some_and(|status| status.phase == Phase::Open);
+    let hold = async |room: &Arc<Room>| {
+        // It may have ended since the list was made.
+        let newest = context.rooms.get(&ObjectRef::from_obj(room.as_ref()));
+        let session = newest.as_deref().filter(|room| is_open(room)).and_then(recorded_session);
+        if let Some(session) = session
+            && let Err(failure) = backend.hold(session).await
+        {
+            tracing::info!(class, session, %failure, "a session could not be held on to; it is tried again");
+        }
+    };
+    let _ = timeout(WITHIN, stream::iter(used).for_each_concurrent(AT_ONCE, hold)).await;
 }
 
 /// Whether the session of a Room is not what its status says: lost, made by the gateway, or empty for longer than it may be.
@@ -105,7 +128,7 @@ fn is_news(room: &Room, class: &str, sessions: &Sessions, context: &Context, now
     let is_idle = || {
         let after = Duration::from(room.spec.session.as_ref()?.close_when_empty_after?);
         let since = context.occupancy.empty_since(class, &session.id)?;
-        Some(now.duration_since(since).unsigned_abs() >= after)
+        Some(Duration::try_from(now.duration_since(since)).unwrap_or_default() >= after)
     };
     session.created_at.is_some() != sessions.contains_key(&session.id) || is_idle() == Some(true)
 }

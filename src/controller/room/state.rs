@@ -14,7 +14,8 @@ use super::recheck::{RecheckWindow, holds_for_all};
 use super::resync::ResyncSchedule;
 use super::write_cache::WriteCache;
 use crate::api::{Room, invite_secret_name};
-use crate::cluster::keep_what_is_read;
+use crate::clock;
+use crate::cluster::{Lists, keep_what_is_read};
 use crate::domain::{Failure, Outcome, recorded_session};
 
 /// Shortest time until the next reconciliation: the clock that wakes and the clock that decides may differ by less.
@@ -27,6 +28,7 @@ const SOON: Duration = Duration::from_millis(100);
 pub struct RoomStates {
     started: Timestamp,
     resync: Duration,
+    lists: Lists,
     rooms: Mutex<HashMap<String, RoomState>>,
 }
 
@@ -46,21 +48,21 @@ struct RoomState {
 
 impl RoomStates {
     /// Of a controller that starts at `now` and looks at the invites of each Room about every `resync`.
-    pub fn new(resync: Duration, now: Timestamp) -> Self {
-        Self { started: now, resync, rooms: Mutex::default() }
+    pub fn new(resync: Duration, lists: Lists, now: Timestamp) -> Self {
+        Self { started: now, resync, lists, rooms: Mutex::default() }
     }
 
     /// The newer one of what the watch shows and what was written.
     pub fn newest(&self, watched: Arc<Room>) -> Arc<Room> {
         let Some(uid) = watched.metadata.uid.clone() else { return watched };
-        self.rooms.lock().entry(uid).or_default().written.newest(watched)
+        self.rooms.lock().entry(uid).or_default().written.newest(watched, self.lists.asked_at())
     }
 
     /// Remembers the answer to an own write.
     pub fn wrote(&self, mut room: Room) -> Arc<Room> {
         keep_what_is_read(&mut room);
         let room = Arc::new(room);
-        self.change(room.metadata.uid.as_deref().unwrap_or_default(), |state| state.written.wrote(room.clone()));
+        self.change(room.metadata.uid.as_deref().unwrap_or_default(), |state| state.written.wrote(room.clone(), clock::uptime()));
         room
     }
 
@@ -204,7 +206,7 @@ mod tests {
 
     /// Of a controller that has seen the Room `a`.
     fn states() -> RoomStates {
-        let states = RoomStates::new(HOUR, at(0));
+        let states = RoomStates::new(HOUR, Lists::default(), at(0));
         states.newest(room("a", "1").into());
         states
     }

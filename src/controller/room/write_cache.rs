@@ -2,33 +2,29 @@
 //! from the older state would do the work twice.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::api::Room;
+use crate::cluster::is_older;
 
-/// The last own write to one Room, until the watch has shown it.
+/// The last own write to one Room and the uptime at which it was answered, until the watch has shown it.
 #[derive(Debug, Default)]
 pub struct WriteCache {
-    written: Option<Arc<Room>>,
+    written: Option<(Arc<Room>, Duration)>,
 }
 
 impl WriteCache {
-    /// The newer one of what the watch shows and what was written.
-    pub fn newest(&mut self, watched: Arc<Room>) -> Arc<Room> {
-        self.written = self.written.take().filter(|own| is_newer(own, &watched));
-        self.written.clone().unwrap_or(watched)
+    /// The newer one of what the watch shows and what was written. All was listed at `listed_at`: a write of before that is shown since, or
+    /// was undone by a restore from a backup.
+    pub fn newest(&mut self, watched: Arc<Room>, listed_at: Duration) -> Arc<Room> {
+        self.written = self.written.take().filter(|(own, answered_at)| *answered_at >= listed_at && is_older(watched.as_ref(), own));
+        self.written.as_ref().map_or(watched, |(own, _)| own.clone())
     }
 
     /// Remembers the answer to an own write.
-    pub fn wrote(&mut self, room: Arc<Room>) {
-        self.written = Some(room);
+    pub fn wrote(&mut self, room: Arc<Room>, uptime: Duration) {
+        self.written = Some((room, uptime));
     }
-}
-
-/// Resource versions of one resource grow, and are compared as numbers since Kubernetes 1.35 by contract and before in
-/// fact. Where one of the two is no number, the watch wins.
-fn is_newer(own: &Room, watched: &Room) -> bool {
-    let version = |room: &Room| room.metadata.resource_version.as_deref().and_then(|version| version.parse::<u128>().ok());
-    version(own).zip(version(watched)).is_some_and(|(own, watched)| own > watched)
 }
 
 #[cfg(test)]
@@ -36,6 +32,8 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    const WRITTEN_AT: Duration = Duration::from_secs(10);
 
     fn room(version: Option<&str>) -> Arc<Room> {
         let mut room = Room::default();
@@ -58,23 +56,32 @@ mod tests {
         #[case] expected: Option<&str>,
     ) {
         let mut cache = WriteCache::default();
-        cache.wrote(room(own));
-        assert_eq!(cache.newest(room(watched)).metadata.resource_version.as_deref(), expected);
+        cache.wrote(room(own), WRITTEN_AT);
+        assert_eq!(cache.newest(room(watched), WRITTEN_AT).metadata.resource_version.as_deref(), expected);
     }
 
     #[test]
     fn an_own_write_is_forgotten_once_the_watch_has_shown_it() {
         let mut cache = WriteCache::default();
-        cache.wrote(room(Some("10")));
-        cache.newest(room(Some("10")));
+        cache.wrote(room(Some("10")), WRITTEN_AT);
+        cache.newest(room(Some("10")), WRITTEN_AT);
         assert!(cache.written.is_none());
     }
 
     #[test]
     fn the_latest_own_write_counts() {
         let mut cache = WriteCache::default();
-        cache.wrote(room(Some("10")));
-        cache.wrote(room(Some("12")));
-        assert_eq!(cache.newest(room(Some("11"))).metadata.resource_version.as_deref(), Some("12"));
+        cache.wrote(room(Some("10")), WRITTEN_AT);
+        cache.wrote(room(Some("12")), WRITTEN_AT);
+        assert_eq!(cache.newest(room(Some("11")), WRITTEN_AT).metadata.resource_version.as_deref(), Some("12"));
+    }
+
+    #[test]
+    fn an_own_write_of_before_the_last_list_counts_no_more() {
+        let mut cache = WriteCache::default();
+        cache.wrote(room(Some("10")), WRITTEN_AT);
+        let restored = cache.newest(room(Some("9")), WRITTEN_AT + Duration::from_nanos(1));
+        assert_eq!(restored.metadata.resource_version.as_deref(), Some("9"));
+        assert!(cache.written.is_none());
     }
 }

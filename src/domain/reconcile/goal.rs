@@ -79,7 +79,7 @@ pub(super) fn removal(observed: &Observed, now: Timestamp) -> Option<Timestamp> 
         }
         Err(_) => return None,
     };
-    Some(match observed.expired_at() {
+    Some(match observed.expired_at(now) {
         Some(expired_at) => later(expired_at, ttl),
         None => later(now, ttl.max(BEFORE_DELETION)),
     })

@@ -72,10 +72,11 @@ impl Observed {
 
     /// When the Room was first seen to be over, if it was when it was looked at last. What was seen before its end was another one: it
     /// got a later end since, and that has passed while nobody looked.
-    pub(super) fn expired_at(&self) -> Option<Timestamp> {
+    pub(super) fn expired_at(&self, now: Timestamp) -> Option<Timestamp> {
         let status = self.status().filter(|status| status.phase == Phase::Expired)?;
         let seen = status.expired_at.as_ref()?.0;
-        self.window().is_none_or(|window| window.until <= seen).then_some(seen)
+        // One that is still to come was recorded by a clock that was ahead.
+        self.window().is_none_or(|window| window.until <= seen).then_some(seen.min(now))
     }
 
     pub(super) fn live_session(&self) -> Option<&SessionStatus> {

@@ -26,7 +26,7 @@ pub fn status(observed: &Observed, outcome: &Outcome, now: Timestamp) -> RoomSta
         room_class_name: observed.valid.as_ref().ok().map(|room| room.class.clone()).or(before.room_class_name),
         valid_from: outcome.window.map(|window| Time(window.from)),
         valid_until: outcome.window.map(|window| Time(window.until)),
-        expired_at: (outcome.goal == Goal::Expired).then(|| Time(observed.expired_at().unwrap_or(now))),
+        expired_at: (outcome.goal == Goal::Expired).then(|| Time(observed.expired_at(now).unwrap_or(now))),
         next_transition_time: outcome.next_transition.map(Time),
         counts: Some(counts),
         conditions,

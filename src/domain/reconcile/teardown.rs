@@ -16,7 +16,7 @@ use crate::api::{ConditionType, LINK_SUBJECT, LedgerEntry, Phase, RoomStatus, in
 /// The steps of a Room whose window is over.
 pub(super) fn expire(observed: &Observed, installation: &Installation, window: Option<Window>, now: Timestamp) -> Vec<Step> {
     let mut steps = dismantle(observed, installation, window);
-    if observed.expired_at().is_some() && removal(observed, now).is_some_and(|removal| now >= removal) {
+    if observed.expired_at(now).is_some() && removal(observed, now).is_some_and(|removal| now >= removal) {
         steps.push(Step::Room(RoomStep::Delete));
     }
     steps

@@ -49,8 +49,8 @@ fn servers_with_certificates_of_a_company_are_trusted_by_the_config_map_of_the_v
             [stage.cluster.account_kubeconfig("roomkeeper-controller").await, stage.cluster.account_kubeconfig("roomkeeper-gateway").await];
         stage.controller.process.signal("KILL");
         let flags = ["--gateway-url=http://127.0.0.1", "--leader-elect=false", &otlp];
-        let controller = Role::controller_in((DIRECTORIES, &here[0]), &accounts[0], &flags);
-        let gateway = Role::gateway_in((DIRECTORIES, &here[1]), &accounts[1], port);
+        let controller = Role::controller_in(&[(DIRECTORIES, &here[0])], &accounts[0], &flags);
+        let gateway = Role::gateway_in(&[(DIRECTORIES, &here[1])], &accounts[1], port);
         let place = stage.place().await;
         place.apply("call", json!({"roomClassName": "company", "participants": [{"name": "ada"}]})).await;
         place.until_phase("call", roomkeeper::api::Phase::Open).await;

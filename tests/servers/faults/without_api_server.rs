@@ -40,7 +40,7 @@ fn within_ten_seconds_after_the_api_server_is_back_edits_new_rooms_and_joins_wor
         stage.cluster.signal_api_server("STOP");
         leader.process.ended(PATIENCE).await;
         // As a kubelet does.
-        let _next = Role::controller_in(("RUST_LOG", "info"), &account, &["--gateway-url", &url]);
+        let _next = Role::controller_in(&[("RUST_LOG", "info")], &account, &["--gateway-url", &url]);
         if all_faults() {
             let gone = async || if now().duration_since(stopped_at) > GONE_FOR { Ok(()) } else { Err("not for long enough") };
             eventually(Duration::from_mins(6), gone).await;

@@ -1,42 +1,23 @@
 //! An installation that uses LiveKit servers outside of the cluster.
 
-use std::fs;
-use std::net::Ipv4Addr;
-use std::process::Command;
-
 use serde_json::json;
-use tokio::net::TcpStream;
 
 use super::site::{PATIENCE, Site};
 use crate::support::livekit::{Client as Caller, LiveKitServer, Options};
-use crate::support::process::{Leashed, free_port, log_file};
+use crate::support::redis::Redis;
 use crate::support::stage::set_credentials;
 use crate::support::{eventually, run};
 
 /// The Secret with the credentials of the media servers.
 const CREDENTIALS: &str = "media";
 
-/// Starts Redis at this address, and returns its host and port, too.
-async fn redis(address: Ipv4Addr) -> (Leashed, String) {
-    let (directory, port) = (log_file("redis").with_extension("d"), free_port());
-    fs::create_dir_all(&directory).expect("a directory");
-    let mut command = Command::new("redis-server");
-    command.args(["--port", &port.to_string(), "--bind", &address.to_string(), "--protected-mode", "no"]);
-    // Without persistence.
-    command.args(["--save", "", "--appendonly", "no", "--dir"]).arg(directory);
-    let mut server = Leashed::spawn("redis", &command);
-    let ready = server.ready(PATIENCE, async || TcpStream::connect((address, port)).await.map(drop)).await;
-    ready.unwrap_or_else(|failure| panic!("{failure}"));
-    (server, format!("{address}:{port}"))
-}
-
 #[test]
 fn a_livekit_cluster_outside_of_kubernetes_has_one_call_for_people_at_different_servers() {
     run(async {
         let Some(site) = Site::take().await else { return };
         let address = site.node.our_address();
-        let (_redis, at) = redis(address).await;
-        let options = Options { address, redis: Some(at), ..Options::default() };
+        let redis = Redis::start(address).await;
+        let options = Options { address, redis: Some(redis.address.clone()), ..Options::default() };
         let (first, second) = tokio::join!(LiveKitServer::start(options.clone()), LiveKitServer::start(options.clone()));
         set_credentials(&site.admin, CREDENTIALS, &options.api_key, &options.api_secret).await;
         let backend = json!({"liveKit": {"url": first.url(), "credentialsSecretRef": {"name": CREDENTIALS}}});

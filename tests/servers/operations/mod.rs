@@ -2,7 +2,7 @@
 
 mod balancer;
 mod gateways;
-mod leader;
+pub mod leader;
 mod relist;
 mod scope;
 mod signals;

@@ -48,7 +48,7 @@ fn without_an_api_server_a_role_says_so_every_half_minute_waits_and_works_when_i
         let mut cluster = Lent::new().await;
         let accounts = [cluster.account_kubeconfig("roomkeeper-controller").await, cluster.account_kubeconfig("roomkeeper-gateway").await];
         stop(&mut cluster).await;
-        let environment = ("RUST_LOG", "info");
+        let environment = &[("RUST_LOG", "info")];
         let flags = ["--gateway-url=http://127.0.0.1", "--leader-elect=false"];
         let controller = Role::controller_in(environment, &accounts[0], &flags);
         let mut roles = [controller, Role::gateway_in(environment, &accounts[1], free_port())];
