@@ -10,6 +10,7 @@ mod webhook;
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use futures::future::join;
 use jiff::Timestamp;
 use livekit_api::services::room::{CreateRoomOptions, RoomClient, SendDataOptions, UpdateParticipantOptions};
 use livekit_api::services::{ServiceError, ServiceResult};
@@ -118,12 +119,13 @@ impl Backend for LiveKit {
     }
 
     async fn observe(&self, session: &str) -> Result<Option<Vec<SessionMember>>, Failure> {
-        let people = match self.rooms.list_participants(session).await {
+        let (people, number) = join(self.rooms.list_participants(session), self.number_of_people(session)).await;
+        let people = match people {
             Ok(people) => people,
             Err(error) if failures::is_absent(&error) => return Ok(None),
             Err(error) => return Err(self.failure(error).await),
         };
-        let Some(number) = self.number_of_people(session).await? else { return Ok(None) };
+        let Some(number) = number? else { return Ok(None) };
         let people = self.left_over.take_off(&self.rooms, session, people, number, clock::now()).await;
         Ok(Some(people.into_iter().filter_map(member).collect()))
     }
