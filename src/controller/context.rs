@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::class::occupancy::Occupancy;
 use super::fence::Fence;
-use super::room::confirm::Listing;
+use super::room::listing::Listing;
 use super::room::seats::Seats;
 use super::room::state::RoomStates;
 use crate::api::{Room, RoomClass};

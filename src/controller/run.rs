@@ -17,7 +17,7 @@ use super::context::Context;
 use super::fence::Fence;
 use super::guests;
 use super::leader::{Election, while_leading};
-use super::room::confirm::Listing;
+use super::room::listing::Listing;
 use super::room::reconcile::{error_policy, reconcile};
 use super::room::seats::Seats;
 use super::room::state::RoomStates;

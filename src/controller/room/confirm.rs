@@ -1,51 +1,20 @@
 //! Between plan and execution, I/O towards the API server only: what takes something away is done by what is true now. A cache may be
 //! seconds behind without anybody knowing, and what was ended or put out does not come back by itself.
 
-use std::collections::HashMap;
-use std::time::Duration;
-
 use kube::Resource;
 use kube::core::NamespaceResourceScope;
 use kube::runtime::reflector::ObjectRef;
-use tokio::sync::Mutex;
 
 use super::observe::Snapshot;
 use super::seats::Seat;
 use crate::api::{GUEST_PREFIX, Room, RoomGuest, RoomRemoval};
-use crate::clock;
-use crate::cluster::{Version, version_now, version_of, versions_now};
+use crate::cluster::{Version, version_now, version_of};
 use crate::controller::context::Context;
 use crate::controller::request::{failure_of, timed};
 use crate::domain::{Failure, Plan};
 
 /// One list of so many Rooms costs as much as one of a single name.
 const WORTH: usize = 20;
-/// How old a list of all Rooms may be.
-const RECENT: Duration = Duration::from_secs(1);
-
-/// The versions of all Rooms, for when many are to be confirmed at the same time.
-#[derive(Default)]
-pub struct Listing(Mutex<Option<Listed>>);
-
-struct Listed {
-    /// Uptime at which it was asked for.
-    asked: Duration,
-    versions: HashMap<String, String>,
-}
-
-impl Listing {
-    /// Whether a Room was at this version a moment ago. Who comes while all are listed waits for that.
-    async fn has(&self, version: Option<Version>, context: &Context) -> Result<bool, Failure> {
-        let mut listed = self.0.lock().await;
-        let asked = clock::uptime();
-        if listed.as_ref().is_none_or(|listed| asked.saturating_sub(listed.asked) > RECENT) {
-            let versions = timed(versions_now::<Room>(&context.client, &context.scope)).await.map_err(|error| failure_of(&error))?;
-            *listed = Some(Listed { asked, versions });
-        }
-        let versions = listed.as_ref().map(|listed| &listed.versions);
-        Ok(version.is_some_and(|(uid, version)| versions.and_then(|versions| versions.get(&uid)) == Some(&version)))
-    }
-}
 
 /// Whether a plan takes nothing away, or does so by what the API server says now. It is asked only where the watch has not told anything a
 /// moment ago.
@@ -63,7 +32,7 @@ pub async fn is_current(plan: &Plan, snapshot: &Snapshot, seat: &Seat, context: 
         return Ok(false);
     }
     let in_a_herd = seat.to_end() * WORTH >= context.rooms.len();
-    let is_listed = in_a_herd && context.listing.has(version_of(room), context).await?;
+    let is_listed = in_a_herd && context.listing.has(version_of(room), &context.client, &context.scope).await?;
     if !is_listed && !is_as_known::<Room>(version_of(room), snapshot.name(), snapshot, context).await? {
         return Ok(false);
     }

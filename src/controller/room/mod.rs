@@ -1,11 +1,12 @@
 //! One Room: what a reconciliation does, stage by stage, and what is remembered between two of them.
 
 mod backoff;
-pub mod confirm;
+mod confirm;
 mod execute;
 mod invite_refusal;
 mod invite_secrets;
 mod invites;
+pub mod listing;
 mod observe;
 mod recheck;
 pub mod reconcile;
