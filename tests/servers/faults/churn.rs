@@ -57,7 +57,7 @@ fn however_long_rooms_come_and_go_while_requests_fail_memory_and_descriptors_sta
         stage.controller.process.signal("KILL");
         stage.controller = controller(&stage, &kubeconfig).await;
         let namespace = stage.place().await.namespace;
-        let rounds = repetitions(4, 300);
+        let rounds = repetitions(4, 480);
         let mut seen = Vec::new();
         for round in 0..rounds {
             if round % RESTART == RESTART - 1 {
