@@ -18,7 +18,7 @@ use crate::support::stage::{Place, Stage, value};
 use crate::support::{all_faults, eventually, run_heavy};
 
 /// How many sequences a short run and a long one try.
-const SHORT: usize = 60;
+const SHORT: usize = 40;
 const LONG: usize = 5_000;
 /// Sequences whose Rooms are there at the same time, and those that go on at the same time.
 const BATCH: usize = 60;

@@ -25,7 +25,7 @@ const WATCHES: usize = 6;
 /// Sweeps after which a controller has done all that an old view could lead it to: an orphan is closed when it is seen twice.
 const SWEEPS: f64 = 3.0;
 /// Of so many plans a short run takes one: a number that shares no factor with the number of views, so that each comes up.
-const SHORT: usize = 13;
+const SHORT: usize = 17;
 
 /// How the controller sees what happens.
 #[derive(Clone, Copy, Debug)]
