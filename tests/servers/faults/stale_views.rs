@@ -18,8 +18,9 @@ use crate::support::operator::Role;
 use crate::support::stage::{Place, Stage, condition, in_seconds};
 use crate::support::{eventually, now, run};
 
-/// Within this time all is as it must be once the controller sees again.
-const CONVERGES: Duration = Duration::from_secs(30);
+/// Within this time all is as it must be once the controller sees again: seconds, but what an object has left that went without a trace is
+/// collected by Kubernetes, which in a new cluster learns of our kinds after half a minute.
+const CONVERGES: Duration = Duration::from_mins(1);
 /// The watches of a controller: Rooms, guests, removals, classes, namespaces, and the Secrets of its own namespace.
 const WATCHES: usize = 6;
 /// Sweeps after which a controller has done all that an old view could lead it to: an orphan is closed when it is seen twice.
