@@ -12,8 +12,8 @@ use crate::cluster::{Scope, Version, versions_now};
 use crate::controller::request::{failure_of, timed};
 use crate::domain::Failure;
 
-/// How old a list may be: a herd of calls ends within this time, and each list holds all of them up.
-const RECENT: Duration = Duration::from_secs(3);
+/// How old a list may be.
+const RECENT: Duration = Duration::from_secs(1);
 
 /// The last list.
 #[derive(Default)]
@@ -26,7 +26,7 @@ struct Listed {
 }
 
 impl Listing {
-    /// Whether a Room was at this version a moment ago, which is seconds at most. Who comes while all are listed waits for that.
+    /// Whether a Room was at this version a moment ago. Who comes while all are listed waits for that.
     ///
     /// # Errors
     /// When the API server does not say.
