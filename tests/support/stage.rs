@@ -166,6 +166,13 @@ impl Stage {
         make_class(&self.admin, name, livekit, more, false).await;
     }
 
+    /// A class on this media server, which the controller reaches through a proxy at this port, and clients without it.
+    pub async fn class_behind(&self, name: &str, livekit: &LiveKitServer, port: u16) {
+        let (url, public_url) = (format!("http://127.0.0.1:{port}"), livekit.url().replacen("http", "ws", 1));
+        let backend = json!({"liveKit": {"signalling": "Direct", "url": url, "publicURL": public_url}});
+        self.class(name, livekit, json!({"backend": backend})).await;
+    }
+
     /// The class once `wanted` holds of its Ready condition.
     pub async fn class_reason(&self, name: &str, reason: &str) {
         let classes = Api::<RoomClass>::all(self.admin.clone());
@@ -304,7 +311,7 @@ impl Place<'_> {
 
     /// Applies so many Rooms with ada and ben, waits until all are open, and gives their names: `call-0`, `call-1` and so on.
     pub async fn open_calls(&self, number: usize) -> Vec<String> {
-        let names: Vec<String> = (0..number).map(|number| format!("call-{number}")).collect();
+        let names = names("call", number);
         for name in &names {
             self.apply(name, json!({"participants": [{"name": "ada"}, {"name": "ben"}]})).await;
         }
@@ -446,6 +453,11 @@ pub fn value(secret: &Secret, key: &str) -> String {
 /// Id of the living session of a Room.
 pub fn session(room: &Room) -> String {
     room.status.as_ref().and_then(|status| status.session.as_ref()).expect("a session").id.clone()
+}
+
+/// Names of so many Rooms: `call-0`, `call-1` and so on.
+pub fn names(of: &str, number: usize) -> Vec<String> {
+    (0..number).map(|number| format!("{of}-{number}")).collect()
 }
 
 /// A moment in `seconds` from now, as manifests spell it.

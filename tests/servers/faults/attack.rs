@@ -9,10 +9,9 @@ use serde_json::Value;
 
 use super::oracle::{ROOM, deeds, is_as};
 use super::scenarios::Scenario;
-use super::{class_behind, controller};
+use super::{controller, controller_behind};
 use crate::support::eventually;
 use crate::support::fault_proxy::{Fault, FaultProxy, Faults};
-use crate::support::operator::Role;
 use crate::support::stage::{Place, Stage, condition};
 
 /// Within this time all is as it must be.
@@ -23,7 +22,6 @@ pub const CLASS: &str = "behind-a-proxy";
 /// An installation whose controller reaches nothing but through proxies.
 pub struct Attack {
     pub faults: Faults,
-    controller: Role,
     stage: Stage,
     kubeconfig: PathBuf,
     _proxies: [FaultProxy; 2],
@@ -47,14 +45,11 @@ impl Attack {
     pub async fn start() -> Self {
         let mut stage = Stage::start().await;
         let faults = Faults::default();
-        let account = stage.cluster.account_kubeconfig("roomkeeper-controller").await;
-        let (before_api_server, kubeconfig) = FaultProxy::before_api_server(&account, &faults).await;
         let before_media_server = FaultProxy::before(&stage.livekit.url(), &faults).await;
-        class_behind(&stage, CLASS, &before_media_server).await;
-        stage.controller.process.signal("KILL");
-        let controller = controller(&stage, &kubeconfig).await;
+        stage.class_behind(CLASS, &stage.livekit, before_media_server.port).await;
+        let (before_api_server, kubeconfig) = controller_behind(&mut stage, &faults).await;
         stage.class_reason(CLASS, "Reconciled").await;
-        Self { faults, controller, stage, kubeconfig, _proxies: [before_api_server, before_media_server] }
+        Self { faults, stage, kubeconfig, _proxies: [before_api_server, before_media_server] }
     }
 
     /// Carries a plan out.
@@ -62,8 +57,8 @@ impl Attack {
     /// # Panics
     /// When something is not as it must be in the end.
     pub async fn attempt(&mut self, scenario: &Scenario, number: usize, fault: Fault) -> Ended {
-        let stage = &self.stage;
-        let place = stage.place().await;
+        let namespace = self.stage.cluster.namespace().await;
+        let place = self.stage.place_in(namespace.clone());
         let before = prepare(&place, scenario).await;
         self.faults.arm(number, fault);
         match (&scenario.before, &scenario.change) {
@@ -77,14 +72,18 @@ impl Attack {
             if self.faults.struck().is_some() && !is_answered {
                 return Ok(false);
             }
-            is_as(stage, &place, &before.uid, &scenario.after).await.map(|()| true).map_err(|why| format!("{what}: {why}"))
+            is_as(&self.stage, &place, &before.uid, &scenario.after).await.map(|()| true).map_err(|why| format!("{what}: {why}"))
         })
         .await;
         let struck = self.faults.struck();
         self.faults.disarm();
+        drop(place);
         if !rested {
-            self.controller.process.signal("KILL");
-            self.controller = controller(stage, &self.kubeconfig).await;
+            self.stage.controller.process.signal("KILL");
+            self.stage.controller = controller(&self.stage, &self.kubeconfig).await;
+        }
+        let (stage, place) = (&self.stage, self.stage.place_in(namespace));
+        if !rested {
             eventually(CONVERGES, async || {
                 is_as(stage, &place, &before.uid, &scenario.after).await.map_err(|why| format!("{what} ({struck:?}), killed: {why}"))
             })

@@ -8,8 +8,7 @@ use roomkeeper::backend::Backend;
 use serde_json::json;
 
 use super::attack::CLASS;
-use super::class_behind;
-use super::controller;
+use super::controller_behind;
 use crate::support::fault_proxy::{Fault, FaultProxy, Faults};
 use crate::support::livekit::Client;
 use crate::support::operator::Role;
@@ -50,12 +49,9 @@ fn however_long_rooms_come_and_go_while_requests_fail_memory_and_descriptors_sta
     run(async {
         let mut stage = Stage::start().await;
         let faults = Faults::default();
-        let account = stage.cluster.account_kubeconfig("roomkeeper-controller").await;
-        let (_before_api_server, kubeconfig) = FaultProxy::before_api_server(&account, &faults).await;
         let before_media_server = FaultProxy::before(&stage.livekit.url(), &faults).await;
-        class_behind(&stage, CLASS, &before_media_server).await;
-        stage.controller.process.signal("KILL");
-        stage.controller = controller(&stage, &kubeconfig).await;
+        stage.class_behind(CLASS, &stage.livekit, before_media_server.port).await;
+        let (_before_api_server, _) = controller_behind(&mut stage, &faults).await;
         let namespace = stage.place().await.namespace;
         let rounds = repetitions(4, 480);
         let mut seen = Vec::new();

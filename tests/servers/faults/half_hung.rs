@@ -7,9 +7,8 @@ use roomkeeper::api::Phase;
 use roomkeeper::backend::Backend;
 use serde_json::{Value, json};
 
-use super::class_behind;
 use crate::support::fault_proxy::{FaultProxy, Faults};
-use crate::support::stage::{Place, Stage, session};
+use crate::support::stage::{Place, Stage, names, session};
 use crate::support::{eventually, run};
 
 /// More calls than a class ends at the same time.
@@ -29,8 +28,8 @@ fn a_media_server_that_answers_no_deletion_and_no_creation_holds_up_neither_ends
         let stage = Stage::start().await;
         let (hanging, healthy) = (Faults::default(), Faults::default());
         let proxies = [FaultProxy::before(&stage.livekit.url(), &hanging).await, FaultProxy::before(&stage.livekit.url(), &healthy).await];
-        class_behind(&stage, "hanging", &proxies[0]).await;
-        class_behind(&stage, "healthy", &proxies[1]).await;
+        stage.class_behind("hanging", &stage.livekit, proxies[0].port).await;
+        stage.class_behind("healthy", &stage.livekit, proxies[1].port).await;
         let place = stage.place().await;
         let (stuck, well) = (names("hanging", ON_THE_HANGING), names("healthy", ON_THE_HEALTHY));
         open(&place, "hanging", &stuck).await;
@@ -65,10 +64,6 @@ fn a_media_server_that_answers_no_deletion_and_no_creation_holds_up_neither_ends
             place.until_phase(name, Phase::Expired).await;
         }
     });
-}
-
-fn names(class: &str, number: usize) -> Vec<String> {
-    (0..number).map(|number| format!("{class}-{number}")).collect()
 }
 
 async fn open(place: &Place<'_>, class: &str, names: &[String]) {

@@ -14,12 +14,10 @@ mod stale_views;
 mod unrecorded;
 mod without_api_server;
 
-use std::path::Path;
-
-use serde_json::json;
+use std::path::{Path, PathBuf};
 
 use crate::support::all_faults;
-use crate::support::fault_proxy::FaultProxy;
+use crate::support::fault_proxy::{FaultProxy, Faults};
 use crate::support::operator::Role;
 use crate::support::stage::Stage;
 
@@ -29,14 +27,16 @@ fn is_tried(plan: &str, number: usize, one_of: usize) -> bool {
     only.map_or(all_faults() || number.is_multiple_of(one_of), |only| only == plan)
 }
 
-/// Makes a class whose calls live on the media server of a stage, which the controller reaches through this proxy.
-async fn class_behind(stage: &Stage, name: &str, proxy: &FaultProxy) {
-    let url = format!("http://127.0.0.1:{}", proxy.port);
-    let backend = json!({"liveKit": {"signalling": "Direct", "url": url, "publicURL": stage.livekit.url().replace("http", "ws")}});
-    stage.class(name, &stage.livekit, json!({"backend": backend})).await;
-}
-
 /// Starts the only controller of a stage, with this way to the API server.
 async fn controller(stage: &Stage, kubeconfig: &Path) -> Role {
     Role::controller(kubeconfig, &format!("http://127.0.0.1:{}", stage.gateway.port)).await
+}
+
+/// Replaces the controller of a stage by one that reaches the API server through a proxy; that, and the kubeconfig for the way through it.
+async fn controller_behind(stage: &mut Stage, faults: &Faults) -> (FaultProxy, PathBuf) {
+    let account = stage.cluster.account_kubeconfig("roomkeeper-controller").await;
+    let (proxy, kubeconfig) = FaultProxy::before_api_server(&account, faults).await;
+    stage.controller.process.signal("KILL");
+    stage.controller = controller(stage, &kubeconfig).await;
+    (proxy, kubeconfig)
 }

@@ -12,8 +12,8 @@ use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use roomkeeper::api::RoomStatus;
 use serde_json::{Value, json};
 
-use super::controller;
-use crate::support::fault_proxy::{FaultProxy, Faults};
+use super::controller_behind;
+use crate::support::fault_proxy::Faults;
 use crate::support::stage::{Place, Stage, value};
 use crate::support::{all_faults, eventually, run_heavy};
 
@@ -42,10 +42,7 @@ fn after_any_edits_good_and_bad_a_room_is_as_one_that_is_made_with_the_same_spec
         let mut stage = Stage::start().await;
         stage.class(CLASS, &stage.livekit, json!({"limits": {"maxParticipants": 3, "maxDuration": "24h"}})).await;
         let faults = Faults::default();
-        let account = stage.cluster.account_kubeconfig("roomkeeper-controller").await;
-        let (_proxy, kubeconfig) = FaultProxy::before_api_server(&account, &faults).await;
-        stage.controller.process.signal("KILL");
-        stage.controller = controller(&stage, &kubeconfig).await;
+        let (_proxy, _) = controller_behind(&mut stage, &faults).await;
         for seeds in seeds.chunks(BATCH) {
             batch(&stage, &faults, seeds).await;
         }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use roomkeeper::api::Phase;
 use serde_json::json;
 
-use super::controller;
-use crate::support::fault_proxy::{FaultProxy, Faults};
+use super::controller_behind;
+use crate::support::fault_proxy::Faults;
 use crate::support::stage::Stage;
 use crate::support::{eventually, run};
 
@@ -18,10 +18,7 @@ fn an_invite_that_no_status_could_tell_of_is_withdrawn_when_its_person_is_off_th
     run(async {
         let mut stage = Stage::start().await;
         let faults = Faults::default();
-        let account = stage.cluster.account_kubeconfig("roomkeeper-controller").await;
-        let (_proxy, kubeconfig) = FaultProxy::before_api_server(&account, &faults).await;
-        stage.controller.process.signal("KILL");
-        stage.controller = controller(&stage, &kubeconfig).await;
+        let (_proxy, _) = controller_behind(&mut stage, &faults).await;
         let place = stage.place().await;
         place.apply("call", json!({"participants": [{"name": "ada"}]})).await;
         place.until_phase("call", Phase::Open).await;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::support::gate::Gate;
 use crate::support::livekit::{LiveKitServer, Options};
 use crate::support::operator::Role;
-use crate::support::stage::{CLASS, Lent, PATIENCE, condition, make_class};
+use crate::support::stage::{CLASS, Lent, PATIENCE, condition, make_class, names};
 use crate::support::{eventually, now, run_heavy};
 
 /// Rooms that are there before the watches are cut: several pages of a list.
@@ -272,10 +272,6 @@ impl Rooms {
             expect(expected, names, Expected::Is(Phase::Open));
         }
     }
-}
-
-fn names(of: &str, number: usize) -> Vec<String> {
-    (0..number).map(|number| format!("{of}-{number}")).collect()
 }
 
 fn expect(all: &mut BTreeMap<String, Expected>, names: &[String], expected: Expected) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use roomkeeper::api::{Phase, RoomStatus};
 use roomkeeper::backend::Backend;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::operations::leader::leads;
 use crate::support::fake_clock::FakeClock;
@@ -26,7 +26,6 @@ fn what_a_clock_that_is_an_hour_ahead_has_closed_opens_again_when_it_is_set_righ
         let clock = FakeClock::new();
         let stage = start(&clock).await;
         let place = stage.place().await;
-        let people = json!([{"name": "ada"}, {"name": "ben"}]);
         let past = json!({"validFrom": in_seconds(-600), "validUntil": in_seconds(-300)});
         for (name, window, phase) in [
             ("long", json!({"duration": "10h"}), Phase::Open),
@@ -36,11 +35,7 @@ fn what_a_clock_that_is_an_hour_ahead_has_closed_opens_again_when_it_is_set_righ
             ("over", past.clone(), Phase::Expired),
             ("swept", past.clone(), Phase::Expired),
         ] {
-            let mut spec = window;
-            spec["participants"] = people.clone();
-            spec["ttlSecondsAfterExpired"] = if name == "swept" { HALF_AN_HOUR.into() } else { json!(10 * HOUR) };
-            place.apply(name, spec).await;
-            place.until_phase(name, phase).await;
+            make(&place, name, window, if name == "swept" { HALF_AN_HOUR } else { 10 * HOUR }, phase).await;
         }
         let invites = all_invites(&place).await;
         let ada = place.joined("long", "ada", &[]).await;
@@ -56,7 +51,7 @@ fn what_a_clock_that_is_an_hour_ahead_has_closed_opens_again_when_it_is_set_righ
         stage.class_reason(CLASS, "Unauthorized").await;
         // Seen to be over by a clock that is ahead.
         let mut spec = past;
-        spec["participants"] = people;
+        spec["participants"] = people();
         place.apply("seen-ahead", spec).await;
         place.until_phase("seen-ahead", Phase::Expired).await;
 
@@ -91,7 +86,6 @@ fn a_clock_that_was_an_hour_behind_for_a_while_puts_nothing_off_and_opens_nothin
         let clock = FakeClock::new();
         let stage = start(&clock).await;
         let place = stage.place().await;
-        let people = json!([{"name": "ada"}, {"name": "ben"}]);
         let hours_ago = in_seconds(-2 * HOUR);
         for (name, window, phase) in [
             ("long", json!({"validFrom": hours_ago, "duration": "10h"}), Phase::Open),
@@ -100,11 +94,7 @@ fn a_clock_that_was_an_hour_behind_for_a_while_puts_nothing_off_and_opens_nothin
             ("dawn", json!({"validFrom": in_seconds(SOON), "duration": "10h"}), Phase::Scheduled),
             ("over", json!({"validFrom": in_seconds(-4 * HOUR), "validUntil": in_seconds(-2 * HOUR)}), Phase::Expired),
         ] {
-            let mut spec = window;
-            spec["participants"] = people.clone();
-            spec["ttlSecondsAfterExpired"] = json!(10 * HOUR);
-            place.apply(name, spec).await;
-            place.until_phase(name, phase).await;
+            make(&place, name, window, 10 * HOUR, phase).await;
         }
         let ada = place.joined("long", "ada", &[]).await;
         let dusk = place.joined("dusk", "ada", &[]).await;
@@ -141,6 +131,19 @@ fn a_clock_that_was_an_hour_behind_for_a_while_puts_nothing_off_and_opens_nothin
         }
         still_leads(stage).await;
     });
+}
+
+fn people() -> Value {
+    json!([{"name": "ada"}, {"name": "ben"}])
+}
+
+/// Makes a Room with this window for both of them, and waits until it is in this phase.
+async fn make(place: &Place<'_>, name: &str, window: Value, ttl: i64, phase: Phase) {
+    let mut spec = window;
+    spec["participants"] = people();
+    spec["ttlSecondsAfterExpired"] = ttl.into();
+    place.apply(name, spec).await;
+    place.until_phase(name, phase).await;
 }
 
 /// An installation whose parts have this clock, with the election of a leader.

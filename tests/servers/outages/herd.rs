@@ -9,7 +9,7 @@ use roomkeeper::api::Phase;
 use roomkeeper::backend::Backend;
 use serde_json::json;
 
-use crate::support::stage::{PATIENCE, Place, Stage, condition, in_seconds, session};
+use crate::support::stage::{PATIENCE, Place, Stage, condition, in_seconds, names, session};
 use crate::support::{all_faults, eventually, now, run};
 
 /// Rooms that end, in a short run and in a long one.
@@ -75,10 +75,6 @@ fn what_ended_while_the_controller_was_down_is_ended_once_when_it_is_back_and_no
         assert_eq!(place.invites(&live[0]).await, invites);
         assert!(!ada.events().iter().any(|event| event["event"] == "disconnected"), "{:?}", ada.events());
     });
-}
-
-fn names(of: &str, number: usize) -> Vec<String> {
-    (0..number).map(|number| format!("{of}-{number}")).collect()
 }
 
 /// Sessions of these Rooms, in the order of their names.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::fault_proxy::{FaultProxy, Faults};
 use crate::support::livekit::{LiveKitServer, Options};
-use crate::support::stage::{PATIENCE, Place, Stage, in_seconds};
+use crate::support::stage::{PATIENCE, Place, Stage, in_seconds, names};
 use crate::support::{eventually, now, run};
 
 /// The class of the slow one.
@@ -34,12 +34,7 @@ fn rooms_of_a_slow_media_server_open_and_end_and_those_of_another_end_without_wa
         let slow = LiveKitServer::start(Options::default()).await;
         let faults = Faults::default();
         let proxy = FaultProxy::before(&slow.url(), &faults).await;
-        let direct = json!({
-            "signalling": "Direct",
-            "url": format!("http://127.0.0.1:{}", proxy.port),
-            "publicURL": slow.url().replacen("http", "ws", 1),
-        });
-        stage.class(SLOW, &slow, json!({"backend": {"liveKit": direct}})).await;
+        stage.class_behind(SLOW, &slow, proxy.port).await;
         stage.class_reason(SLOW, "Reconciled").await;
         faults.delay(DELAY);
 
@@ -80,10 +75,6 @@ fn rooms_of_a_slow_media_server_open_and_end_and_those_of_another_end_without_wa
         }
         assert_eq!(place.secret_names().await, Vec::<String>::new());
     });
-}
-
-fn names(of: &str, number: usize) -> Vec<String> {
-    (0..number).map(|number| format!("{of}-{number}")).collect()
 }
 
 async fn apply(place: &Place<'_>, names: &[String], spec: Value) {
