@@ -98,6 +98,11 @@ pub struct ControllerArgs {
         num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub leader_elect: bool,
 
+    /// UID of the Pod it runs in. A container that is started again in the same Pod leads on at once, instead of waiting until the Lease of
+    /// the one before it ends.
+    #[arg(long, env = "ROOMKEEPER_POD_UID", value_name = "UID")]
+    pub pod_uid: Option<String>,
+
     /// File with a RoomClass that is applied at the start.
     #[arg(long, env = "ROOMKEEPER_ROOM_CLASS_FILE", value_name = "PATH")]
     pub room_class_file: Option<PathBuf>,

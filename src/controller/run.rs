@@ -58,7 +58,7 @@ pub async fn run(
         () = shutdown.clone() => return Ok(()),
     };
     let leader_elect = args.leader_elect;
-    let election = Election::new(client.clone(), &args.operator_namespace, startup::identity()?);
+    let election = Election::new(client.clone(), &args.operator_namespace, startup::identity(args.pod_uid.as_deref())?);
     let silence = ages.clone();
     metrics.watch_silence(move || silence.oldest(clock::uptime()));
     let fence = Fence::new(leader_elect.then(|| election.renewals()), ages);

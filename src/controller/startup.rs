@@ -60,11 +60,15 @@ pub async fn preflight(client: &Client, args: &ControllerArgs) -> Result<Install
     cluster::installation(client, operator_namespace).await
 }
 
-/// Who this process is among the candidates: the machine or Pod, and something that no other process there has.
-pub fn identity() -> Result<String, getrandom::Error> {
+/// Who this process is among the candidates: the machine, and something that no other process has at the same time. A container is started
+/// again in its Pod when the one before it is gone, so that the Pod's UID will do.
+pub fn identity(pod_uid: Option<&str>) -> Result<String, getrandom::Error> {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if let Some(uid) = pod_uid {
+        return Ok(format!("{host}_{uid}"));
+    }
     let mut random = [0; 8];
     getrandom::fill(&mut random)?;
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     Ok(format!("{host}_{:016x}", u64::from_be_bytes(random)))
 }
 

@@ -51,6 +51,7 @@ pub struct Faults(Arc<Inner>);
 struct Inner {
     armed: Mutex<Option<(usize, Fault)>>,
     changes: AtomicUsize,
+    latest: Mutex<String>,
     struck: Mutex<Option<String>>,
     delay: Mutex<Duration>,
     silent: Mutex<&'static [&'static str]>,
@@ -90,6 +91,11 @@ impl Faults {
         self.0.changes.load(Ordering::SeqCst)
     }
 
+    /// The last of them.
+    pub fn latest(&self) -> String {
+        self.0.latest.lock().clone()
+    }
+
     /// The request that went wrong since it was armed, if there was one.
     pub fn struck(&self) -> Option<String> {
         self.0.struck.lock().clone()
@@ -125,9 +131,11 @@ impl Faults {
             return None;
         }
         let number = self.0.changes.fetch_add(1, Ordering::SeqCst) + 1;
+        let told = format!("{} {}", request.method(), request.uri().path());
+        self.0.latest.lock().clone_from(&told);
         let mut armed = self.0.armed.lock();
         let (_, fault) = armed.take_if(|(at, _)| *at == number)?;
-        *self.0.struck.lock() = Some(format!("{} {}", request.method(), request.uri().path()));
+        *self.0.struck.lock() = Some(told);
         Some(fault)
     }
 }

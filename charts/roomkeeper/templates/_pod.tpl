@@ -129,8 +129,16 @@ readinessProbe:
 {{- define "roomkeeper.env" -}}
 {{- $root := index . 0 -}}
 {{- $extra := (index $root.Values (index . 1)).extraEnv -}}
-{{- if or $root.Values.caBundle.configMap $extra -}}
+{{- $elects := eq (index . 1) "controller" -}}
+{{- if or $root.Values.caBundle.configMap $extra $elects -}}
 env:
+{{- if $elects }}
+  # By it a container that is started again leads on at once.
+  - name: ROOMKEEPER_POD_UID
+    valueFrom:
+      fieldRef:
+        fieldPath: metadata.uid
+{{- end }}
 {{- if $root.Values.caBundle.configMap }}
   # It replaces the default, so the directory of the image is named again.
   - name: SSL_CERT_DIR

@@ -8,6 +8,7 @@ use roomkeeper::api::Phase;
 use serde_json::json;
 
 use crate::support::livekit::Client;
+use crate::operations::leader::leads;
 use crate::support::operator::Role;
 use crate::support::stage::{PATIENCE, Stage};
 use crate::support::{all_faults, eventually, now, run};
@@ -25,7 +26,9 @@ fn within_ten_seconds_after_the_api_server_is_back_edits_new_rooms_and_joins_wor
         let account = stage.cluster.account_kubeconfig("roomkeeper-controller").await;
         let url = format!("http://127.0.0.1:{}", stage.gateway.port);
         // As many as the chart has: one leads, the other stands by.
-        let mut leader = Role::controller_with(&account, &url, &[]).await;
+        let pod = ["--pod-uid", "4c9be2a1"];
+        let mut leader = Role::controller_with(&account, &url, &pod).await;
+        leads(&leader).await;
         let _other = Role::controller_with(&account, &url, &[]).await;
         let place = stage.place().await;
         let people = json!([{"name": "ada"}, {"name": "ben"}, {"name": "cyd"}]);
@@ -40,7 +43,7 @@ fn within_ten_seconds_after_the_api_server_is_back_edits_new_rooms_and_joins_wor
         stage.cluster.signal_api_server("STOP");
         leader.process.ended(PATIENCE).await;
         // As a kubelet does.
-        let _next = Role::controller_in(&[("RUST_LOG", "info")], &account, &["--gateway-url", &url]);
+        let _next = Role::controller_in(&[], &account, &[&["--gateway-url", &url], &pod[..]].concat());
         if all_faults() {
             let gone = async || if now().duration_since(stopped_at) > GONE_FOR { Ok(()) } else { Err("not for long enough") };
             eventually(Duration::from_mins(6), gone).await;

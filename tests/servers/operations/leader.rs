@@ -20,6 +20,9 @@ const AFTER_A_STOP: SignedDuration = SignedDuration::from_secs(2);
 const LASTS: SignedDuration = SignedDuration::from_secs(10);
 /// How long the Lease that is stolen in a test says that it lasts.
 const STOLEN: SignedDuration = SignedDuration::from_secs(3);
+/// UIDs of the Pods of the two.
+const FIRST: &str = "0b5e1f0c";
+const SECOND: &str = "77a0c3de";
 /// Rooms that a leader looks after.
 const ROOMS: usize = 20;
 
@@ -35,16 +38,16 @@ impl Pair {
     async fn start() -> Self {
         let mut stage = Stage::start().await;
         stage.controller.process.signal("KILL");
-        let first = Self::candidate(&stage).await;
+        let first = Self::candidate(&stage, FIRST).await;
         leads(&first).await;
-        let second = Self::candidate(&stage).await;
+        let second = Self::candidate(&stage, SECOND).await;
         assert_eq!(second.metric("roomkeeper_leader").await, Some(0.0));
         Self { first, second, stage }
     }
 
-    async fn candidate(stage: &Stage) -> Role {
+    async fn candidate(stage: &Stage, pod: &str) -> Role {
         let account = stage.cluster.account_kubeconfig("roomkeeper-controller").await;
-        Role::controller_with(&account, &format!("http://127.0.0.1:{}", stage.gateway.port), &[]).await
+        Role::controller_with(&account, &format!("http://127.0.0.1:{}", stage.gateway.port), &["--pod-uid", pod]).await
     }
 
     fn leases(&self) -> Api<Lease> {
@@ -98,6 +101,22 @@ fn a_leader_that_was_killed_is_replaced_within_fifteen_seconds_and_ends_come_all
         place.until_phase("short", Phase::Expired).await;
         place.edit("call", json!({"participants": [{"name": "ada"}, {"name": "eve"}]})).await;
         place.until("call", |status| status.participants.len() == 2).await;
+    });
+}
+
+#[test]
+fn a_leader_whose_container_is_started_again_leads_on_although_another_stands_by() {
+    run(async {
+        let mut pair = Pair::start().await;
+        let leases = pair.leases();
+        let spec = async || leases.get("roomkeeper-controller").await.expect("the Lease").spec.expect("a spec");
+        let before = spec().await;
+        pair.first.process.signal("KILL");
+        let again = Pair::candidate(&pair.stage, FIRST).await;
+        leads(&again).await;
+        let after = spec().await;
+        assert_eq!((after.holder_identity, after.lease_transitions), (before.holder_identity, before.lease_transitions));
+        assert_eq!(pair.second.metric("roomkeeper_leader").await, Some(0.0));
     });
 }
 
