@@ -21,9 +21,6 @@ use crate::clock;
 pub const WATCH_LASTS: Duration = Duration::from_secs(20);
 /// Oldest knowledge that anybody goes by. With the time that a request may take, nobody is judged by what is older than a minute.
 const LONGEST_SILENCE: Duration = Duration::from_secs(50);
-/// For how long what a watch has told is taken for what is true now; and how long it must have told without a longer pause, because the first
-/// things after a pause may be those that were held up.
-const RECENT: Duration = Duration::from_secs(1);
 /// How often the watches are looked at by those who want to be told.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -37,8 +34,6 @@ struct Watch {
     heard: Duration,
     /// How many connections it has: one, but for moments.
     connections: usize,
-    /// Uptime since which it tells without a pause.
-    steady: Duration,
 }
 
 impl WatchAges {
@@ -79,17 +74,6 @@ impl WatchAges {
         self.0.lock().values().all(|watch| watch.connections > 0)
     }
 
-    /// Whether a watch of one of these paths told something a moment ago, and tells what happens as it happens.
-    #[must_use]
-    pub fn are_recent(&self, paths: &[String], uptime: Duration) -> bool {
-        let watches = self.0.lock();
-        let is_recent = |watch: &Watch| {
-            let is_steady = watch.heard.saturating_sub(watch.steady) >= RECENT;
-            watch.connections > 0 && is_steady && uptime.saturating_sub(watch.heard) <= RECENT
-        };
-        paths.iter().filter_map(|path| watches.get(path)).any(is_recent)
-    }
-
     /// A watch is asked for. From now on it counts.
     fn asked(&self, path: &str, uptime: Duration) {
         self.0.lock().entry(path.to_owned()).or_insert_with(|| Watch { heard: uptime, ..Watch::default() });
@@ -98,17 +82,13 @@ impl WatchAges {
     /// Something came of what is watched.
     fn heard(&self, path: &str, uptime: Duration) {
         if let Some(watch) = self.0.lock().get_mut(path) {
-            if uptime.saturating_sub(watch.heard) > RECENT {
-                watch.steady = uptime;
-            }
             watch.heard = uptime;
         }
     }
 
-    fn connected(&self, path: &str, uptime: Duration) {
+    fn connected(&self, path: &str) {
         if let Some(watch) = self.0.lock().get_mut(path) {
             watch.connections += 1;
-            watch.steady = uptime;
         }
     }
 
@@ -183,7 +163,7 @@ struct Listener {
 impl Listener {
     fn new(ages: WatchAges, path: String, is_watch: bool, asked_at: Duration) -> Self {
         if is_watch {
-            ages.connected(&path, clock::uptime());
+            ages.connected(&path);
         }
         let listener = Self { ages, path, is_watch, asked_at };
         listener.hear(clock::uptime());
@@ -317,30 +297,6 @@ mod tests {
         assert!(ages.0.lock()[ROOMS].heard > Duration::ZERO);
         assert!(frame().await.is_none());
         assert!(!ages.are_connected());
-    }
-
-    #[test]
-    fn what_a_watch_tells_is_taken_for_true_for_a_second_and_not_while_it_may_only_tell_what_was_held_up() {
-        let (ages, paths) = (WatchAges::default(), [ROOMS.to_owned(), "/other".to_owned()]);
-        let at = Duration::from_millis;
-        assert!(!ages.are_recent(&paths, at(0)), "nothing is watched");
-        ages.asked(ROOMS, at(0));
-        ages.heard(ROOMS, at(5_000));
-        assert!(!ages.are_recent(&paths, at(5_000)), "a list is as old as its request");
-        ages.connected(ROOMS, at(5_000));
-        ages.heard(ROOMS, at(5_900));
-        assert!(!ages.are_recent(&paths, at(5_900)), "it may tell what was before it was connected");
-        ages.heard(ROOMS, at(6_000));
-        assert!(ages.are_recent(&paths, at(7_000)) && !ages.are_recent(&paths, at(7_001)));
-        assert!(!ages.are_recent(&paths[1..], at(6_000)), "it is another watch");
-        ages.heard(ROOMS, at(9_000));
-        assert!(!ages.are_recent(&paths, at(9_000)), "it may tell what was held up");
-        for told in [9_800, 10_600] {
-            ages.heard(ROOMS, at(told));
-        }
-        assert!(ages.are_recent(&paths, at(10_600)));
-        ages.disconnected(ROOMS);
-        assert!(!ages.are_recent(&paths, at(10_600)));
     }
 
     #[tokio::test]

@@ -9,12 +9,11 @@ use tokio::sync::{mpsc, watch};
 
 use super::class::occupancy::Occupancy;
 use super::fence::Fence;
-use super::room::listing::Listing;
 use super::room::seats::Seats;
 use super::room::state::RoomStates;
 use crate::api::{Room, RoomClass};
 use crate::backend::Registry;
-use crate::cluster::{Guests, OtherClasses, Removals, Scope, Unreadable};
+use crate::cluster::{Freshness, Guests, OtherClasses, Removals, Scope, Unreadable};
 use crate::domain::{Installation, KeyRing};
 use crate::observability::health::Health;
 use crate::observability::metrics::Metrics;
@@ -44,8 +43,8 @@ pub struct Context {
     pub states: RoomStates,
     /// How many Rooms are worked on at the same time.
     pub seats: Seats,
-    /// What the API server has of the Rooms.
-    pub listing: Listing,
+    /// How fresh `rooms` is.
+    pub freshness: Freshness,
     pub installation: Installation,
     /// Where it looks for Rooms.
     pub scope: Scope,

@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use kube::Resource;
-
 use super::leader::Renewals;
 use crate::api::Reason;
 use crate::clock;
@@ -34,11 +32,6 @@ impl Fence {
     /// A failure that passes.
     pub fn check(&self) -> Result<(), Failure> {
         self.judge(clock::uptime())
-    }
-
-    /// Whether what the watch shows of objects of a kind in a namespace was true a moment ago.
-    pub fn is_recent<K: Resource<DynamicType = ()>>(&self, namespace: &str) -> bool {
-        self.ages.are_recent(&[K::url_path(&(), None), K::url_path(&(), Some(namespace))], clock::uptime())
     }
 
     fn judge(&self, uptime: Duration) -> Result<(), Failure> {

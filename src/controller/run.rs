@@ -17,7 +17,6 @@ use super::context::Context;
 use super::fence::Fence;
 use super::guests;
 use super::leader::{Election, while_leading};
-use super::room::listing::Listing;
 use super::room::reconcile::{error_policy, reconcile};
 use super::room::seats::Seats;
 use super::room::state::RoomStates;
@@ -30,7 +29,7 @@ use crate::api::{Phase, RoomClass};
 use crate::args::ControllerArgs;
 use crate::backend::Registry;
 use crate::clock;
-use crate::cluster::{Scope, WatchAges, read_class};
+use crate::cluster::{Freshness, Scope, WatchAges, read_class};
 use crate::domain::Installation;
 use crate::observability::health::Health;
 use crate::observability::metrics::Metrics;
@@ -126,6 +125,7 @@ async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Re
     background.spawn(signing_keys::keep(client.clone(), args.operator_namespace.clone(), keys.clone()));
     let Watches { rooms, unreadable, room_lists, guests, removals, classes, others, namespaces, secrets } = watches;
     let (queue, enqueued) = mpsc::unbounded_channel();
+    let scope = Scope::new(&args.watch_namespaces);
     let context = Arc::new(Context {
         rooms,
         unreadable,
@@ -137,11 +137,11 @@ async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Re
         keys,
         backends: Registry::default(),
         occupancy: Occupancy::default(),
-        states: RoomStates::new(args.resync.into(), room_lists, now),
+        states: RoomStates::new(args.resync.into(), room_lists.clone(), now),
         seats: Seats::default(),
-        listing: Listing::default(),
+        freshness: Freshness::new(scope.clone(), room_lists),
         installation,
-        scope: Scope::new(&args.watch_namespaces),
+        scope,
         gateway_url: args.gateway_url.trim_end_matches('/').to_owned(),
         metrics,
         health,

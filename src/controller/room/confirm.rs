@@ -6,34 +6,30 @@ use kube::core::NamespaceResourceScope;
 use kube::runtime::reflector::ObjectRef;
 
 use super::observe::Snapshot;
-use super::seats::Seat;
 use crate::api::{GUEST_PREFIX, Room, RoomGuest, RoomRemoval};
+use crate::clock;
 use crate::cluster::{Version, version_now, version_of};
 use crate::controller::context::Context;
 use crate::controller::request::{failure_of, timed};
 use crate::domain::{Failure, Plan};
 
-/// One list of so many Rooms costs as much as one of a single name.
-const WORTH: usize = 20;
-
-/// Whether a plan takes nothing away, or does so by what the API server says now. It is asked only where the watch has not told anything a
-/// moment ago.
+/// Whether a plan takes nothing away, or does so by what the API server says now. Of a Room it is asked only where nothing proves that the watch
+/// shows the same.
 ///
 /// # Errors
 /// When the API server does not say.
-pub async fn is_current(plan: &Plan, snapshot: &Snapshot, seat: &Seat, context: &Context) -> Result<bool, Failure> {
+pub async fn is_current(plan: &Plan, snapshot: &Snapshot, context: &Context) -> Result<bool, Failure> {
     if !plan.takes_away() {
         return Ok(true);
     }
     let room = snapshot.room();
+    let is_fresh = context.freshness.is_recent(snapshot.namespace(), &context.rooms, clock::uptime());
     let cached = context.rooms.get(&ObjectRef::from_obj(room)).map(|room| context.states.newest(room));
     // The media server may have taken seconds to answer.
     if cached.as_deref().and_then(version_of) != version_of(room) {
         return Ok(false);
     }
-    let in_a_herd = seat.to_end() * WORTH >= context.rooms.len();
-    let is_listed = in_a_herd && context.listing.has(version_of(room), &context.client, &context.scope).await?;
-    if !is_listed && !is_as_known::<Room>(version_of(room), snapshot.name(), snapshot, context).await? {
+    if !is_fresh && !is_as_known::<Room>(version_of(room), snapshot.name(), snapshot, context).await? {
         return Ok(false);
     }
     for identity in plan.removed() {
@@ -65,10 +61,6 @@ async fn is_as_known<K>(known: Option<Version>, name: &str, snapshot: &Snapshot,
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone,
 {
-    let namespace = snapshot.namespace();
-    if context.fence.is_recent::<K>(namespace) {
-        return Ok(true);
-    }
-    let now = timed(version_now::<K>(&context.client, namespace, name)).await.map_err(|error| failure_of(&error))?;
+    let now = timed(version_now::<K>(&context.client, snapshot.namespace(), name)).await.map_err(|error| failure_of(&error))?;
     Ok(now == known)
 }

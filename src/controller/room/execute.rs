@@ -13,7 +13,7 @@ use super::observe::Snapshot;
 use super::seats::Seat;
 use crate::api::{Reason, Room};
 use crate::clock;
-use crate::cluster::patch_params;
+use crate::cluster::{Proof, patch_params};
 use crate::controller::context::Context;
 use crate::controller::finalizer::finalizer_patch;
 use crate::controller::request::{failure_of, timed};
@@ -28,21 +28,23 @@ const MEMBERS_AT_ONCE: usize = 8;
 const MEMBERS_WITHIN: Duration = Duration::from_secs(20);
 
 /// What a reconciliation carried out.
-pub struct Executed {
+pub struct Executed<'a> {
     /// What came of the plan.
     pub outcome: Outcome,
     /// The object as our finalizer left it, if it was added.
     pub written: Option<Room>,
+    /// That the status is to prove how fresh the view is.
+    pub proof: Option<Proof<'a>>,
 }
 
 /// Carries out a plan. What follows from each result is for [`Execution`] to decide. `None` when the call is ended, and everything else was
-/// left for later, because others wait to be ended.
+/// left for later, because others wait to be ended. One of them goes on all the same: what it writes proves for the others how fresh the view is.
 ///
 /// # Errors
 /// If the finalizer could not be set, or nothing may be done at this moment; every other failure is part of the outcome.
-pub async fn execute(plan: Plan, snapshot: &Snapshot, seat: &Seat, context: &Context) -> Result<Option<Executed>, Failure> {
+pub async fn execute<'a>(plan: Plan, snapshot: &'a Snapshot, seat: &Seat, context: &'a Context) -> Result<Option<Executed<'a>>, Failure> {
     let mut execution = Execution::begin(plan, &snapshot.observed);
-    let mut written = None;
+    let (mut written, mut proof) = (None, None);
     let members_until = clock::uptime() + MEMBERS_WITHIN;
     while let Some(batch) = execution.next_batch() {
         // Steps before may have taken long, or the machine was suspended meanwhile.
@@ -82,11 +84,14 @@ pub async fn execute(plan: Plan, snapshot: &Snapshot, seat: &Seat, context: &Con
                 }
             }
         }
-        if seat.is_wanted() && execution.has_ended_the_call() {
-            return Ok(None);
+        if seat.is_wanted() && proof.is_none() && execution.has_ended_the_call() {
+            proof = context.freshness.ask(snapshot.namespace(), clock::uptime());
+            if proof.is_none() {
+                return Ok(None);
+            }
         }
     }
-    Ok(Some(Executed { outcome: execution.finish()?, written }))
+    Ok(Some(Executed { outcome: execution.finish()?, written, proof }))
 }
 
 fn too_slow() -> Failure {

@@ -6,7 +6,6 @@ mod execute;
 mod invite_refusal;
 mod invite_secrets;
 mod invites;
-pub mod listing;
 mod observe;
 mod recheck;
 pub mod reconcile;

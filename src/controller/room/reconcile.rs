@@ -63,7 +63,7 @@ async fn reconcile_room(room: Arc<Room>, seat: Seat, context: &Context) -> Resul
     let now = clock::now();
     let plan = plan(&snapshot.observed, &context.installation, now);
     context.states.planned(snapshot.uid(), plan.next_transition);
-    if !is_current(&plan, &snapshot, &seat, context).await? {
+    if !is_current(&plan, &snapshot, context).await? {
         tracing::debug!("nothing is taken away by what is not true any more; the watch has to show first what is");
         return Ok(OUTDATED_FOR);
     }

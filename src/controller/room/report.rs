@@ -8,6 +8,7 @@ use kube::{Api, Resource};
 use super::execute::Executed;
 use super::observe::Snapshot;
 use crate::api::{COMPONENT, Reason, Room, RoomStatus};
+use crate::clock;
 use crate::cluster::{post_params, publish_event};
 use crate::controller::context::Context;
 use crate::controller::guests::reconcile_guests;
@@ -21,12 +22,13 @@ use crate::domain::{EventDraft, Failure, Outcome, event_drafts, status};
 /// When the status, or that of a guest, could not be written.
 pub async fn report(
     snapshot: &Snapshot,
-    executed: Executed,
+    executed: Executed<'_>,
     context: &Context,
     planned: Timestamp,
     now: Timestamp,
 ) -> Result<Option<Failure>, Failure> {
-    let Executed { outcome, written } = executed;
+    // What is proven by the write of the status is not until that is sent.
+    let Executed { outcome, written, proof: _proof } = executed;
     if let Some(failure) = outcome.left_behind() {
         leave_behind(snapshot, failure, context).await;
     }
@@ -57,8 +59,9 @@ async fn report_status(room: &Room, snapshot: &Snapshot, outcome: &Outcome, cont
         context.states.begin_recheck(snapshot.uid(), now);
     }
     if before != Some(&after) {
+        let sent_at = clock::uptime();
         match write(room, after.clone(), context).await {
-            Ok(written) => drop(context.states.wrote(written)),
+            Ok(written) => context.freshness.wrote(context.states.wrote(written), sent_at),
             Err(error) => {
                 context.states.not_recorded(snapshot.uid(), outcome);
                 return Err(failure_of(&error));

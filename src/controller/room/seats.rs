@@ -83,11 +83,6 @@ impl ClassSeats {
 }
 
 impl Seat {
-    /// How many calls of the class have to be ended, and are not yet.
-    pub fn to_end(&self) -> usize {
-        self.turn.class.to_end.load(Ordering::Relaxed)
-    }
-
     /// Whether the call that was ended on this seat should leave the rest of its work for later, because others wait to be ended.
     pub fn is_wanted(&self) -> bool {
         self.turn.priority == Priority::Ending && self.turn.class.is_crowded()
