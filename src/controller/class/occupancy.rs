@@ -1,9 +1,13 @@
 //! How many people were last seen in each session, and since when in some of them nobody was.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
+
+/// For how long a sweep tells what is there: a little longer than until the next one.
+const RECENT: Duration = Duration::from_secs(5);
 
 /// The sessions of all classes, as of the last sweep of each.
 #[derive(Default)]
@@ -13,6 +17,8 @@ pub struct Occupancy(Mutex<HashMap<String, Sessions>>);
 struct Sessions {
     counts: HashMap<String, i32>,
     empty_since: HashMap<String, Timestamp>,
+    /// Uptime of the last sweep.
+    swept_at: Duration,
 }
 
 impl Occupancy {
@@ -26,10 +32,18 @@ impl Occupancy {
         self.all().get(class)?.empty_since.get(session).copied()
     }
 
+    /// Whether a sweep of a moment ago saw a session, and nobody in it.
+    pub fn was_seen_empty(&self, class: &str, session: &str, uptime: Duration) -> bool {
+        let is_recent = |sessions: &&Sessions| uptime.saturating_sub(sessions.swept_at) <= RECENT;
+        self.all().get(class).filter(is_recent).is_some_and(|sessions| sessions.empty_since.contains_key(session))
+    }
+
     /// A sweep saw these sessions of a class, with as many people in them.
-    pub fn swept(&self, class: &str, sessions: &HashMap<String, i32>, now: Timestamp) {
+    pub fn swept(&self, class: &str, sessions: &HashMap<String, i32>, uptime: Duration, now: Timestamp) {
         let mut all = self.all();
-        let known = &mut all.entry(class.to_owned()).or_default().empty_since;
+        let of_class = all.entry(class.to_owned()).or_default();
+        of_class.swept_at = uptime;
+        let known = &mut of_class.empty_since;
         known.retain(|session, _| sessions.get(session) == Some(&0));
         for session in sessions.iter().filter(|(_, joined)| **joined == 0).map(|(session, _)| session) {
             let since = known.entry(session.clone()).or_insert(now);
@@ -64,6 +78,8 @@ impl Occupancy {
 mod tests {
     use super::*;
 
+    const UPTIME: Duration = Duration::from_secs(100);
+
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
@@ -73,7 +89,7 @@ mod tests {
         let occupancy = Occupancy::default();
         let saw = |joined: &[(&str, i32)], second| {
             let sessions = joined.iter().map(|(session, joined)| ((*session).to_owned(), *joined)).collect();
-            occupancy.swept("class", &sessions, at(second));
+            occupancy.swept("class", &sessions, UPTIME, at(second));
         };
         saw(&[("a", 0), ("b", 1)], 1);
         saw(&[("a", 0), ("b", 0)], 2);
@@ -86,5 +102,19 @@ mod tests {
         assert_eq!(occupancy.empty_since("class", "a"), Some(at(2)), "the clock was set back");
         occupancy.mark_used("class", "a");
         assert_eq!(occupancy.empty_since("class", "a"), None);
+    }
+
+    #[test]
+    fn a_session_was_seen_empty_for_five_seconds_after_the_sweep_that_saw_it_so() {
+        let occupancy = Occupancy::default();
+        let sessions = HashMap::from([("empty".to_owned(), 0), ("used".to_owned(), 1)]);
+        occupancy.swept("class", &sessions, UPTIME, at(0));
+        let is_empty = |class, session, later| occupancy.was_seen_empty(class, session, UPTIME + Duration::from_secs(later));
+        assert!(is_empty("class", "empty", 5) && !is_empty("class", "empty", 6));
+        for (class, session) in [("class", "used"), ("class", "gone"), ("other", "empty")] {
+            assert!(!is_empty(class, session, 0), "{class} {session}");
+        }
+        occupancy.mark_used("class", "empty");
+        assert!(!is_empty("class", "empty", 0));
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use crate::api::{Phase, Room, RoomStatus};
 use crate::backend::{Backend, Signalling};
+use crate::clock;
 use crate::cluster::{version_of, versions_now};
 use crate::controller::context::Context;
 use crate::domain::{Failure, SESSION_PREFIX, orphans, recorded_session};
@@ -45,7 +46,7 @@ pub async fn sweep(
 ) -> BTreeSet<String> {
     let found = close_orphans(class, backend, &sessions, suspects, context, now).await;
     context.metrics.orphans(class, found.len());
-    context.occupancy.swept(class, &sessions, now);
+    context.occupancy.swept(class, &sessions, clock::uptime(), now);
     let is_watched = |room: &Room| {
         let uid = room.metadata.uid.as_deref().unwrap_or_default();
         backend.signalling() == Signalling::Direct && is_used(room, &sessions) && context.states.is_rechecked(uid, now)

@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use super::invites::revision;
 use crate::api::{Reason, Room, RoomGuest};
 use crate::backend::Backend;
+use crate::clock;
 use crate::controller::context::Context;
-use crate::domain::{Failure, KeyRing, Observed, Rejection, SessionView, ValidRoom, session_to_observe};
+use crate::domain::{Failure, KeyRing, Observed, Priority, Rejection, SessionView, ValidRoom, priority, session_to_observe};
 use crate::observability::watchdog::Heartbeat;
 
 /// What a reconciliation knows, and what it works with.
@@ -70,6 +71,9 @@ pub async fn observe(
     let backend = context.backends.get(&class).map_err(|failure| if context.has_class(&class) { failure } else { without_class(&class) });
     let session = match session_to_observe(&room, valid.as_ref(), now) {
         None => SessionView::NotAsked,
+        Some(session) if backend.is_ok() && is_known_empty(&room, &guests, session, &class, context, now) => {
+            SessionView::Present(Vec::new())
+        }
         Some(session) => view(&backend, session, keys.as_deref()).await,
     };
     let named = room.status.as_ref().and_then(|status| status.session.as_ref());
@@ -84,6 +88,14 @@ pub async fn observe(
     let observed =
         Observed { room, guests, removed, valid, session, empty_since, closed_at, unrecorded, joined, invites_revision, recheck_invites };
     Snapshot { observed, class, backend, keys, working }
+}
+
+/// Whether a Room that nothing has happened to has an empty session by the list that the class was just looked at with. After a start that
+/// one list tells as much as two requests for each Room.
+fn is_known_empty(room: &Room, guests: &[Arc<RoomGuest>], session: &str, class: &str, context: &Context, now: Timestamp) -> bool {
+    priority(room, guests, now) == Priority::Background
+        && context.states.is_first(room.metadata.uid.as_deref().unwrap_or_default())
+        && context.occupancy.was_seen_empty(class, session, clock::uptime())
 }
 
 fn without_class(class: &str) -> Failure {

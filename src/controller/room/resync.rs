@@ -11,6 +11,11 @@ pub struct ResyncSchedule {
 }
 
 impl ResyncSchedule {
+    /// Whether there is a next time.
+    pub fn has_begun(&self) -> bool {
+        self.at.is_some()
+    }
+
     /// Whether it is time; never at first sight.
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.at.is_some_and(|at| now >= at)
@@ -34,9 +39,9 @@ impl ResyncSchedule {
     }
 }
 
-/// A number from 0 to 1 that is the same for the same UID and spread evenly over all.
-fn spread(uid: &str) -> f64 {
-    let hash = uid.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+/// A number from 0 to 1 that is the same for the same text and spread evenly over all.
+pub fn spread(text: &str) -> f64 {
+    let hash = text.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     f64::from(hash) / f64::from(u32::MAX)
 }
 

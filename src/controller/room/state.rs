@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::backoff::Backoff;
 use super::recheck::{RecheckWindow, holds_for_all};
-use super::resync::ResyncSchedule;
+use super::resync::{ResyncSchedule, spread};
 use super::write_cache::WriteCache;
 use crate::api::{Room, invite_secret_name};
 use crate::clock;
@@ -66,6 +66,11 @@ impl RoomStates {
         room
     }
 
+    /// Whether this controller has not carried out a plan for the Room yet.
+    pub fn is_first(&self, uid: &str) -> bool {
+        self.rooms.lock().get(uid).is_none_or(|state| !state.resync.has_begun())
+    }
+
     /// Whether it is time to look at the Room's invites.
     pub fn resync_due(&self, uid: &str, now: Timestamp) -> bool {
         self.rooms.lock().get(uid).is_some_and(|state| state.resync.is_due(now))
@@ -112,14 +117,15 @@ impl RoomStates {
     /// as an end, shortens it.
     pub fn after_no_seat(&self, uid: &str, now: Timestamp) -> Duration {
         let transition = self.rooms.lock().get(uid).and_then(|state| state.until_transition(now));
-        transition.map_or(later(now), |transition| later(now).min(transition)).max(SOON)
+        transition.map_or(later(uid, now), |transition| later(uid, now).min(transition)).max(SOON)
     }
 
     /// The session that the Room's status names was closed, and everything else is left for later: the time until then.
     pub fn closed(&self, room: &Room, now: Timestamp) -> Duration {
         let session = recorded_session(room).unwrap_or_default().to_owned();
-        self.change(room.metadata.uid.as_deref().unwrap_or_default(), |state| state.closed = Some((session, now)));
-        later(now)
+        let uid = room.metadata.uid.as_deref().unwrap_or_default();
+        self.change(uid, |state| state.closed = Some((session, now)));
+        later(uid, now)
     }
 
     /// When the living session that the Room's status names was closed, if it was and no status tells of it yet.
@@ -175,9 +181,10 @@ impl RoomState {
     }
 }
 
-/// A moment between half a second and a second and a half, which differs from call to call.
-fn later(now: Timestamp) -> Duration {
-    Duration::from_millis(500) + Duration::from_nanos(now.subsec_nanosecond().unsigned_abs().into())
+/// A moment between half a second and a second and a half, which differs from Room to Room and from call to call: where many wait, seats would
+/// be free between two herds.
+fn later(uid: &str, now: Timestamp) -> Duration {
+    Duration::from_millis(500) + Duration::from_secs(1).mul_f64(spread(&format!("{uid} {now}")))
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use kube::api::{Patch, PatchParams};
 use roomkeeper::api::Phase;
 use serde_json::json;
 
-use crate::support::livekit::Client;
 use crate::operations::leader::leads;
+use crate::support::livekit::Client;
 use crate::support::operator::Role;
 use crate::support::stage::{PATIENCE, Stage};
 use crate::support::{all_faults, eventually, now, run};

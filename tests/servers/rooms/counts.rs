@@ -131,6 +131,9 @@ fn an_unchanged_re_apply_and_a_restart_cost_no_write() {
         let since = requests(&stage, None, mark);
         let touched: Vec<&str> = writes(&since).into_iter().filter(|write| write.contains("rooms") || write.contains("secrets")).collect();
         assert_eq!(touched, Vec::<&str>::new());
+        // One list of the sessions tells as much.
+        let observed = "roomkeeper_backend_calls_total{backend=\"livekit\",op=\"observe\",code=\"OK\"}";
+        assert_eq!(stage.controller.metric(observed).await, None, "no session was asked for by itself");
         let place_after = kube::Api::<Room>::namespaced(stage.admin.clone(), &namespace);
         for room in rooms {
             let now = place_after.get(&room.name_any()).await.expect("the Room");
