@@ -44,7 +44,7 @@ pub struct Executed<'a> {
 /// If the finalizer could not be set, or nothing may be done at this moment; every other failure is part of the outcome.
 pub async fn execute<'a>(plan: Plan, snapshot: &'a Snapshot, seat: &Seat, context: &'a Context) -> Result<Option<Executed<'a>>, Failure> {
     let mut execution = Execution::begin(plan, &snapshot.observed);
-    let (mut written, mut proof) = (None, None);
+    let (mut written, mut proof, mut is_ended) = (None, None, false);
     let members_until = clock::uptime() + MEMBERS_WITHIN;
     while let Some(batch) = execution.next_batch() {
         // Steps before may have taken long, or the machine was suspended meanwhile.
@@ -84,10 +84,13 @@ pub async fn execute<'a>(plan: Plan, snapshot: &'a Snapshot, seat: &Seat, contex
                 }
             }
         }
-        if seat.is_wanted() && proof.is_none() && execution.has_ended_the_call() {
-            proof = context.freshness.ask(snapshot.namespace(), clock::uptime());
-            if proof.is_none() {
-                return Ok(None);
+        if !is_ended && execution.has_ended_the_call() {
+            is_ended = true;
+            if seat.is_wanted().await {
+                proof = context.freshness.ask(snapshot.namespace(), clock::uptime());
+                if proof.is_none() {
+                    return Ok(None);
+                }
             }
         }
     }

@@ -1,15 +1,16 @@
 //! How many Rooms are worked on at the same time. Each class has seats of its own, so that a media server that hangs holds up no other
 //! class; and each priority has, so that no herd of Rooms that were all woken at once holds up an end or an edit.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
+use crate::clock;
 use crate::domain::Priority;
 
 /// Seats of each class for calls that have to be ended.
@@ -22,6 +23,10 @@ const BACKGROUND: usize = 16;
 /// be ended waits for longer: it has nothing more urgent to do.
 const PATIENCE: Duration = Duration::from_millis(250);
 const PATIENCE_OF_ENDS: Duration = Duration::from_secs(10);
+/// Calls that have to be ended are a herd when more than there are seats come within this time: they are woken one after the other.
+const HERD_WITHIN: Duration = Duration::from_millis(250);
+/// How long it takes to see whether a call that was ended is the first of a herd.
+const HERD_SHOWS: Duration = Duration::from_millis(50);
 
 /// The seats of all classes.
 #[derive(Default)]
@@ -33,7 +38,12 @@ struct ClassSeats {
     background: Arc<Semaphore>,
     /// How many calls have to be ended, and are not yet.
     to_end: AtomicUsize,
+    ends: Mutex<Ends>,
 }
+
+/// Uptimes at which calls came that had to be ended: the last ones, one more than there are seats.
+#[derive(Default)]
+struct Ends(VecDeque<Duration>);
 
 /// A seat, until it is dropped.
 pub struct Seat {
@@ -71,28 +81,60 @@ impl Seats {
 impl Default for ClassSeats {
     fn default() -> Self {
         let seats = |number| Arc::new(Semaphore::new(number));
-        Self { ending: seats(ENDING), prompt: seats(PROMPT), background: seats(BACKGROUND), to_end: AtomicUsize::default() }
+        Self {
+            ending: seats(ENDING),
+            prompt: seats(PROMPT),
+            background: seats(BACKGROUND),
+            to_end: AtomicUsize::default(),
+            ends: Mutex::default(),
+        }
     }
 }
 
 impl ClassSeats {
-    /// More calls have to be ended than there are seats for.
+    /// More calls have to be ended than there are seats for, or so many have come a moment ago.
     fn is_crowded(&self) -> bool {
-        self.to_end.load(Ordering::Relaxed) > ENDING
+        self.to_end.load(Ordering::Relaxed) > ENDING || self.ends.lock().are_a_herd(clock::uptime())
+    }
+
+    /// A call has to be ended.
+    fn end_came(&self) {
+        self.to_end.fetch_add(1, Ordering::Relaxed);
+        self.ends.lock().came(clock::uptime());
+    }
+}
+
+impl Ends {
+    fn came(&mut self, uptime: Duration) {
+        if self.0.len() > ENDING {
+            self.0.pop_front();
+        }
+        self.0.push_back(uptime);
+    }
+
+    fn are_a_herd(&self, uptime: Duration) -> bool {
+        self.0.len() > ENDING && self.0.front().is_some_and(|first| uptime.saturating_sub(*first) <= HERD_WITHIN)
     }
 }
 
 impl Seat {
-    /// Whether the call that was ended on this seat should leave the rest of its work for later, because others wait to be ended.
-    pub fn is_wanted(&self) -> bool {
-        self.turn.priority == Priority::Ending && self.turn.class.is_crowded()
+    /// Whether the call that was ended on this seat should leave the rest of its work for later, because others wait to be ended. The first of
+    /// a herd take a moment to see that.
+    pub async fn is_wanted(&self) -> bool {
+        if self.turn.priority != Priority::Ending {
+            return false;
+        }
+        if !self.turn.class.is_crowded() {
+            sleep(HERD_SHOWS).await;
+        }
+        self.turn.class.is_crowded()
     }
 }
 
 impl Turn {
     fn new(class: Arc<ClassSeats>, priority: Priority) -> Self {
         if priority == Priority::Ending {
-            class.to_end.fetch_add(1, Ordering::Relaxed);
+            class.end_came();
         }
         Self { class, priority }
     }
@@ -128,21 +170,55 @@ mod tests {
         assert!(seats.take("slow", Priority::Background).await.is_some());
     }
 
+    async fn all_are_wanted(seats: &[Option<Seat>]) -> bool {
+        join_all(seats.iter().flatten().map(Seat::is_wanted)).await.into_iter().all(|wanted| wanted)
+    }
+
     #[tokio::test(start_paused = true)]
     async fn while_more_calls_have_to_end_than_there_are_seats_everything_else_is_left_for_later() {
         let seats = Seats::default();
         let ends = take(&seats, "class", Priority::Ending, ENDING).await;
-        assert!(ends.iter().flatten().all(|seat| !seat.is_wanted()));
-        let one_more = async {
-            let waiting = seats.take("class", Priority::Ending);
-            let look = async {
-                tokio::task::yield_now().await;
-                (ends.iter().flatten().all(Seat::is_wanted), seats.take("class", Priority::Background).await.is_none())
-            };
-            futures::join!(waiting, look)
-        };
-        let (seat, (wanted, refused)) = one_more.await;
+        assert!(!all_are_wanted(&ends).await);
+        let (seat, (wanted, refused)) = futures::join!(seats.take("class", Priority::Ending), async {
+            tokio::task::yield_now().await;
+            (all_are_wanted(&ends).await, seats.take("class", Priority::Background).await.is_none())
+        });
         assert!(seat.is_none() && wanted && refused);
-        assert!(seats.take("class", Priority::Background).await.is_some(), "nobody waits any more");
+        assert_eq!(
+            ends.iter().flatten().next().map(|seat| seat.turn.class.to_end.load(Ordering::Relaxed)),
+            Some(ENDING),
+            "nobody waits any more"
+        );
+    }
+
+    #[test]
+    fn ends_are_a_herd_when_more_than_there_are_seats_come_within_a_moment_and_for_as_long() {
+        let ends = |pause: u64| {
+            let mut ends = Ends::default();
+            (0..=ENDING as u64).for_each(|number| ends.came(Duration::from_millis(pause * number)));
+            (ends, pause * ENDING as u64)
+        };
+        let (herd, last) = ends(1);
+        assert!(herd.are_a_herd(Duration::from_millis(last)));
+        assert!(!herd.are_a_herd(HERD_WITHIN + Duration::from_millis(1)), "it is over");
+        let (few, last) = ends(10);
+        assert!(!few.are_a_herd(Duration::from_millis(last)));
+        let mut too_few = Ends::default();
+        (0..ENDING).for_each(|_| too_few.came(Duration::ZERO));
+        assert!(!too_few.are_a_herd(Duration::ZERO));
+    }
+
+    #[tokio::test]
+    async fn the_first_of_a_herd_see_it_although_the_others_come_after_they_are_ended() {
+        let seats = Seats::default();
+        let first = seats.take("class", Priority::Ending).await.unwrap();
+        let first = async {
+            let is_wanted = first.is_wanted().await;
+            drop(first);
+            is_wanted
+        };
+        let (is_wanted, _others) = futures::join!(first, take(&seats, "class", Priority::Ending, ENDING));
+        assert!(is_wanted);
+        assert!(seats.take("class", Priority::Background).await.is_none(), "they came a moment ago");
     }
 }
