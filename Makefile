@@ -32,7 +32,7 @@ test: need-test need-page ## Run all tests, against real servers
 # One at a time, because each of them alone is as much as a machine carries.
 soak: need-page tools ## Run at full length the tests whose repetitions `make test` cuts short
 	PROPTEST_CASES=20000 cargo test --locked --lib domain::
-	ROOMKEEPER_SOAK=1 cargo test --locked --test servers -- --test-threads=1 --nocapture rooms::capacity:: door::taken_away:: node::failover:: faults::churn::
+	ROOMKEEPER_SOAK=1 cargo test --locked --test servers -- --test-threads=1 --nocapture rooms::capacity:: door::taken_away:: node::failover:: node::image:: faults::churn::
 	ROOMKEEPER_SOAK=1 cargo test --locked --test servers -- --include-ignored page::firefox::
 
 # A failure names its plan or its seed: ROOMKEEPER_PLAN or ROOMKEEPER_SEED has that tried again. Each fuzzer goes on for ten minutes: those that need

@@ -65,7 +65,12 @@ fn run_as<T>(weight: u32, test: impl Future<Output = T>) -> T {
 
 /// How often something is done that only many repetitions make slow: `short` by `make test`, `long` by `make soak`.
 pub fn repetitions(short: usize, long: usize) -> usize {
-    if std::env::var_os("ROOMKEEPER_SOAK").is_some() { long } else { short }
+    if at_full_length() { long } else { short }
+}
+
+/// Whether nothing is cut short: by `make soak`.
+pub fn at_full_length() -> bool {
+    std::env::var_os("ROOMKEEPER_SOAK").is_some()
 }
 
 /// Whether everything goes wrong that can: by `make faults`.
