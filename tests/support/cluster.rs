@@ -47,9 +47,21 @@ rules:
   - level: Metadata
 ";
 
+/// Whether the API server writes down its requests. Benchmarks of time go without: it costs the API server a part of what it has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Audit {
+    /// Each one, see [`Cluster::audit`].
+    On,
+    /// None.
+    // By a benchmark alone.
+    #[allow(dead_code)]
+    Off,
+}
+
 /// A control plane of one API server.
 pub struct Cluster {
     directory: PathBuf,
+    audit: Audit,
     url: String,
     admin_kubeconfig: PathBuf,
     admin_token: String,
@@ -73,13 +85,22 @@ pub struct Backup(PathBuf);
 impl Cluster {
     /// Starts a control plane that keeps its data in `directory`, and installs Roomkeeper's CRDs and accounts.
     pub async fn start(directory: &Path) -> Self {
-        let cluster = Self::empty(directory).await;
+        Self::start_with(directory, Audit::On).await
+    }
+
+    /// The same, and says whether requests are written down.
+    pub async fn start_with(directory: &Path, audit: Audit) -> Self {
+        let cluster = Self::empty_with(directory, audit).await;
         install(&cluster.admin().await).await;
         cluster
     }
 
     /// Starts a control plane on which nothing of Roomkeeper is installed.
     pub async fn empty(directory: &Path) -> Self {
+        Self::empty_with(directory, Audit::On).await
+    }
+
+    async fn empty_with(directory: &Path, audit: Audit) -> Self {
         fs::create_dir_all(directory).expect("a directory for the control plane");
         let directory = directory.canonicalize().expect("the directory of the control plane");
         let ports = Ports { clients: free_port(), peers: free_port(), api_server: free_port() };
@@ -88,11 +109,11 @@ impl Cluster {
         fs::write(directory.join("tokens.csv"), format!("{admin_token},admin,admin,system:masters\n")).expect("the token file");
         fs::write(directory.join("audit-policy.yaml"), AUDIT_POLICY).expect("the audit policy");
         make_signing_key(&directory);
-        let (api_server, url) = start_api_server(&directory, &ports, &admin_token).await;
+        let (api_server, url) = start_api_server(&directory, &ports, &admin_token, audit).await;
         let admin_kubeconfig = write_kubeconfig(&directory, &url, "admin", &admin_token);
         let controllers = Some(start_controllers(&directory, &admin_kubeconfig));
         let (api_server, etcd) = (Some(api_server), Some(etcd));
-        Self { directory, url, admin_kubeconfig, admin_token, ports, controllers, api_server, etcd }
+        Self { directory, audit, url, admin_kubeconfig, admin_token, ports, controllers, api_server, etcd }
     }
 
     /// Copies the data of etcd, which is stopped meanwhile; everything else runs on.
@@ -110,7 +131,7 @@ impl Cluster {
         fs::remove_dir_all(self.etcd_data()).expect("the data of etcd");
         copy(&backup.0, &self.etcd_data());
         self.etcd = Some(start_etcd(&self.directory, &self.ports));
-        self.api_server = Some(start_api_server(&self.directory, &self.ports, &self.admin_token).await.0);
+        self.api_server = Some(start_api_server(&self.directory, &self.ports, &self.admin_token, self.audit).await.0);
         self.controllers = Some(start_controllers(&self.directory, &self.admin_kubeconfig));
     }
 
@@ -192,6 +213,19 @@ impl Cluster {
         kubectl(&self.admin_kubeconfig(), arguments, input)
     }
 
+    /// The API server, for what it uses of the machine.
+    // By a benchmark alone, as the next one.
+    #[allow(dead_code)]
+    pub fn api_server(&self) -> &Leashed {
+        self.api_server.as_ref().expect("an API server")
+    }
+
+    /// etcd, for the same.
+    #[allow(dead_code)]
+    pub fn etcd(&self) -> &Leashed {
+        self.etcd.as_ref().expect("etcd")
+    }
+
     /// Every answered request so far, as audit events.
     pub fn audit(&self) -> Vec<Value> {
         let log = fs::read_to_string(self.directory.join("audit.log")).expect("the audit log");
@@ -214,7 +248,7 @@ fn copy(from: &Path, to: &Path) {
     assert!(copied.success(), "{} cannot be copied", from.display());
 }
 
-async fn start_api_server(directory: &Path, ports: &Ports, admin_token: &str) -> (Leashed, String) {
+async fn start_api_server(directory: &Path, ports: &Ports, admin_token: &str, audit: Audit) -> (Leashed, String) {
     let port = ports.api_server;
     let url = format!("https://127.0.0.1:{port}");
     let kubeconfig = &write_kubeconfig(directory, &url, "admin", admin_token);
@@ -233,9 +267,11 @@ async fn start_api_server(directory: &Path, ports: &Ports, admin_token: &str) ->
         // As on OpenShift: who changes the owners of an object must be allowed to delete it.
         "--enable-admission-plugins=OwnerReferencesPermissionEnforcement".into(),
         path("token-auth-file", &directory.join("tokens.csv")),
-        path("audit-policy-file", &directory.join("audit-policy.yaml")),
-        path("audit-log-path", &directory.join("audit.log")),
     ]);
+    if audit == Audit::On {
+        command.arg(path("audit-policy-file", &directory.join("audit-policy.yaml")));
+        command.arg(path("audit-log-path", &directory.join("audit.log")));
+    }
     let mut server = Leashed::spawn("kube-apiserver", &command);
     let answer = server.ready(PATIENCE, async || answers(kubeconfig).await);
     answer.await.unwrap_or_else(|failure| panic!("{failure}"));
