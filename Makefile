@@ -69,6 +69,7 @@ image: need ## Build the image, with buildah, podman or docker
 
 bench: tools ## Run the benchmarks
 	cargo bench --locked --bench rooms --bench door --bench failover
+	cargo bench --locked --bench scale -- throughput 300 steady 300 burst 1000 idle 1000 5000 ends 1000 openings 1000 counts 50 --runs=5
 
 need:
 	@tools/need
