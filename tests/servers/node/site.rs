@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
@@ -204,11 +204,19 @@ impl Site {
 
     /// The leader: the holder of the Lease, and the name of its pod.
     pub async fn leader(&self) -> Option<(String, String)> {
-        let leases = Api::<Lease>::namespaced(self.admin.clone(), OPERATOR_NAMESPACE);
-        let lease = leases.get_opt("roomkeeper-controller").await.expect("an answer")?;
-        let holder = lease.spec?.holder_identity.filter(|holder| !holder.is_empty())?;
+        let holder = self.lease().await?.holder_identity.filter(|holder| !holder.is_empty())?;
         let pod = holder.split('_').next()?.to_owned();
         Some((holder, pod))
+    }
+
+    /// When the leader has renewed the Lease last.
+    pub async fn renewed_at(&self) -> Option<Timestamp> {
+        self.lease().await?.renew_time.map(|at| at.0)
+    }
+
+    async fn lease(&self) -> Option<LeaseSpec> {
+        let leases = Api::<Lease>::namespaced(self.admin.clone(), OPERATOR_NAMESPACE);
+        leases.get_opt("roomkeeper-controller").await.expect("an answer")?.spec
     }
 
     /// A pod by its name.
