@@ -24,10 +24,11 @@ demo: need ## Show the life of a Room on this machine, and stay up; DEMO_KUBECON
 	cargo test --locked --test demo
 
 # What needs a node builds the image first, which takes one core for minutes, and then mostly waits: the processor is left to the others.
-# Browsers take what there is, so that they come when the image is built.
+# Browsers take all there is, so that nothing is beside them.
 test: need-test need-page ## Run all tests, against real servers
 	tools/together 'cargo test --locked --no-run' tools/build
-	tools/together 'cargo test --locked -- --skip node:: --skip page:: && cargo test --locked page::' 'cargo test --locked --test servers node::'
+	tools/together 'cargo test --locked -- --skip node:: --skip page::' 'cargo test --locked --test servers node::'
+	cargo test --locked page::
 
 # One at a time, because each of them alone is as much as a machine carries.
 soak: need-page tools ## Run at full length the tests whose repetitions `make test` cuts short
