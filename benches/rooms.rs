@@ -22,6 +22,7 @@ use roomkeeper::api::{Phase, Room};
 use roomkeeper::backend::Backend;
 use serde_json::{Value, json};
 
+use support::audit::{is_of_controller, request};
 use support::livekit::Client;
 use support::stage::{Place, Stage, condition, in_seconds, session};
 use support::{eventually, now, run};
@@ -136,22 +137,8 @@ async fn thousand_rooms(stage: &Stage) {
     until_ready(&place, ROOMS).await;
     let (creating, all) = (created.duration_since(before.1).as_secs_f64(), now().duration_since(before.1).as_secs_f64());
     println!("1000 Rooms of 10: created in {creating:.1} s, all Ready after {all:.1} s");
-    let ours = |event: &&Value| {
-        event["user"]["username"] == "system:serviceaccount:roomkeeper-system:roomkeeper-controller"
-            && event["objectRef"]["namespace"] == place.namespace
-    };
-    let mut requests: Vec<String> = stage.cluster.audit()[before.0..]
-        .iter()
-        .filter(ours)
-        .map(|event| {
-            format!(
-                "{} {}{}",
-                text(&event["verb"]),
-                text(&event["objectRef"]["resource"]),
-                event["objectRef"]["subresource"].as_str().map(|name| format!("/{name}")).unwrap_or_default()
-            )
-        })
-        .collect();
+    let ours = |event: &&Value| is_of_controller(event) && event["objectRef"]["namespace"] == place.namespace;
+    let mut requests: Vec<String> = stage.cluster.audit()[before.0..].iter().filter(ours).map(request).collect();
     requests.sort();
     for group in requests.chunk_by(|a, b| a == b) {
         #[allow(clippy::cast_precision_loss)]
@@ -194,10 +181,6 @@ async fn until_ready(place: &Place<'_>, number: usize) {
             seen.insert(room.name_any());
         }
     }
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }
 
 fn print_spread(what: &str, mut took: Vec<SignedDuration>) {

@@ -34,7 +34,7 @@ pub async fn burst(number: usize, arguments: &Arguments) -> Result<(), String> {
     let (took, used) = (now().duration_since(began).as_secs_f64(), installation.usage() - before);
     machine.undisturbed(arguments.tolerates_disturbance)?;
     println!("  all are Ready after {took:.1} s: {:.1} Rooms/s", number as f64 / took);
-    println!("  processor: controller {:.1} s, API server {:.1} s, etcd {:.1} s", used.controller, used.api_server, used.etcd);
+    used.print();
     println!("  resident memory of the controller: {:.0} MiB", installation.resident());
     // What is left to do, Events above all, is not idleness.
     installation.until_quiet(began, 0.0).await?;

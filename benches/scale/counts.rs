@@ -9,12 +9,11 @@ use serde_json::{Value, json};
 use crate::arguments::Arguments;
 use crate::installation::Installation;
 use crate::load::{Sightings, make, people, until};
+use crate::support::audit::{is_of_controller, request};
 use crate::support::cluster::Audit;
 use crate::support::now;
 use crate::support::stage::in_seconds;
 
-/// The controller's account.
-const ACCOUNT: &str = "system:serviceaccount:roomkeeper-system:roomkeeper-controller";
 /// How many Rooms are followed past their end, and in how many seconds that is: long enough for so many to be Ready before.
 const MOST_ENDINGS: usize = 20;
 const END_AFTER: i64 = 20;
@@ -105,18 +104,11 @@ impl Log {
     fn print(&mut self, what: &str, installation: &Installation) {
         let events = installation.cluster.audit();
         let mut requests: BTreeMap<String, usize> = BTreeMap::new();
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        for event in events.iter().skip(self.seen).filter(|event| event["user"]["username"] == ACCOUNT) {
-            let object = &event["objectRef"];
-            let path = text(&event["requestURI"]);
-            let resource = object["resource"].as_str().unwrap_or(&path);
-            if ["leases", "roomclasses"].contains(&resource) || resource.ends_with("reviews") {
-                continue;
+        for event in events.iter().skip(self.seen).filter(|event| is_of_controller(event)) {
+            let resource = event["objectRef"]["resource"].as_str().unwrap_or_default();
+            if !["leases", "roomclasses"].contains(&resource) && !resource.ends_with("reviews") {
+                *requests.entry(request(event)).or_default() += 1;
             }
-            let subresource = object["subresource"].as_str().map(|name| format!("/{name}")).unwrap_or_default();
-            let is_tried = path.contains("dryRun=All");
-            let verb = if is_tried { "dry-run".to_owned() } else { text(&event["verb"]) };
-            *requests.entry(format!("{verb} {resource}{subresource}")).or_default() += 1;
         }
         self.seen = events.len();
         // Watches are begun anew every so often, whatever happens.

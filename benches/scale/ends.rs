@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kube::api::ListParams;
 use roomkeeper::api::Phase;
 use roomkeeper::backend::Backend;
@@ -15,18 +15,13 @@ use crate::figures::{percentile, print_spread, seconds_since};
 use crate::installation::{Installation, Media};
 use crate::load::{Sightings, make, people, until};
 use crate::machine::Machine;
+use crate::moment::{TRIED, moment_after_making, until_moment};
 use crate::plot::Plot;
 use crate::support::cluster::Audit;
 use crate::support::now;
 
 /// Sessions that the floor closes at the same time: as many as the product.
 const CLOSED_AT_ONCE: usize = 32;
-/// Rooms that are made first, to learn how long the others will take.
-const TRIED: usize = 50;
-/// How much longer the others may take for each, and at least.
-const MARGIN: f64 = 1.5;
-const LEAST: f64 = 10.0;
-
 pub async fn ends(sizes: &[usize], arguments: &Arguments) -> Result<(), String> {
     let (mut middle, mut last) = (Vec::new(), Vec::new());
     for number in sizes {
@@ -42,26 +37,6 @@ pub async fn ends(sizes: &[usize], arguments: &Arguments) -> Result<(), String> 
         lines: vec![("median", middle), ("last", last)],
     };
     plot.draw("ends", arguments)
-}
-
-/// A moment by which so many Rooms can have been made, as this controller makes them. Whole seconds, as in a manifest.
-pub async fn moment_after_making(number: usize, installation: &Installation, arguments: &Arguments) -> Result<Timestamp, String> {
-    let began = now();
-    {
-        let sightings = Sightings::of(installation.rooms(), Phase::Open);
-        make(&installation.rooms(), "tried", TRIED, &json!({"participants": people(arguments.people)})).await?;
-        sightings.until(TRIED).await?;
-    }
-    let each = now().duration_since(began).as_secs_f64() / TRIED as f64;
-    let seconds = (each * number as f64 * MARGIN + LEAST).ceil();
-    Ok(Timestamp::from_second((now() + SignedDuration::from_secs_f64(seconds)).as_second()).expect("a moment of these days"))
-}
-
-/// Waits for a moment, if it is still to come.
-pub async fn until_moment(moment: Timestamp) -> Result<(), String> {
-    let left = Duration::try_from(now().duration_until(moment)).map_err(|_| "the Rooms could not be made before their moment")?;
-    sleep(left).await;
-    Ok(())
 }
 
 /// The median and the last lag, in seconds.
@@ -83,7 +58,7 @@ async fn end(number: usize, arguments: &Arguments) -> Result<(f64, f64), String>
     machine.undisturbed(arguments.tolerates_disturbance)?;
     print_spread("the sessions are closed", &lags);
     println!("  the last invite is withdrawn after {withdrawn:.1} s");
-    println!("  processor: controller {:.1} s, API server {:.1} s, etcd {:.1} s", used.controller, used.api_server, used.etcd);
+    used.print();
     print_bare(number, &installation.media).await?;
     Ok((percentile(&lags, 0.5), percentile(&lags, 1.0)))
 }

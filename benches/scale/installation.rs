@@ -62,6 +62,13 @@ pub struct Usage {
     pub benchmark: f64,
 }
 
+impl Usage {
+    /// Prints what the product and its control plane have used.
+    pub fn print(&self) {
+        println!("  processor: controller {:.1} s, API server {:.1} s, etcd {:.1} s", self.controller, self.api_server, self.etcd);
+    }
+}
+
 impl Sub for Usage {
     type Output = Self;
 

@@ -17,6 +17,7 @@ mod installation;
 mod load;
 mod machine;
 mod media;
+mod moment;
 mod openings;
 mod plot;
 mod requests;

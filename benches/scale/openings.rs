@@ -4,11 +4,11 @@ use roomkeeper::api::Phase;
 use serde_json::json;
 
 use crate::arguments::Arguments;
-use crate::ends::{moment_after_making, until_moment};
 use crate::figures::{print_spread, seconds_since};
 use crate::installation::{Installation, Media};
 use crate::load::{Sightings, make, people};
 use crate::machine::Machine;
+use crate::moment::{moment_after_making, until_moment};
 use crate::support::cluster::Audit;
 
 pub async fn openings(number: usize, arguments: &Arguments) -> Result<(), String> {
@@ -31,6 +31,6 @@ pub async fn openings(number: usize, arguments: &Arguments) -> Result<(), String
         print_spread("the sessions are made", &seconds_since(moment, &server.made_since(moment)));
     }
     print_spread("the Rooms are Open and Ready", &seconds_since(moment, &sightings.since(moment)));
-    println!("  processor: controller {:.1} s, API server {:.1} s, etcd {:.1} s", used.controller, used.api_server, used.etcd);
+    used.print();
     Ok(())
 }

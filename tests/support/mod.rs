@@ -3,6 +3,7 @@
 // Clippy takes only functions marked as tests for tests, and these are their parts.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+pub mod audit;
 pub mod cluster;
 pub mod dates;
 pub mod fake_clock;

@@ -7,26 +7,15 @@ use kube::{Api, ResourceExt};
 use roomkeeper::api::{Phase, Room, RoomGuest};
 use serde_json::{Value, json};
 
+use crate::support::audit::{is_of_controller, request};
 use crate::support::stage::{PATIENCE, Stage, in_seconds};
 use crate::support::{eventually, run};
 
 /// Verb and resource of what the controller asked the API server for, in one namespace if one is named, after the first
 /// `skip` events.
 fn requests(stage: &Stage, namespace: Option<&str>, skip: usize) -> Vec<String> {
-    let ours = |event: &&Value| {
-        event["user"]["username"] == "system:serviceaccount:roomkeeper-system:roomkeeper-controller"
-            && namespace.is_none_or(|namespace| event["objectRef"]["namespace"] == namespace)
-    };
-    let name = |event: &Value| {
-        let object = &event["objectRef"];
-        // A dry run stores nothing.
-        let is_tried = event["requestURI"].as_str().is_some_and(|uri| uri.contains("dryRun=All"));
-        let verb = if is_tried { "dry-run" } else { event["verb"].as_str().unwrap_or_default() };
-        let resource = object["resource"].as_str().unwrap_or_default();
-        let subresource = object["subresource"].as_str().map(|name| format!("/{name}")).unwrap_or_default();
-        format!("{verb} {resource}{subresource}")
-    };
-    stage.cluster.audit().iter().skip(skip).filter(ours).map(name).collect()
+    let is_there = |event: &&Value| namespace.is_none_or(|namespace| event["objectRef"]["namespace"] == namespace);
+    stage.cluster.audit().iter().skip(skip).filter(|event| is_of_controller(event)).filter(is_there).map(request).collect()
 }
 
 fn writes(requests: &[String]) -> Vec<&str> {
