@@ -93,8 +93,8 @@ pub async fn observe(
 /// Whether a Room that nothing has happened to has an empty session by the list that the class was just looked at with. After a start that
 /// one list tells as much as two requests for each Room.
 fn is_known_empty(room: &Room, guests: &[Arc<RoomGuest>], session: &str, class: &str, context: &Context, now: Timestamp) -> bool {
-    priority(room, guests, now) == Priority::Background
-        && context.states.is_first(room.metadata.uid.as_deref().unwrap_or_default())
+    context.states.is_first(room.metadata.uid.as_deref().unwrap_or_default())
+        && priority(room, guests, now) == Priority::Background
         && context.occupancy.was_seen_empty(class, session, clock::uptime())
 }
 
