@@ -21,7 +21,7 @@ pub use crds::{Crds, crds};
 pub use limits::{MAX_PARTICIPANTS, MAX_WINDOW};
 pub use names::{
     COMPONENT, DEFAULT_CLASS_ANNOTATION, DEFAULT_CONTROLLER, FINALIZER, GROUP, GUEST_PREFIX, INVITE_SECRET_TYPE, LABEL_PARTICIPANT,
-    LABEL_ROOM, LABEL_ROOM_UID, LINK_SUBJECT, MANAGED_BY, MANAGER, VERSION, has_finalizer, invite_secret_name,
+    LABEL_ROOM, LABEL_ROOM_UID, LINK_SUBJECT, MANAGED_BY, MANAGER, REISSUE_ANNOTATION, VERSION, has_finalizer, invite_secret_name,
 };
 pub use role::Role;
 pub use room::{InviteTemplate, InviteTemplateMetadata, JoinPolicy, Link, Participant, Provision, Room, RoomSession, RoomSpec};

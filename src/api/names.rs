@@ -26,6 +26,8 @@ pub const LABEL_ROOM_UID: &str = "roomkeeper.io/room-uid";
 pub const LABEL_PARTICIPANT: &str = "roomkeeper.io/participant";
 /// Set to `"true"` on the RoomClass that Rooms without `roomClassName` use.
 pub const DEFAULT_CLASS_ANNOTATION: &str = "roomclass.roomkeeper.io/is-default-class";
+/// A Room whose value of it changes has all of its invite Secrets written again.
+pub const REISSUE_ANNOTATION: &str = "roomkeeper.io/reissue-invites";
 
 /// What the identities of guests begin with, before the name of the RoomGuest.
 pub const GUEST_PREFIX: &str = "guest-";

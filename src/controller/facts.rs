@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
 
-use crate::api::{DEFAULT_CLASS_ANNOTATION, Room, RoomClass, RoomOwned};
+use crate::api::{DEFAULT_CLASS_ANNOTATION, REISSUE_ANNOTATION, Room, RoomClass, RoomOwned};
 
-/// Spec and deletion, which both raise the generation of a Room.
-pub type RoomFacts = Option<i64>;
+/// Spec and deletion, which both raise the generation of a Room, and what asks for its invites again.
+pub type RoomFacts = (Option<i64>, Option<String>);
 
 /// Spec and deletion of an object that belongs to a Room.
 pub type RoomOwnedFacts = (Option<i64>, bool);
@@ -21,7 +21,7 @@ pub type ClassFacts = (Option<i64>, Option<String>);
 pub type NamespaceFacts = BTreeMap<String, String>;
 
 pub fn room_facts(room: &Room) -> RoomFacts {
-    room.metadata.generation
+    (room.metadata.generation, room.annotations().get(REISSUE_ANNOTATION).cloned())
 }
 
 pub fn room_owned_facts<K: RoomOwned>(object: &K) -> RoomOwnedFacts {

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use kube::ResourceExt;
 
 use super::invites::revision;
-use crate::api::{Reason, Room, RoomGuest};
+use crate::api::{REISSUE_ANNOTATION, Reason, Room, RoomGuest};
 use crate::backend::Backend;
 use crate::clock;
 use crate::controller::context::Context;
@@ -79,8 +80,9 @@ pub async fn observe(
     let named = room.status.as_ref().and_then(|status| status.session.as_ref());
     let empty_since = named.filter(|_| !is_used(&session)).and_then(|session| context.occupancy.empty_since(&class, &session.id));
     let joined = named.map_or(0, |session| context.occupancy.joined(&class, &session.id));
+    let reissue = room.annotations().get(REISSUE_ANNOTATION).map(String::as_str);
     let invites_revision = match (&valid, &keys) {
-        (Ok(room), Some(keys)) => revision(room, keys, &context.gateway_url),
+        (Ok(valid), Some(keys)) => revision(valid, keys, &context.gateway_url, reissue),
         (Err(_), _) | (_, None) => String::new(),
     };
     let recheck_invites = context.states.resync_due(room.metadata.uid.as_deref().unwrap_or_default(), now);

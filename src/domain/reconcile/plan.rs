@@ -102,13 +102,20 @@ fn is_stale(entry: &LedgerEntry, person: &Person) -> bool {
     entry.role != person.role || entry.invite_generation != person.generation || entry.secret_uid.is_empty()
 }
 
+/// Whether the ledger may be of an edit before the last one. A reconciliation that did not live to record it may have withdrawn or written over
+/// invites by an edit that the last one took back.
+fn has_missed_an_edit(observed: &Observed) -> bool {
+    let recorded = observed.status().and_then(|status| status.observed_generation).unwrap_or_default();
+    observed.room.metadata.generation.is_some_and(|generation| generation > recorded.saturating_add(1))
+}
+
 /// Invites of people who left the list are withdrawn, those of the people on it are issued or brought up to date.
 fn invites(observed: &Observed, room: &ValidRoom) -> Vec<Step> {
     let status = observed.status();
     let issued: BTreeMap<&str, &LedgerEntry> = observed.ledger().iter().map(|entry| (entry.name.as_str(), entry)).collect();
     let all_stale = observed.recheck_invites
         || status.and_then(|status| status.invites_revision.as_ref()) != Some(&observed.invites_revision)
-        || status.and_then(|status| status.observed_generation) != observed.room.metadata.generation;
+        || has_missed_an_edit(observed);
     let wanted = room.roster.invited().filter_map(|person| {
         let write = match issued.get(person.name.as_str()) {
             None => InviteWrite::Create,

@@ -131,6 +131,34 @@ fn an_unchanged_re_apply_and_a_restart_cost_no_write() {
     });
 }
 
+#[test]
+fn one_person_more_or_less_or_in_another_role_costs_two_writes_and_an_edit_that_concerns_no_invite_one() {
+    run(async {
+        let stage = Stage::start().await;
+        let place = stage.place().await;
+        let people = |number: u32| -> Vec<Value> { (0..number).map(|number| json!({"name": format!("person-{number}")})).collect() };
+        place.apply("call", json!({"participants": people(350)})).await;
+        place.until_phase("call", Phase::Open).await;
+        place.event("call", "Opened").await;
+        let mut other_role = people(349);
+        other_role[7]["role"] = json!("Presenter");
+        let edits = [
+            (json!({"participants": people(349)}), vec!["delete secrets", "update rooms/status"]),
+            (json!({"participants": people(350)}), vec!["create secrets", "update rooms/status"]),
+            (json!({"participants": people(349)}), vec!["delete secrets", "update rooms/status"]),
+            (json!({"participants": other_role}), vec!["update rooms/status", "update secrets"]),
+            (json!({"displayName": "Renamed"}), vec!["update rooms/status"]),
+        ];
+        for (edit, expected) in edits {
+            let mark = stage.cluster.audit().len();
+            place.edit("call", edit.clone()).await;
+            // It waits for the status of this edit.
+            place.until_phase("call", Phase::Open).await;
+            assert_eq!(sorted(writes(&requests(&stage, Some(&place.namespace), mark))), expected, "{edit}");
+        }
+    });
+}
+
 /// Guests without a Room, in a namespace of their own.
 const CROWD: usize = 300;
 /// Requests of the test at the same time.

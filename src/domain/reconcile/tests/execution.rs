@@ -103,7 +103,7 @@ fn a_room_that_could_not_be_released_is_not_gone_and_left_nothing_behind() {
 
 /// The plan that follows when all invites of an open Room were written again, but for ada's.
 fn planned_after(failure: &Failure) -> Vec<String> {
-    let mut sim = Simulation::reconciled_at("09:00").edited(|spec| spec.suspend = true);
+    let mut sim = Simulation::reconciled_at("09:00").with(|sim| sim.signing_key = 2);
     let observed = sim.observe();
     let mut execution = begun(&sim);
     while let Some(batch) = execution.next_batch() {

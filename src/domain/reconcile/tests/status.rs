@@ -246,7 +246,7 @@ fn the_session_is_told_from_its_beginning_to_its_end() {
 #[rstest]
 #[case::issued(Simulation::new(spec()), true)]
 #[case::failed(Simulation::new(spec()).with(|sim| sim.secrets_failure = Some(unreachable())), false)]
-#[case::failed_again(open().edited(|spec| spec.suspend = true).with(|sim| sim.secrets_failure = Some(unreachable())), false)]
+#[case::failed_again(open().with(|sim| (sim.signing_key, sim.secrets_failure) = (2, Some(unreachable()))), false)]
 #[case::not_accepted(open().with(|sim| sim.class = None), true)]
 #[case::not_accepted_and_edited(open().edited(|spec| spec.max_participants = Some(0)), false)]
 #[case::over(open().at("10:00"), false)]
