@@ -37,6 +37,8 @@ use crate::observability::metrics::Metrics;
 /// How long reconciliations under way may take after the controller was told to end: the next leader waits for the Lease meanwhile,
 /// and does what they leave undone.
 const LEAVE_WITHIN: Duration = Duration::from_secs(1);
+/// How often own writes are forgotten that the watch has shown.
+const FORGET_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs the controller until `shutdown`, then lets the reconciliations under way finish. With `leader_elect` it stands by until it
 /// is the leader.
@@ -153,6 +155,7 @@ async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Re
     background.spawn(classes.run());
     background.spawn(unreadable::follow(context.clone()));
     background.spawn(guests::follow(changes.guests_without_room, context.clone()));
+    background.spawn(forget_shown_writes(context.clone()));
     let (stepped, steps) = mpsc::unbounded_channel();
     background.spawn(clock::watch_for_steps(move || {
         // Whoever takes it has ended when the receiver is gone.
@@ -163,6 +166,14 @@ async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Re
     count_rooms(&context);
     let watches::Changes { rooms, guests, removals, namespaces, .. } = changes;
     Ok((context, Triggers { rooms, guests, removals, namespaces, enqueued, steps }))
+}
+
+/// Forgets own writes soon after the watch has shown them, until it is ended.
+async fn forget_shown_writes(context: Arc<Context>) {
+    loop {
+        sleep(FORGET_EVERY).await;
+        context.states.forget_shown(&context.rooms);
+    }
 }
 
 fn count_rooms(context: &Context) {

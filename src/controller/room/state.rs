@@ -1,12 +1,13 @@
 //! What the controller remembers of each Room between two reconciliations, by UID. A Room that is made again under the same name
 //! is another one.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::api::ObjectMeta;
+use kube::runtime::reflector::{ObjectRef, Store};
 use parking_lot::Mutex;
 
 use super::backoff::Backoff;
@@ -30,6 +31,8 @@ pub struct RoomStates {
     resync: Duration,
     lists: Lists,
     rooms: Mutex<HashMap<String, RoomState>>,
+    /// The Rooms that were written to a moment ago.
+    written: Mutex<HashSet<ObjectRef<Room>>>,
 }
 
 #[derive(Default)]
@@ -49,7 +52,7 @@ struct RoomState {
 impl RoomStates {
     /// Of a controller that starts at `now` and looks at the invites of each Room about every `resync`.
     pub fn new(resync: Duration, lists: Lists, now: Timestamp) -> Self {
-        Self { started: now, resync, lists, rooms: Mutex::default() }
+        Self { started: now, resync, lists, rooms: Mutex::default(), written: Mutex::default() }
     }
 
     /// The newer one of what the watch shows and what was written.
@@ -62,8 +65,23 @@ impl RoomStates {
     pub fn wrote(&self, mut room: Room) -> Arc<Room> {
         keep_what_is_read(&mut room);
         let room = Arc::new(room);
+        self.written.lock().insert(ObjectRef::from_obj(&room));
         self.change(room.metadata.uid.as_deref().unwrap_or_default(), |state| state.written.wrote(room.clone(), clock::uptime()));
         room
+    }
+
+    /// Forgets the answers to own writes that the watch has shown. A Room that nothing happens to would be held twice for as long.
+    pub fn forget_shown(&self, rooms: &Store<Room>) {
+        let written = std::mem::take(&mut *self.written.lock());
+        let is_ahead = |reference: &ObjectRef<Room>| {
+            let watched = rooms.get(reference)?;
+            let mut states = self.rooms.lock();
+            let state = states.get_mut(watched.metadata.uid.as_deref()?)?;
+            state.written.newest(watched, self.lists.asked_at());
+            Some(state.written.is_ahead())
+        };
+        let ahead: Vec<_> = written.into_iter().filter(|reference| is_ahead(reference) == Some(true)).collect();
+        self.written.lock().extend(ahead);
     }
 
     /// Whether this controller has not carried out a plan for the Room yet.
@@ -189,6 +207,7 @@ fn later(uid: &str, now: Timestamp) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use kube::runtime::{reflector, watcher};
     use rstest::rstest;
 
     use super::*;
@@ -202,7 +221,7 @@ mod tests {
 
     fn room(uid: &str, version: &str) -> Room {
         let mut room = Room::default();
-        room.metadata.uid = Some(uid.into());
+        (room.metadata.name, room.metadata.uid) = (Some(uid.into()), Some(uid.into()));
         room.metadata.resource_version = Some(version.into());
         room
     }
@@ -272,6 +291,21 @@ mod tests {
         states.wrote(room("a", "10"));
         assert_eq!(states.newest(room("b", "9").into()).metadata.uid.as_deref(), Some("b"));
         assert_eq!(states.newest(room("a", "9").into()).metadata.resource_version.as_deref(), Some("10"));
+    }
+
+    #[test]
+    fn what_was_written_is_held_until_the_watch_has_shown_it_and_no_longer() {
+        let (store, mut writer) = reflector::store();
+        let mut watched = |version| writer.apply_watcher_event(&watcher::Event::Apply(room("a", version)));
+        let states = states();
+        let is_held = || states.rooms.lock()["a"].written.is_ahead();
+        watched("9");
+        states.wrote(room("a", "10"));
+        states.forget_shown(&store);
+        assert!(is_held());
+        watched("10");
+        states.forget_shown(&store);
+        assert!(!is_held() && states.written.lock().is_empty());
     }
 
     #[test]

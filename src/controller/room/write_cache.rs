@@ -21,6 +21,11 @@ impl WriteCache {
         self.written.as_ref().map_or(watched, |(own, _)| own.clone())
     }
 
+    /// Whether there is a write that the watch has not shown yet, as far as is known.
+    pub fn is_ahead(&self) -> bool {
+        self.written.is_some()
+    }
+
     /// Remembers the answer to an own write.
     pub fn wrote(&mut self, room: Arc<Room>, uptime: Duration) {
         self.written = Some((room, uptime));
