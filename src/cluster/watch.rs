@@ -54,7 +54,7 @@ pub type WatchStream<K> = BoxStream<'static, Result<Event<K>, watcher::Error>>;
 
 /// Watches the objects of a namespaced kind and keeps them in a store.
 #[must_use]
-pub fn watch_scope<K>(client: &Client, scope: &Scope, store: Store<K>, writer: Writer<K>) -> WatchStream<K>
+pub(super) fn watch_scope<K>(client: &Client, scope: &Scope, store: Store<K>, writer: Writer<K>) -> WatchStream<K>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Default + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
 {

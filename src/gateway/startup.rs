@@ -20,14 +20,14 @@ use super::router::{AppState, router};
 use super::signalling::{Connections, SignallingProxy, Upstream, UpstreamError};
 use super::wall_clock::WallClock;
 use super::webhooks::Webhooks;
-use crate::api::{Room, RoomClass, RoomGuest, RoomRemoval};
+use crate::api::{RoomClass, RoomGuest, RoomRemoval};
 use crate::args::GatewayArgs;
 use crate::backend::Registry;
 use crate::bind::bind;
 use crate::clock;
 use crate::cluster::{
     OtherClasses, OwnSecrets, PreflightError, Scope, WatchAges, installation, may_read, sync_backends, watch_classes, watch_own_secrets,
-    watch_room_objects, watch_scope,
+    watch_room_objects, watch_rooms,
 };
 use crate::observability::health::Health;
 use crate::observability::metrics::Metrics;
@@ -122,9 +122,8 @@ async fn watch_cluster(
     let backends = Arc::new(Registry::default());
     let (sender, changes) = unbounded_channel();
     let (secrets, secret_changes) = watch_own_secrets(client.clone(), operator_namespace, metrics.clone());
-    let (rooms, room_writer) = store::<Room>();
+    let (rooms, room_changes) = watch_rooms(client, scope);
     let (classes, class_writer) = store::<RoomClass>();
-    let room_changes = watch_scope(client, scope, rooms.clone(), room_writer);
     let (guests, guest_changes) = watch_room_objects::<RoomGuest>(client, scope);
     let (removals, removal_changes) = watch_room_objects::<RoomRemoval>(client, scope);
     let class_changes = watch_classes(client, controller_name, OtherClasses::default(), class_writer).map(|_| ());

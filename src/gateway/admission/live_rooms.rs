@@ -8,13 +8,13 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use super::denied::Denied;
 use super::invite_keys::InviteKeys;
 use crate::api::{Room, RoomClass, RoomGuest, RoomRemoval, RoomStatus};
-use crate::cluster::{Guests, Removals, WatchAges};
+use crate::cluster::{Guests, Removals, Rooms, WatchAges};
 use crate::domain::{Installation, NamespaceView, Refusal, Roster, ValidRoom, accept};
 
 /// The live Rooms, their guests and their classes.
 #[derive(Clone)]
 pub struct LiveRooms {
-    rooms: Store<Room>,
+    rooms: Rooms,
     guests: Guests,
     removals: Removals,
     classes: Store<RoomClass>,
@@ -26,7 +26,7 @@ pub struct LiveRooms {
 impl LiveRooms {
     /// A view of these stores; `installation` is the one whose sessions the Rooms have, and `keys` sign its invites.
     pub fn new(
-        rooms: Store<Room>,
+        rooms: Rooms,
         guests: Guests,
         removals: Removals,
         classes: Store<RoomClass>,
@@ -64,7 +64,7 @@ impl LiveRooms {
 
     /// Waits until the stores hold what the API server has: before that, good invites would look like unknown ones.
     pub async fn ready(&self) -> Result<(), WriterDropped> {
-        self.rooms.wait_until_ready().await?;
+        self.rooms.ready().await?;
         self.guests.ready().await?;
         self.removals.ready().await?;
         self.classes.wait_until_ready().await
@@ -76,7 +76,9 @@ impl LiveRooms {
 
     /// The Room whose session this is, or may be.
     pub fn of_session(&self, session: &str) -> Option<Arc<Room>> {
-        self.rooms.find(|room| self.has_session(room, session))
+        let named = self.installation.room_and_epoch(session).and_then(|(uid, _)| self.rooms.by_uid(uid));
+        // One that another installation has made does not say its Room.
+        named.filter(|room| self.has_session(room, session)).or_else(|| self.rooms.find(|room| self.has_session(room, session)))
     }
 
     /// Whether a session is, or may be, that of a Room.

@@ -201,7 +201,7 @@ impl Fixture {
         let writer = Arc::new(FakeWriter::new((guests.clone(), guest_writer), (removals.clone(), removal_writer)));
         let clock = TestClock(Arc::new(Mutex::new(moment(NOON))));
         let live = LiveRooms::new(
-            rooms_reader,
+            rooms_reader.into(),
             guests,
             removals,
             classes_reader,

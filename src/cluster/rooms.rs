@@ -1,0 +1,125 @@
+//! The Rooms, as the API server has them, by name and by UID: the name of a session says the UID of its Room.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use kube::runtime::reflector::store::WriterDropped;
+use kube::runtime::reflector::{ObjectRef, Store, store};
+use kube::runtime::watcher::Event;
+use kube::{Client, Resource};
+use parking_lot::RwLock;
+
+use super::scope::Scope;
+use super::watch::{WatchStream, watch_scope};
+use crate::api::Room;
+
+/// All Rooms, kept up to date by a watch.
+#[derive(Clone)]
+pub struct Rooms {
+    store: Store<Room>,
+    names: Arc<RwLock<Names>>,
+}
+
+#[derive(Default)]
+struct Names {
+    current: HashMap<String, ObjectRef<Room>>,
+    /// What a list that is under way has brought.
+    listing: HashMap<String, ObjectRef<Room>>,
+}
+
+/// Watches the Rooms of a scope.
+#[must_use]
+pub fn watch_rooms(client: &Client, scope: &Scope) -> (Rooms, WatchStream<Room>) {
+    let (store, writer) = store();
+    let rooms = Rooms::from(store.clone());
+    let seen = rooms.clone();
+    let events = watch_scope(client, scope, store, writer);
+    (rooms, events.inspect(move |event| event.as_ref().map_or((), |event| seen.see(event))).boxed())
+}
+
+impl From<Store<Room>> for Rooms {
+    fn from(store: Store<Room>) -> Self {
+        Self { store, names: Arc::default() }
+    }
+}
+
+impl Rooms {
+    /// Takes in an event that the store shows.
+    fn see(&self, event: &Event<Room>) {
+        let named = |room: &Room| Some((room.metadata.uid.clone()?, ObjectRef::from_obj(room)));
+        let mut names = self.names.write();
+        match event {
+            Event::Init => names.listing = HashMap::new(),
+            Event::InitApply(room) => names.listing.extend(named(room)),
+            Event::InitDone => names.current = std::mem::take(&mut names.listing),
+            Event::Apply(room) => names.current.extend(named(room)),
+            Event::Delete(room) => drop(room.meta().uid.as_ref().and_then(|uid| names.current.remove(uid))),
+        }
+    }
+
+    /// The Room of this name.
+    #[must_use]
+    pub fn get(&self, room: &ObjectRef<Room>) -> Option<Arc<Room>> {
+        self.store.get(room)
+    }
+
+    /// The Room of this UID. One that came this moment may not be found.
+    #[must_use]
+    pub fn by_uid(&self, uid: &str) -> Option<Arc<Room>> {
+        let name = self.names.read().current.get(uid).cloned()?;
+        self.get(&name).filter(|room| room.metadata.uid.as_deref() == Some(uid))
+    }
+
+    /// A Room for which this holds. It looks at all of them.
+    #[must_use]
+    pub fn find(&self, wanted: impl Fn(&Room) -> bool) -> Option<Arc<Room>> {
+        self.store.find(wanted)
+    }
+
+    /// Waits until the first list is complete.
+    ///
+    /// # Errors
+    /// When the watch ended before.
+    pub async fn ready(&self) -> Result<(), WriterDropped> {
+        self.store.wait_until_ready().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::reflector;
+
+    use super::*;
+
+    #[test]
+    fn a_room_is_found_by_its_uid_until_it_is_gone_or_is_another_one_of_its_name() {
+        let room = |name: &str, uid: &str| {
+            let mut room = Room::default();
+            (room.metadata.name, room.metadata.uid) = (Some(name.into()), Some(uid.into()));
+            room
+        };
+        let (store, mut writer) = reflector::store();
+        let rooms = Rooms::from(store);
+        let mut see = |event: Event<Room>| {
+            writer.apply_watcher_event(&event);
+            rooms.see(&event);
+        };
+        let list = |rooms: &[(&str, &str)]| {
+            let listed = rooms.iter().map(|(name, uid)| Event::InitApply(room(name, uid)));
+            [Event::Init].into_iter().chain(listed).chain([Event::InitDone]).collect::<Vec<_>>()
+        };
+        let found = || ["1", "2", "3"].map(|uid| rooms.by_uid(uid).and_then(|room| room.metadata.name.clone()));
+        let named = |names: [&str; 3]| names.map(|name| Some(name.to_owned()).filter(|name| !name.is_empty()));
+        list(&[("a", "1"), ("b", "2")]).into_iter().for_each(&mut see);
+        assert_eq!(found(), named(["a", "b", ""]));
+        see(Event::Apply(room("a", "3")));
+        assert_eq!(found(), named(["", "b", "a"]), "a was made again");
+        see(Event::Delete(room("b", "2")));
+        assert_eq!(found(), named(["", "", "a"]));
+        // While the watch was interrupted, a was deleted and b made again.
+        list(&[("b", "2")]).into_iter().for_each(&mut see);
+        assert_eq!(found(), named(["", "b", ""]));
+        assert_eq!(rooms.names.read().current.len(), 1);
+    }
+}
