@@ -5,6 +5,7 @@ mod changes;
 mod client;
 mod definitions;
 mod freshness;
+mod guarded;
 mod lists;
 mod merge;
 mod other_classes;

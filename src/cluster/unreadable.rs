@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use kube::Resource;
 use kube::api::ObjectMeta;
-use kube::core::DeserializeGuard;
 use kube::runtime::watcher::Event;
 use parking_lot::RwLock;
 use tokio::sync::watch;
+
+use super::guarded::Guarded;
 
 /// The objects of a kind that cannot be read.
 #[derive(Clone, Default)]
@@ -51,7 +52,7 @@ pub(super) struct Reader {
 
 impl Reader {
     /// The event with the object in it, if that can be read. Of one that is gone the metadata are enough.
-    pub fn read<K>(&mut self, event: Event<DeserializeGuard<K>>) -> Option<Event<K>>
+    pub fn read<K>(&mut self, event: Event<Guarded<K>>) -> Option<Event<K>>
     where
         K: Resource<DynamicType = ()> + Default,
     {
@@ -141,7 +142,7 @@ mod tests {
     use crate::api::Room;
 
     /// A Room as it comes, which cannot be read when it has a role that does not exist.
-    fn object(name: &str, role: &str) -> DeserializeGuard<Room> {
+    fn object(name: &str, role: &str) -> Guarded<Room> {
         let spec = json!({"participants": [{"name": "ada", "role": role}]});
         let room = json!({"apiVersion": "roomkeeper.io/v1alpha1", "kind": "Room", "metadata": {"namespace": "team", "name": name, "uid": name}, "spec": spec});
         serde_json::from_value(room).unwrap()
@@ -157,7 +158,7 @@ mod tests {
     #[case::readable_again(Event::Apply(object("odd", "Presenter")), true)]
     #[case::gone(Event::Delete(object("odd", "Emperor")), true)]
     #[case::changed(Event::Apply(object("odd", "King")), false)]
-    fn an_object_that_cannot_be_read_is_known_until_it_can_or_is_gone(#[case] next: Event<DeserializeGuard<Room>>, #[case] ends: bool) {
+    fn an_object_that_cannot_be_read_is_known_until_it_can_or_is_gone(#[case] next: Event<Guarded<Room>>, #[case] ends: bool) {
         let unreadable = Unreadable::default();
         let mut reader = unreadable.reader();
         assert!(reader.read(Event::Apply(object("odd", "Emperor"))).is_none());

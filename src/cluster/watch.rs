@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, stream};
 use k8s_openapi::api::core::v1::Namespace;
-use kube::core::{DeserializeGuard, NamespaceResourceScope};
+use kube::core::NamespaceResourceScope;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::Writer;
@@ -16,6 +16,7 @@ use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 
 use super::changes::{ChangeStream, changes};
+use super::guarded::Guarded;
 use super::lists::Lists;
 use super::merge::merge;
 use super::other_classes::OtherClasses;
@@ -118,7 +119,7 @@ pub fn watch_class_changes<F: PartialEq + 'static>(
 
 /// Watches the objects with these fields, and keeps them in the store of `writer`.
 #[must_use]
-pub fn watch<K>(api: Api<DeserializeGuard<K>>, fields: &str, writer: Writer<K>) -> WatchStream<K>
+pub fn watch<K>(api: Api<Guarded<K>>, fields: &str, writer: Writer<K>) -> WatchStream<K>
 where
     K: Resource<DynamicType = ()> + Default + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
 {
@@ -134,7 +135,7 @@ where
 }
 
 /// What the watches of all parts of a scope tell, each of which `one` makes.
-fn in_scope<K>(client: &Client, scope: &Scope, store: Store<K>, one: impl Fn(Api<DeserializeGuard<K>>) -> WatchStream<K>) -> WatchStream<K>
+fn in_scope<K>(client: &Client, scope: &Scope, store: Store<K>, one: impl Fn(Api<Guarded<K>>) -> WatchStream<K>) -> WatchStream<K>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Send + Sync + 'static,
 {
@@ -160,7 +161,7 @@ fn class_events(client: &Client, controller: &str, others: OtherClasses) -> Watc
 
 /// Connections that break are made again, with growing pauses. An object that cannot be read is left out with a warning, so
 /// that it cannot stop the others, and kept in mind.
-fn events<K>(api: Api<DeserializeGuard<K>>, config: watcher::Config, unreadable: &Unreadable) -> WatchStream<K>
+fn events<K>(api: Api<Guarded<K>>, config: watcher::Config, unreadable: &Unreadable) -> WatchStream<K>
 where
     K: Resource<DynamicType = ()> + Default + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
 {
