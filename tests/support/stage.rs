@@ -424,17 +424,20 @@ impl Place<'_> {
 
     /// Reasons of the Events on a Room, once one of them is `wanted`.
     pub async fn event(&self, room: &str, wanted: &str) -> String {
-        use k8s_openapi::api::events::v1::Event;
-        let events = Api::<Event>::namespaced(self.stage.admin.clone(), &self.namespace);
         eventually(PATIENCE, async || {
-            let events = events.list(&ListParams::default()).await.map_err(|error| error.to_string())?;
-            let ours =
-                events.items.iter().filter(|event| event.regarding.as_ref().is_some_and(|object| object.name.as_deref() == Some(room)));
-            let ours: Vec<(String, String)> =
-                ours.map(|event| (event.reason.clone().unwrap_or_default(), event.note.clone().unwrap_or_default())).collect();
-            ours.iter().find(|(reason, _)| reason == wanted).map(|(_, note)| note.clone()).ok_or(format!("{ours:?}"))
+            let told = self.events(room).await?;
+            told.iter().find(|(reason, _)| reason == wanted).map(|(_, note)| note.clone()).ok_or(format!("{told:?}"))
         })
         .await
+    }
+
+    /// Reason and note of each Event on a Room.
+    pub async fn events(&self, room: &str) -> Result<Vec<(String, String)>, String> {
+        use k8s_openapi::api::events::v1::Event;
+        let events = Api::<Event>::namespaced(self.stage.admin.clone(), &self.namespace);
+        let events = events.list(&ListParams::default()).await.map_err(|error| error.to_string())?.items.into_iter();
+        let ours = events.filter(|event| event.regarding.as_ref().is_some_and(|object| object.name.as_deref() == Some(room)));
+        Ok(ours.map(|event| (event.reason.unwrap_or_default(), event.note.unwrap_or_default())).collect())
     }
 }
 

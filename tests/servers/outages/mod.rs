@@ -9,4 +9,5 @@ mod media_cluster;
 mod neighbours;
 mod new_cluster;
 mod slow_server;
+mod stuck_session;
 mod suspended;

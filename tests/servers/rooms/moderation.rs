@@ -64,6 +64,24 @@ fn a_presenter_removes_somebody_who_stays_out_until_a_presenter_lets_them_in_aga
 }
 
 #[test]
+fn who_is_removed_one_after_the_other_is_told_of_each_by_an_event_of_its_own() {
+    run(async {
+        let stage = Stage::shared().await;
+        let place = stage.place().await;
+        let [(pia, _pia_client), _, _] = call(stage, &place).await;
+        for name in ["ann", "ben"] {
+            assert_eq!(stage.post(&format!("/v1/participants/{name}/remove"), &pia, None).await.status, 204);
+        }
+        eventually(PATIENCE, async || {
+            let told = place.events("call").await?;
+            let has = |wanted: &str| told.iter().any(|(reason, note)| reason == "ParticipantRemoved" && note == wanted);
+            if has("pia removed ann") && has("pia removed ben") { Ok(()) } else { Err(format!("{told:?}")) }
+        })
+        .await;
+    });
+}
+
+#[test]
 fn whoever_may_make_a_removal_puts_somebody_out_within_a_second_and_its_deletion_lets_them_in_again() {
     run(async {
         let stage = Stage::shared().await;
