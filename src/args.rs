@@ -10,6 +10,8 @@ use kube::core::Duration;
 
 use crate::api::DEFAULT_CONTROLLER;
 
+/// Most shards: each watches all Rooms of the cluster, so that more only cost the API server.
+const MOST_SHARDS: u32 = 16;
 /// Longest duration that is read, in characters.
 const LONGEST_DURATION: usize = 15;
 
@@ -98,6 +100,10 @@ pub struct ControllerArgs {
         num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub leader_elect: bool,
 
+    /// How many controllers work at the same time, each on the Rooms of some of the namespaces. Those beyond stand by.
+    #[arg(long, env = "ROOMKEEPER_SHARDS", default_value = "1", value_parser = shards)]
+    pub shards: NonZeroU32,
+
     /// UID of the Pod it runs in. A container that is started again in the same Pod leads on at once, instead of waiting until the Lease of
     /// the one before it ends.
     #[arg(long, env = "ROOMKEEPER_POD_UID", value_name = "UID")]
@@ -173,6 +179,10 @@ pub struct ReleaseArgs {
     #[arg(long, env = "ROOMKEEPER_CONTROLLER_NAME", default_value = DEFAULT_CONTROLLER)]
     pub controller_name: String,
 
+    /// How many controllers worked at the same time.
+    #[arg(long, env = "ROOMKEEPER_SHARDS", default_value = "1", value_parser = shards)]
+    pub shards: NonZeroU32,
+
     /// First deletes the Rooms, while there is a controller that ends their calls.
     #[arg(long)]
     pub delete_rooms: bool,
@@ -222,6 +232,12 @@ fn origin(value: &str) -> Result<String, String> {
     let host = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://")).unwrap_or_default();
     let bare = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']'));
     if bare { Ok(value.to_owned()) } else { Err("must be an origin such as https://portal.example.org".into()) }
+}
+
+/// A number of shards.
+fn shards(value: &str) -> Result<NonZeroU32, String> {
+    let number = value.parse().ok().filter(|number: &NonZeroU32| number.get() <= MOST_SHARDS);
+    number.ok_or_else(|| format!("must be a number from 1 to {MOST_SHARDS}"))
 }
 
 fn resync(value: &str) -> Result<Duration, String> {

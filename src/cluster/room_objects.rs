@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use super::changes::{ChangeStream, changes};
 use super::scope::Scope;
-use super::unreadable::Unreadable;
+use super::shard::Shard;
 use super::watch::{WatchStream, kept, scope_events};
 use crate::api::{MAX_PARTICIPANTS, Room, RoomGuest, RoomOwned, RoomRemoval};
 use crate::domain::RoomIndex;
@@ -137,24 +137,25 @@ pub fn room_of(object: &impl RoomOwned) -> ObjectRef<Room> {
 #[must_use]
 pub fn watch_room_objects<K: RoomObject>(client: &Client, scope: &Scope) -> (RoomObjects<K>, WatchStream<K>) {
     let (objects, writer) = RoomObjects::new();
-    let events = seen(&objects, client, scope);
+    let events = seen(&objects, client, scope, Shard::WHOLE);
     (objects, kept(events, writer))
 }
 
-/// The same; tells what changed in the store, see [`changes`].
+/// The same for those of a shard; tells what changed in the store, see [`changes`].
 #[must_use]
 pub fn watch_room_object_changes<K: RoomObject, F: PartialEq + 'static>(
     client: &Client,
     scope: &Scope,
+    shard: Shard,
     facts: fn(&K) -> F,
 ) -> (RoomObjects<K>, ChangeStream<K>) {
     let (objects, writer) = RoomObjects::new();
-    let events = seen(&objects, client, scope);
+    let events = seen(&objects, client, scope, shard);
     (objects, changes(events, writer, facts))
 }
 
-fn seen<K: RoomObject>(objects: &RoomObjects<K>, client: &Client, scope: &Scope) -> WatchStream<K> {
+fn seen<K: RoomObject>(objects: &RoomObjects<K>, client: &Client, scope: &Scope, shard: Shard) -> WatchStream<K> {
     let index = objects.clone();
-    let events = scope_events(client, scope, objects.store.clone(), &Unreadable::default());
+    let events = scope_events(client, scope, objects.store.clone(), shard);
     events.inspect(move |event| event.as_ref().map_or((), |event| index.see(event))).boxed()
 }

@@ -4,14 +4,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::StreamExt;
-use kube::runtime::reflector::store::WriterDropped;
+use kube::runtime::reflector::store::{Writer, WriterDropped};
 use kube::runtime::reflector::{ObjectRef, Store, store};
 use kube::runtime::watcher::Event;
 use kube::{Client, Resource};
 use parking_lot::RwLock;
 
+use super::changes::{ChangeStream, changes};
+use super::lists::Lists;
+use super::other_shards::OtherShards;
 use super::scope::Scope;
-use super::watch::{WatchStream, watch_scope};
+use super::shard::Shard;
+use super::unreadable::Unreadable;
+use super::watch::{WatchStream, config, events, in_scope, of_shard, watch_scope};
 use crate::api::Room;
 
 /// All Rooms, kept up to date by a watch.
@@ -38,6 +43,31 @@ pub fn watch_rooms(client: &Client, scope: &Scope) -> (Rooms, WatchStream<Room>)
     (rooms, events.inspect(move |event| event.as_ref().map_or((), |event| seen.see(event))).boxed())
 }
 
+/// What a watch of Rooms tells besides those that its store keeps.
+#[derive(Clone, Default)]
+pub struct Aside {
+    /// The Rooms that cannot be read.
+    pub unreadable: Unreadable,
+    /// The Rooms of other shards.
+    pub other_shards: OtherShards,
+    /// When the Rooms were listed.
+    pub lists: Lists,
+}
+
+/// Watches the Rooms of a shard of a scope; tells what changed in the store, see [`changes`], and in `aside` what the store does not show.
+#[must_use]
+pub fn watch_room_changes<F: PartialEq + 'static>(
+    client: &Client,
+    scope: &Scope,
+    shard: Shard,
+    writer: Writer<Room>,
+    facts: fn(&Room) -> F,
+    aside: &Aside,
+) -> ChangeStream<Room> {
+    let one = |api| aside.lists.of(of_shard(shard, events(api, config(), &aside.unreadable), aside.other_shards.reader())).boxed();
+    changes(in_scope(client, scope, writer.as_reader(), one), writer, facts)
+}
+
 impl From<Store<Room>> for Rooms {
     fn from(store: Store<Room>) -> Self {
         Self { store, names: Arc::default() }
@@ -47,13 +77,13 @@ impl From<Store<Room>> for Rooms {
 impl Rooms {
     /// Takes in an event that the store shows.
     fn see(&self, event: &Event<Room>) {
-        let named = |room: &Room| Some((room.metadata.uid.clone()?, ObjectRef::from_obj(room)));
+        let by_uid = |room: &Room| Some((room.metadata.uid.clone()?, ObjectRef::from_obj(room)));
         let mut names = self.names.write();
         match event {
             Event::Init => names.listing = HashMap::new(),
-            Event::InitApply(room) => names.listing.extend(named(room)),
+            Event::InitApply(room) => names.listing.extend(by_uid(room)),
             Event::InitDone => names.current = std::mem::take(&mut names.listing),
-            Event::Apply(room) => names.current.extend(named(room)),
+            Event::Apply(room) => names.current.extend(by_uid(room)),
             Event::Delete(room) => drop(room.meta().uid.as_ref().and_then(|uid| names.current.remove(uid))),
         }
     }

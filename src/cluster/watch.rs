@@ -17,10 +17,10 @@ use serde::de::DeserializeOwned;
 
 use super::changes::{ChangeStream, changes};
 use super::guarded::Guarded;
-use super::lists::Lists;
 use super::merge::merge;
 use super::other_classes::OtherClasses;
 use super::scope::Scope;
+use super::shard::Shard;
 use super::unreadable::Unreadable;
 use super::watch_ages::WATCH_LASTS;
 use crate::api::RoomClass;
@@ -46,7 +46,7 @@ impl kube::runtime::utils::Backoff for Backoff {
 }
 
 /// How all watches are asked for.
-fn config() -> watcher::Config {
+pub(super) fn config() -> watcher::Config {
     watcher::Config::default().timeout(u32::try_from(WATCH_LASTS.as_secs()).unwrap_or(u32::MAX))
 }
 
@@ -59,25 +59,7 @@ pub(super) fn watch_scope<K>(client: &Client, scope: &Scope, store: Store<K>, wr
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Default + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
 {
-    kept(scope_events(client, scope, store, &Unreadable::default()), writer)
-}
-
-/// The same; tells what changed in the store, see [`changes`], what cannot be read, and when it was listed.
-#[must_use]
-pub fn watch_scope_changes<K, F>(
-    client: &Client,
-    scope: &Scope,
-    writer: Writer<K>,
-    facts: fn(&K) -> F,
-    unreadable: &Unreadable,
-    lists: &Lists,
-) -> ChangeStream<K>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Default + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
-    F: PartialEq + 'static,
-{
-    let one = |api| lists.of(events(api, config(), unreadable)).boxed();
-    changes(in_scope(client, scope, writer.as_reader(), one), writer, facts)
+    kept(scope_events(client, scope, store, Shard::WHOLE), writer)
 }
 
 /// Watches the Namespaces that matter for `scope`, one by one where they are named: an account that may see those needs no
@@ -126,16 +108,21 @@ where
     kept(events(api, config().fields(fields), &Unreadable::default()), writer)
 }
 
-/// What a watch of a namespaced kind tells.
-pub(super) fn scope_events<K>(client: &Client, scope: &Scope, store: Store<K>, unreadable: &Unreadable) -> WatchStream<K>
+/// What a watch of a namespaced kind tells of a shard.
+pub(super) fn scope_events<K>(client: &Client, scope: &Scope, store: Store<K>, shard: Shard) -> WatchStream<K>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Default + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
 {
-    in_scope(client, scope, store, |api| events(api, config(), unreadable))
+    in_scope(client, scope, store, |api| of_shard(shard, events(api, config(), &Unreadable::default()), |_| ()))
 }
 
 /// What the watches of all parts of a scope tell, each of which `one` makes.
-fn in_scope<K>(client: &Client, scope: &Scope, store: Store<K>, one: impl Fn(Api<Guarded<K>>) -> WatchStream<K>) -> WatchStream<K>
+pub(super) fn in_scope<K>(
+    client: &Client,
+    scope: &Scope,
+    store: Store<K>,
+    one: impl Fn(Api<Guarded<K>>) -> WatchStream<K>,
+) -> WatchStream<K>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Send + Sync + 'static,
 {
@@ -147,6 +134,29 @@ where
             merge(watches, store).boxed()
         }
     }
+}
+
+/// The events of a watch without the objects of other shards. Of these `leave` is told, and of the beginning and the end of lists.
+pub(super) fn of_shard<K>(shard: Shard, events: WatchStream<K>, mut leave: impl FnMut(&Event<K>) + Send + 'static) -> WatchStream<K>
+where
+    K: Resource + Send + 'static,
+{
+    if shard == Shard::WHOLE {
+        return events;
+    }
+    let mut is_kept = move |event: &Event<K>| {
+        let is_ours = match event {
+            Event::Init | Event::InitDone => None,
+            Event::InitApply(object) | Event::Apply(object) | Event::Delete(object) => {
+                Some(shard.has(object.meta().namespace.as_deref().unwrap_or_default()))
+            }
+        };
+        if is_ours != Some(true) {
+            leave(event);
+        }
+        is_ours != Some(false)
+    };
+    events.filter(move |event| future::ready(event.as_ref().map_or(true, &mut is_kept))).boxed()
 }
 
 fn class_events(client: &Client, controller: &str, others: OtherClasses) -> WatchStream<RoomClass> {
@@ -161,7 +171,7 @@ fn class_events(client: &Client, controller: &str, others: OtherClasses) -> Watc
 
 /// Connections that break are made again, with growing pauses. An object that cannot be read is left out with a warning, so
 /// that it cannot stop the others, and kept in mind.
-fn events<K>(api: Api<Guarded<K>>, config: watcher::Config, unreadable: &Unreadable) -> WatchStream<K>
+pub(super) fn events<K>(api: Api<Guarded<K>>, config: watcher::Config, unreadable: &Unreadable) -> WatchStream<K>
 where
     K: Resource<DynamicType = ()> + Default + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
 {

@@ -14,7 +14,7 @@ use crate::api::{DEFAULT_CLASS_ANNOTATION, DEFAULT_CONTROLLER, FINALIZER, Room, 
 use crate::args::ReleaseArgs;
 use crate::clock;
 use crate::cluster::{Scope, delete_object, patch_params};
-use crate::controller::LEASE;
+use crate::controller::lease_name;
 
 /// A Lease that has not been renewed for this long has no holder any more: longer than the controller's Lease lasts.
 const LEASE_EXPIRES: Duration = Duration::from_secs(15);
@@ -47,7 +47,9 @@ pub async fn run(client: Client, args: ReleaseArgs) -> Result<(), UninstallError
         rooms.delete().await?;
     } else {
         // A controller would add the finalizer again.
-        wait_for_controllers_to_end(&client, &args.operator_namespace).await?;
+        for shard in 0..args.shards.get() {
+            wait_for_controller_to_end(&client, &args.operator_namespace, &lease_name(shard)).await?;
+        }
     }
     let mut released = 0;
     for room in rooms.list().await? {
@@ -61,11 +63,11 @@ pub async fn run(client: Client, args: ReleaseArgs) -> Result<(), UninstallError
     Ok(())
 }
 
-/// Waits until no controller holds the Lease, or its holder has stopped renewing it.
-async fn wait_for_controllers_to_end(client: &Client, namespace: &str) -> Result<(), UninstallError> {
+/// Waits until no controller holds the Lease of this name, or its holder has stopped renewing it.
+async fn wait_for_controller_to_end(client: &Client, namespace: &str, lease: &str) -> Result<(), UninstallError> {
     let leases = Api::<Lease>::namespaced(client.clone(), namespace);
     let held = async || -> kube::Result<Option<LeaseSpec>> {
-        let spec = leases.get_opt(LEASE).await?.and_then(|lease| lease.spec);
+        let spec = leases.get_opt(lease).await?.and_then(|lease| lease.spec);
         Ok(spec.filter(|spec| spec.holder_identity.as_ref().is_some_and(|holder| !holder.is_empty())))
     };
     let began = clock::uptime();

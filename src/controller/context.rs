@@ -13,7 +13,7 @@ use super::room::seats::Seats;
 use super::room::state::RoomStates;
 use crate::api::{Room, RoomClass};
 use crate::backend::Registry;
-use crate::cluster::{Freshness, Guests, OtherClasses, Removals, Scope, Unreadable};
+use crate::cluster::{Freshness, Guests, OtherClasses, OtherShards, Removals, Scope, Shard, Unreadable};
 use crate::domain::{Installation, KeyRing};
 use crate::observability::health::Health;
 use crate::observability::metrics::Metrics;
@@ -25,6 +25,8 @@ pub struct Context {
     pub rooms: Store<Room>,
     /// The Rooms that cannot be read.
     pub unreadable: Unreadable,
+    /// The Rooms of other shards.
+    pub other_shards: OtherShards,
     pub guests: Guests,
     pub removals: Removals,
     /// The RoomClasses of this installation.
@@ -48,6 +50,8 @@ pub struct Context {
     pub installation: Installation,
     /// Where it looks for Rooms.
     pub scope: Scope,
+    /// Which of the namespaces there are its own.
+    pub shard: Shard,
     /// Base of join links, without a slash at the end.
     pub gateway_url: String,
     pub metrics: Metrics,
@@ -61,7 +65,12 @@ pub struct Context {
 impl Context {
     /// Has the Rooms reconciled now for which `wanted` holds.
     pub fn enqueue(&self, wanted: impl Fn(&Room) -> bool) {
-        for room in self.rooms.state().iter().filter(|room| wanted(room)) {
+        self.enqueue_among(&self.rooms.state(), wanted);
+    }
+
+    /// The same among these.
+    pub fn enqueue_among(&self, rooms: &[Arc<Room>], wanted: impl Fn(&Room) -> bool) {
+        for room in rooms.iter().filter(|room| wanted(room)) {
             // The receiver lives as long as the controller; when it is gone there is nothing left to do.
             let _ = self.queue.send(ObjectRef::from_obj(room.as_ref()));
         }
@@ -94,5 +103,10 @@ impl Context {
 
 /// Whether a Room lives on a class, or may be waiting for it.
 pub fn uses(room: &Room, class: &str) -> bool {
-    room.class_name().is_none_or(|name| name == class)
+    may_use(room.class_name(), class)
+}
+
+/// Whether a Room of this class, or of none yet, lives on a class, or may be waiting for it.
+pub fn may_use(named: Option<&str>, class: &str) -> bool {
+    named.is_none_or(|name| name == class)
 }

@@ -1,4 +1,4 @@
-//! Leader election: of several controllers one works, by a Lease in the operator's namespace.
+//! Leader election: of several controllers one works, by a Lease in the operator's namespace; with shards one for each, by as many Leases.
 //!
 //! What stands in the Lease about time is never compared with a clock of ours: a candidate takes a Lease over when it has
 //! seen it unchanged for as long as it lasts, and a leader counts from its own last renewal. So clocks that differ decide
@@ -19,8 +19,8 @@ use super::request::timed;
 use crate::clock;
 use crate::cluster::post_params;
 
-/// Name of the Lease.
-pub const LEASE: &str = "roomkeeper-controller";
+/// Name of the Lease of the first shard, which is all there is where there are no others.
+const LEASE: &str = "roomkeeper-controller";
 /// How long a Lease lasts without being renewed. A leader that was killed is replaced this much later, and a look.
 const LASTS: Duration = Duration::from_secs(10);
 /// How often the leader renews it.
@@ -35,23 +35,36 @@ const REFUSED_FOR: Duration = Duration::from_secs(10);
 /// Longest duration that is believed of a Lease, so that one that somebody wrote nonsense into does not hold everybody up.
 const LONGEST: Duration = Duration::from_mins(1);
 
+/// Name of the Lease of a shard.
+#[must_use]
+pub fn lease_name(shard: u32) -> String {
+    if shard == 0 { LEASE.to_owned() } else { format!("{LEASE}-{shard}") }
+}
+
 /// Why a controller is not the leader.
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
     /// The API server refuses it for good.
-    #[error("the Lease {LEASE} in namespace {namespace} cannot be used: {source}")]
+    #[error("the Lease {name} in namespace {namespace} cannot be used: {source}")]
     Refused {
+        /// Which one.
+        name: String,
         /// Where it should be.
         namespace: String,
         /// What the API server said.
         source: Box<kube::Error>,
     },
     /// Another has it.
-    #[error("the Lease {LEASE} was taken over by {0}")]
-    Stolen(String),
+    #[error("the Lease {name} was taken over by {holder}")]
+    Stolen {
+        /// Which one.
+        name: String,
+        /// Who has it.
+        holder: String,
+    },
     /// It could not be renewed in time.
-    #[error("the Lease {LEASE} could not be renewed for {LEADS:?}")]
-    Overdue,
+    #[error("the Lease {0} could not be renewed for {LEADS:?}")]
+    Overdue(String),
 }
 
 /// A candidate, and then the leader.
@@ -59,9 +72,25 @@ pub struct Election {
     api: Api<Lease>,
     namespace: String,
     identity: String,
+    /// The Leases of all shards, by their names. It leads one of them.
+    leases: Vec<String>,
     renewals: Renewals,
     /// Uptime since which the API server has refused everything.
     refused_since: Mutex<Option<Duration>>,
+}
+
+/// A Lease that this candidate holds.
+pub struct Won {
+    /// The number of the shard.
+    pub shard: u32,
+    lease: Lease,
+}
+
+/// What was seen last of a Lease.
+struct Seen {
+    version: Option<String>,
+    /// Uptime since which it has been unchanged.
+    since: Duration,
 }
 
 /// When the leader has renewed its Lease last.
@@ -105,8 +134,8 @@ fn decide(lease: Option<&LeaseSpec>, unchanged: Duration, identity: &str) -> Dec
     }
 }
 
-/// The Lease as `identity` holds it from `now`.
-fn held(before: Option<Lease>, identity: &str, now: Timestamp) -> Lease {
+/// The Lease of this name as `identity` holds it from `now`.
+fn held(name: &str, before: Option<Lease>, identity: &str, now: Timestamp) -> Lease {
     let before = before.unwrap_or_default();
     let spec = before.spec.unwrap_or_default();
     let same = spec.holder_identity.as_deref() == Some(identity);
@@ -119,14 +148,15 @@ fn held(before: Option<Lease>, identity: &str, now: Timestamp) -> Lease {
         lease_transitions: Some(if same { transitions } else { transitions.saturating_add(1) }),
         ..spec
     };
-    Lease { metadata: ObjectMeta { name: Some(LEASE.into()), ..before.metadata }, spec: Some(spec) }
+    Lease { metadata: ObjectMeta { name: Some(name.into()), ..before.metadata }, spec: Some(spec) }
 }
 
 impl Election {
-    /// A candidate for the Lease in `namespace`. Identities must be unique.
-    pub fn new(client: Client, namespace: &str, identity: String) -> Self {
+    /// A candidate for the Lease of one of so many shards, in `namespace`. Identities must be unique.
+    pub fn new(client: Client, namespace: &str, identity: String, shards: u32) -> Self {
         let (namespace, renewals) = (namespace.to_owned(), Renewals::default());
-        Self { api: Api::namespaced(client, &namespace), namespace, identity, renewals, refused_since: Mutex::default() }
+        let leases = (0..shards).map(lease_name).collect();
+        Self { api: Api::namespaced(client, &namespace), namespace, identity, leases, renewals, refused_since: Mutex::default() }
     }
 
     /// When the Lease was renewed last.
@@ -134,93 +164,106 @@ impl Election {
         self.renewals.clone()
     }
 
-    /// Waits until this is the leader. `standby` is called at each look that found another one.
+    /// Waits until this is the leader of a shard. `standby` is called at each look that found another one.
     ///
     /// # Errors
     /// When the API server refuses for good.
-    pub async fn win(&self, standby: impl Fn()) -> Result<Lease, LeaseError> {
-        let mut seen = (None, clock::uptime());
+    pub async fn win(&self, standby: impl Fn()) -> Result<Won, LeaseError> {
+        let began = clock::uptime();
+        let mut candidacies: Vec<_> =
+            (0..).zip(&self.leases).map(|(shard, name)| (shard, name, Seen { version: None, since: began })).collect();
         loop {
-            let began = clock::uptime();
-            match timed(self.api.get_opt(LEASE)).await {
-                Ok(lease) => {
-                    let version = lease.as_ref().and_then(|lease| lease.metadata.resource_version.clone());
-                    if version != seen.0 {
-                        seen = (version, clock::uptime());
-                    }
-                    let spec = lease.as_ref().map(|lease| lease.spec.clone().unwrap_or_default());
-                    if decide(spec.as_ref(), clock::uptime().saturating_sub(seen.1), &self.identity) == Decision::Wait {
-                        *self.refused_since.lock() = None;
-                        standby();
-                    } else if let Some(won) = self.hold(lease).await? {
-                        self.renewals.renewed(began);
-                        return Ok(won);
-                    }
+            for (shard, name, seen) in &mut candidacies {
+                if let Some(lease) = self.look(name, seen, &standby).await? {
+                    return Ok(Won { shard: *shard, lease });
                 }
-                Err(error) => self.tolerate(error)?,
             }
             sleep(LOOK_EVERY).await;
         }
     }
 
+    /// Looks at a Lease, and takes it if it is free.
+    async fn look(&self, name: &str, seen: &mut Seen, standby: impl Fn()) -> Result<Option<Lease>, LeaseError> {
+        let began = clock::uptime();
+        let lease = match timed(self.api.get_opt(name)).await {
+            Ok(lease) => lease,
+            Err(error) => return self.tolerate(name, error).map(|()| None),
+        };
+        let version = lease.as_ref().and_then(|lease| lease.metadata.resource_version.clone());
+        if version != seen.version {
+            *seen = Seen { version, since: clock::uptime() };
+        }
+        let spec = lease.as_ref().map(|lease| lease.spec.clone().unwrap_or_default());
+        if decide(spec.as_ref(), clock::uptime().saturating_sub(seen.since), &self.identity) == Decision::Wait {
+            *self.refused_since.lock() = None;
+            standby();
+            return Ok(None);
+        }
+        let won = self.hold(name, lease).await?;
+        if won.is_some() {
+            self.renewals.renewed(began);
+        }
+        Ok(won)
+    }
+
     /// Keeps the Lease until it is lost.
-    pub async fn keep(&self, mut lease: Lease) -> LeaseError {
+    async fn keep(&self, name: &str, mut lease: Lease) -> LeaseError {
         loop {
             sleep(RENEW_EVERY).await;
             let began = clock::uptime();
-            let Some(left) = self.renewals.left(began) else { return LeaseError::Overdue };
-            match timeout(left, self.renew(lease.clone())).await {
+            let Some(left) = self.renewals.left(began) else { return LeaseError::Overdue(name.to_owned()) };
+            match timeout(left, self.renew(name, lease.clone())).await {
                 Ok(Ok(Some(current))) => {
                     lease = current;
                     self.renewals.renewed(began);
                 }
                 Ok(Ok(None)) => {}
                 Ok(Err(lost)) => return lost,
-                Err(_) => return LeaseError::Overdue,
+                Err(_) => return LeaseError::Overdue(name.to_owned()),
             }
         }
     }
 
     /// Gives the Lease up, so that another need not wait. Fine if it is lost already.
-    pub async fn resign(&self) {
-        let Ok(Some(lease)) = timed(self.api.get_opt(LEASE)).await else { return };
+    async fn resign(&self, name: &str) {
+        let Ok(Some(lease)) = timed(self.api.get_opt(name)).await else { return };
         if lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref()) != Some(&self.identity) {
             return;
         }
-        let mut free = self.mine(Some(lease));
+        let mut free = self.mine(name, Some(lease));
         free.spec = free.spec.map(|spec| LeaseSpec { holder_identity: Some(String::new()), lease_duration_seconds: Some(1), ..spec });
-        if let Err(error) = timed(self.api.replace(LEASE, &post_params(), &free)).await {
+        if let Err(error) = timed(self.api.replace(name, &post_params(), &free)).await {
             tracing::info!(%error, "the Lease could not be given up; the next leader waits until it ends");
         }
     }
 
     /// Renews; `None` when it did not work and may the next time.
-    async fn renew(&self, lease: Lease) -> Result<Option<Lease>, LeaseError> {
-        if let Some(renewed) = self.hold(Some(lease)).await? {
+    async fn renew(&self, name: &str, lease: Lease) -> Result<Option<Lease>, LeaseError> {
+        if let Some(renewed) = self.hold(name, Some(lease)).await? {
             return Ok(Some(renewed));
         }
         // Somebody wrote to it, or deleted it. The holder decides, not the version.
-        match timed(self.api.get_opt(LEASE)).await {
-            Ok(None) => self.hold(None).await,
+        match timed(self.api.get_opt(name)).await {
+            Ok(None) => self.hold(name, None).await,
             Ok(Some(lease)) => match lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref()) {
-                Some(holder) if holder == self.identity => self.hold(Some(lease)).await,
-                holder => Err(LeaseError::Stolen(holder.unwrap_or_default().to_owned())),
+                Some(holder) if holder == self.identity => self.hold(name, Some(lease)).await,
+                holder => Err(LeaseError::Stolen { name: name.to_owned(), holder: holder.unwrap_or_default().to_owned() }),
             },
-            Err(error) => self.tolerate(error).map(|()| None),
+            Err(error) => self.tolerate(name, error).map(|()| None),
         }
     }
 
     /// What was seen, as this one holds it from now.
-    fn mine(&self, seen: Option<Lease>) -> Lease {
-        held(seen, &self.identity, clock::now())
+    fn mine(&self, name: &str, seen: Option<Lease>) -> Lease {
+        held(name, seen, &self.identity, clock::now())
     }
 
     /// Writes this one down as the holder of what was seen, unless it has changed since.
-    async fn hold(&self, seen: Option<Lease>) -> Result<Option<Lease>, LeaseError> {
+    async fn hold(&self, name: &str, seen: Option<Lease>) -> Result<Option<Lease>, LeaseError> {
         let exists = seen.is_some();
-        let lease = self.mine(seen);
+        let lease = self.mine(name, seen);
         let written = if exists {
-            timed(self.api.replace(LEASE, &post_params(), &lease)).await
+            timed(self.api.replace(name, &post_params(), &lease)).await
         } else {
             timed(self.api.create(&post_params(), &lease)).await
         };
@@ -229,18 +272,19 @@ impl Election {
                 *self.refused_since.lock() = None;
                 Ok(Some(lease))
             }
-            Err(error) => self.tolerate(error).map(|()| None),
+            Err(error) => self.tolerate(name, error).map(|()| None),
         }
     }
 
     /// Retryable errors are logged, and so are others that may be of a moment. Those that stay end the election.
-    fn tolerate(&self, error: kube::Error) -> Result<(), LeaseError> {
+    fn tolerate(&self, name: &str, error: kube::Error) -> Result<(), LeaseError> {
         match error {
             kube::Error::Api(ref status) if matches!(status.code, 400 | 401 | 403 | 405 | 422) => {
                 let now = clock::uptime();
                 let since = *self.refused_since.lock().get_or_insert(now);
                 if now.saturating_sub(since) >= REFUSED_FOR {
-                    return Err(LeaseError::Refused { namespace: self.namespace.clone(), source: Box::new(error) });
+                    let (name, namespace) = (name.to_owned(), self.namespace.clone());
+                    return Err(LeaseError::Refused { name, namespace, source: Box::new(error) });
                 }
                 tracing::warn!(%error, "the API server refuses the use of the Lease; it is tried again");
                 Ok(())
@@ -259,16 +303,13 @@ impl Election {
 ///
 /// # Errors
 /// Those of the work; or when the Lease was lost: then the work was dropped where it stood.
-pub async fn while_leading<E: From<LeaseError>>(
-    election: &Election,
-    lease: Lease,
-    work: impl Future<Output = Result<(), E>>,
-) -> Result<(), E> {
+pub async fn while_leading<E: From<LeaseError>>(election: &Election, won: Won, work: impl Future<Output = Result<(), E>>) -> Result<(), E> {
+    let name = lease_name(won.shard);
     let result = tokio::select! {
         result = work => result,
-        lost = election.keep(lease) => return Err(lost.into()),
+        lost = election.keep(&name, won.lease) => return Err(lost.into()),
     };
-    election.resign().await;
+    election.resign(&name).await;
     result
 }
 
@@ -315,11 +356,11 @@ mod tests {
     #[test]
     fn a_renewal_keeps_what_a_new_holder_changes() {
         let at = |text: &str| text.parse::<Timestamp>().expect("a time");
-        let first = held(None, "a", at("2027-01-15T09:00:00Z"));
-        let renewed = held(Some(first.clone()), "a", at("2027-01-15T09:00:02Z")).spec.expect("a spec");
+        let first = held(LEASE, None, "a", at("2027-01-15T09:00:00Z"));
+        let renewed = held(LEASE, Some(first.clone()), "a", at("2027-01-15T09:00:02Z")).spec.expect("a spec");
         assert_eq!((renewed.acquire_time, renewed.lease_transitions), (Some(MicroTime(at("2027-01-15T09:00:00Z"))), Some(1)));
         assert_eq!(renewed.renew_time, Some(MicroTime(at("2027-01-15T09:00:02Z"))));
-        let taken = held(Some(first), "b", at("2027-01-15T09:01:00Z")).spec.expect("a spec");
+        let taken = held(LEASE, Some(first), "b", at("2027-01-15T09:01:00Z")).spec.expect("a spec");
         assert_eq!((taken.acquire_time, taken.lease_transitions), (Some(MicroTime(at("2027-01-15T09:01:00Z"))), Some(2)));
     }
 }

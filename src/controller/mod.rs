@@ -21,6 +21,6 @@ mod triggers;
 mod unreadable;
 mod watches;
 
-pub use leader::LEASE;
+pub use leader::lease_name;
 pub use run::run;
 pub use startup::StartError;

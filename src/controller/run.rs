@@ -29,7 +29,7 @@ use crate::api::{Phase, RoomClass};
 use crate::args::ControllerArgs;
 use crate::backend::Registry;
 use crate::clock;
-use crate::cluster::{Freshness, Scope, WatchAges, read_class};
+use crate::cluster::{Aside, Freshness, Scope, Shard, WatchAges, read_class};
 use crate::domain::Installation;
 use crate::observability::health::Health;
 use crate::observability::metrics::Metrics;
@@ -58,27 +58,33 @@ pub async fn run(
         found = startup::preflight(&client, &args) => found?,
         () = shutdown.clone() => return Ok(()),
     };
-    let leader_elect = args.leader_elect;
-    let election = Election::new(client.clone(), &args.operator_namespace, startup::identity(args.pod_uid.as_deref())?);
+    let (leader_elect, shards) = (args.leader_elect, args.shards.get());
+    if shards > 1 && !leader_elect {
+        return Err(StartError::Shards);
+    }
+    let election = Election::new(client.clone(), &args.operator_namespace, startup::identity(args.pod_uid.as_deref())?, shards);
     let silence = ages.clone();
     metrics.watch_silence(move || silence.oldest(clock::uptime()));
     let fence = Fence::new(leader_elect.then(|| election.renewals()), ages);
-    let start = Start { installation, args, room_class, metrics, health: health.clone(), fence };
+    metrics.shards(shards);
+    let start = |shard| Start { installation, args, shard, room_class, metrics, health: health.clone(), fence };
     if !leader_elect {
-        return lead(client, start, shutdown).await;
+        return lead(client, start(Shard::WHOLE), shutdown).await;
     }
-    let lease = tokio::select! {
+    let won = tokio::select! {
         won = election.win(|| health.set_ready(true)) => won?,
         () = shutdown.clone() => return Ok(()),
     };
-    tracing::info!("this controller is the leader");
-    while_leading(&election, lease, Box::pin(lead(client, start, shutdown))).await
+    tracing::info!(shard = won.shard, shards, "this controller is the leader");
+    let start = start(Shard::new(won.shard, shards));
+    while_leading(&election, won, Box::pin(lead(client, start, shutdown))).await
 }
 
 /// What a controller starts to lead with.
 struct Start {
     installation: Installation,
     args: ControllerArgs,
+    shard: Shard,
     room_class: Option<RoomClass>,
     metrics: Metrics,
     health: Health,
@@ -118,19 +124,21 @@ async fn lead(client: Client, start: Start, shutdown: impl Future<Output = ()> +
 
 /// Begins to lead: makes what is missing, fills the caches, and looks at every class.
 async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Result<(Arc<Context>, Triggers), StartError> {
-    let Start { installation, args, room_class, metrics, health, fence } = start;
+    let Start { installation, args, shard, room_class, metrics, health, fence } = start;
     startup::install(&client, &args, room_class.as_ref()).await?;
     let now = clock::now();
-    let (watches, mut changes) = watches::start(&client, &args, &metrics, background);
+    let (watches, mut changes) = watches::start(&client, &args, shard, &metrics, background);
     watches.ready().await?;
     let keys = startup::signing_keys(&client, &watches.secrets, &args.operator_namespace, now).await?;
     background.spawn(signing_keys::keep(client.clone(), args.operator_namespace.clone(), keys.clone()));
-    let Watches { rooms, unreadable, room_lists, guests, removals, classes, others, namespaces, secrets } = watches;
+    let Watches { rooms, aside: Aside { unreadable, other_shards, lists }, guests, removals, classes, others, namespaces, secrets } =
+        watches;
     let (queue, enqueued) = mpsc::unbounded_channel();
     let scope = Scope::new(&args.watch_namespaces);
     let context = Arc::new(Context {
         rooms,
         unreadable,
+        other_shards,
         guests,
         removals,
         classes,
@@ -139,11 +147,12 @@ async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Re
         keys,
         backends: Registry::default(),
         occupancy: Occupancy::default(),
-        states: RoomStates::new(args.resync.into(), room_lists.clone(), now),
+        states: RoomStates::new(args.resync.into(), lists.clone(), now),
         seats: Seats::default(),
-        freshness: Freshness::new(scope.clone(), room_lists),
+        freshness: Freshness::new(scope.clone(), lists),
         installation,
         scope,
+        shard,
         gateway_url: args.gateway_url.trim_end_matches('/').to_owned(),
         metrics,
         health,

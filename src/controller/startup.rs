@@ -23,6 +23,9 @@ pub enum StartError {
     /// It is not, or no longer, the leader.
     #[error(transparent)]
     Lease(#[from] LeaseError),
+    /// Shards are agreed on by Leases.
+    #[error("--shards needs --leader-elect: who works on which shard is agreed on by Leases")]
+    Shards,
     /// The system gives no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(#[from] getrandom::Error),

@@ -14,18 +14,16 @@ use super::facts::{class_facts, namespace_facts, room_facts, room_owned_facts};
 use crate::api::{Room, RoomClass, RoomGuest, RoomRemoval};
 use crate::args::ControllerArgs;
 use crate::cluster::{
-    Change, Guests, Lists, OtherClasses, OwnSecrets, Removals, Scope, Unreadable, watch_class_changes, watch_namespace_changes,
-    watch_own_secrets, watch_room_object_changes, watch_scope_changes,
+    Aside, Change, Guests, OtherClasses, OwnSecrets, Removals, Scope, Shard, watch_class_changes, watch_namespace_changes,
+    watch_own_secrets, watch_room_changes, watch_room_object_changes,
 };
 use crate::observability::metrics::Metrics;
 
 /// The caches.
 pub struct Watches {
     pub rooms: Store<Room>,
-    /// The Rooms that cannot be read.
-    pub unreadable: Unreadable,
-    /// When the Rooms were listed.
-    pub room_lists: Lists,
+    /// What is known of Rooms besides.
+    pub aside: Aside,
     pub guests: Guests,
     pub removals: Removals,
     /// The RoomClasses of this installation.
@@ -49,8 +47,8 @@ pub struct Changes {
     pub classes: watch::Receiver<()>,
 }
 
-/// Starts the watches as `tasks`, none of which ends but by a fault.
-pub fn start(client: &Client, args: &ControllerArgs, metrics: &Metrics, tasks: &mut JoinSet<()>) -> (Watches, Changes) {
+/// Starts the watches of a shard as `tasks`, none of which ends but by a fault.
+pub fn start(client: &Client, args: &ControllerArgs, shard: Shard, metrics: &Metrics, tasks: &mut JoinSet<()>) -> (Watches, Changes) {
     let ControllerArgs { operator_namespace, controller_name, .. } = args;
     let scope = &Scope::new(&args.watch_namespaces);
     let (rooms, room_writer) = reflector::store();
@@ -68,15 +66,15 @@ pub fn start(client: &Client, args: &ControllerArgs, metrics: &Metrics, tasks: &
     let class = Arc::new(class);
 
     // Whoever took the receivers has ended when they are gone: then nothing is left to do.
-    let (unreadable, room_lists) = (Unreadable::default(), Lists::default());
-    let room_changes = watch_scope_changes(client, scope, room_writer, room_facts, &unreadable, &room_lists);
+    let aside = Aside::default();
+    let room_changes = watch_room_changes(client, scope, shard, room_writer, room_facts, &aside);
     follow(room_changes, tasks, move |change| drop(room.send(change)));
-    let (guests, guest_changes) = watch_room_object_changes(client, scope, room_owned_facts);
+    let (guests, guest_changes) = watch_room_object_changes(client, scope, shard, room_owned_facts);
     follow(guest_changes, tasks, move |change| {
         drop(lonely_guest.send(change.clone()));
         drop(guest.send(change));
     });
-    let (removals, removal_changes) = watch_room_object_changes(client, scope, room_owned_facts);
+    let (removals, removal_changes) = watch_room_object_changes(client, scope, shard, room_owned_facts);
     follow(removal_changes, tasks, move |change| drop(removal.send(change)));
     let namespace_changes = watch_namespace_changes(client, scope, namespace_writer, namespace_facts);
     follow(namespace_changes, tasks, move |change| drop(namespace.send(change)));
@@ -85,7 +83,7 @@ pub fn start(client: &Client, args: &ControllerArgs, metrics: &Metrics, tasks: &
     follow(class_changes, tasks, move |_| class.send_replace(()));
     follow(secret_changes, tasks, move |()| of_secret.send_replace(()));
 
-    let watches = Watches { rooms, unreadable, room_lists, guests, removals, classes, others, namespaces, secrets };
+    let watches = Watches { rooms, aside, guests, removals, classes, others, namespaces, secrets };
     let changes = Changes {
         rooms: rooms_changed,
         guests: guests_changed,

@@ -11,24 +11,31 @@ use crate::api::{ConditionType, Phase, Room, RoomStatus};
 
 /// Sessions that no Room wants at `now`, among those whose names carry this installation's id.
 ///
-/// A session that a reconciliation may be creating at this moment, and has not recorded yet, is no orphan. Nor is one of a Room that cannot
-/// be read, of which only the UID is known, in `unreadable`.
+/// A session that a reconciliation may be creating at this moment, and has not recorded yet, is no orphan. Nor is one of a Room that is not among
+/// these and for whose UID `is_kept` holds: it cannot be read, or another controller looks after it.
 #[must_use]
 pub fn orphans<'a>(
     sessions: impl IntoIterator<Item = &'a str>,
     rooms: &[impl AsRef<Room>],
-    unreadable: &HashSet<String>,
+    is_kept: impl Fn(&str) -> bool,
     installation: &Installation,
     now: Timestamp,
 ) -> Vec<&'a str> {
-    let by_uid: HashMap<&str, &Room> =
-        rooms.iter().map(AsRef::as_ref).filter_map(|room| Some((room.metadata.uid.as_deref()?, room))).collect();
-    let wanted = |session: &str| {
-        let (uid, epoch) = installation.room_and_epoch(session)?;
-        Some(unreadable.contains(uid) || wants(by_uid.get(uid).copied()?, session, epoch, now))
-    };
-    let ours = sessions.into_iter().filter(|session| session.starts_with(installation.prefix()));
-    ours.filter(|session| wanted(session) != Some(true)).collect()
+    let ours: Vec<&str> = sessions.into_iter().filter(|session| session.starts_with(installation.prefix())).collect();
+    // By the sessions, of which there may be far fewer than Rooms.
+    let mut by_uid: HashMap<&str, Vec<(&str, i64)>> = HashMap::new();
+    for session in &ours {
+        if let Some((uid, epoch)) = installation.room_and_epoch(session) {
+            by_uid.entry(uid).or_default().push((*session, epoch));
+        }
+    }
+    let mut wanted = HashSet::new();
+    for room in rooms.iter().map(AsRef::as_ref) {
+        let of_room = room.metadata.uid.as_deref().and_then(|uid| by_uid.get(uid)).into_iter().flatten();
+        wanted.extend(of_room.filter(|(session, epoch)| wants(room, session, *epoch, now)).map(|(session, _)| *session));
+    }
+    let is_kept = |session: &str| installation.room_and_epoch(session).is_some_and(|(uid, _)| is_kept(uid));
+    ours.into_iter().filter(|session| !wanted.contains(session) && !is_kept(session)).collect()
 }
 
 fn wants(room: &Room, session: &str, epoch: i64, now: Timestamp) -> bool {

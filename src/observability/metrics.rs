@@ -43,6 +43,7 @@ struct ControllerMetrics {
     end_lag: Histogram,
     orphans: Family<ClassLabels, Gauge>,
     leader: Gauge,
+    shards: Gauge,
     rooms: Family<PhaseLabels, Gauge>,
     sweeps: Family<ClassLabels, Gauge>,
 }
@@ -151,6 +152,7 @@ impl ControllerMetrics {
                 Family::default(),
             ),
             leader: register.register("leader", "1 while this controller is the leader", Gauge::default()),
+            shards: register.register("shards", "How many controllers are to work at the same time", Gauge::default()),
             rooms: register.register("rooms", "Rooms that this controller looks after, by phase", Family::default()),
             sweeps: register.register(
                 "last_successful_sweep_timestamp_seconds",
@@ -262,6 +264,11 @@ impl Metrics {
     /// This process is the leader, until it ends.
     pub fn leads(&self) {
         self.controller.leader.set(1);
+    }
+
+    /// So many controllers are to work at the same time.
+    pub fn shards(&self, count: u32) {
+        self.controller.shards.set(i64::from(count));
     }
 
     /// A reconciliation finished.

@@ -104,6 +104,15 @@ roomkeeper.io/{{ include "roomkeeper.clusterName" . }}
 {{- end -}}
 {{- end -}}
 
+{{- /* Names of the Leases by which controllers agree on who works on which shard. */ -}}
+{{- define "roomkeeper.leases" -}}
+[roomkeeper-controller
+{{- range untilStep 1 (int .Values.controller.shards) 1 -}}
+, roomkeeper-controller-{{ . }}
+{{- end -}}
+]
+{{- end -}}
+
 {{- define "roomkeeper.roomClassName" -}}
 {{- if .Values.roomClass.name -}}
 {{- .Values.roomClass.name -}}

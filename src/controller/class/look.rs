@@ -102,7 +102,7 @@ impl ClassLook {
         }
         // The media server may have taken seconds.
         let now = clock::now();
-        self.suspects = sweep(name, backend.as_ref(), sessions, &suspects, counts, context, now).await;
+        self.suspects = sweep(name, backend.as_ref(), &sessions, &suspects, counts, context, now).await;
         Ok(())
     }
 

@@ -8,11 +8,11 @@ use kube::{Api, ResourceExt};
 use crate::api::{ConditionType, Reason, RoomClass, RoomClassStatus};
 use crate::backend::Capabilities;
 use crate::cluster::post_params;
-use crate::controller::context::{Context, uses};
+use crate::controller::context::{Context, may_use, uses};
 use crate::controller::request::timed;
 use crate::domain::{Failure, condition};
 
-/// Writes the status of a class if it changed; with `counts` its Rooms are counted again.
+/// Writes the status of a class if it changed; with `counts` its Rooms are counted again. Of several shards the first one does it for all.
 pub async fn report(
     class: &RoomClass,
     health: &Result<(), Failure>,
@@ -21,9 +21,13 @@ pub async fn report(
     context: &Context,
     now: Timestamp,
 ) {
+    if !context.shard.is_first() {
+        return;
+    }
     let name = class.name_any();
     let before = class.status.clone().unwrap_or_default();
-    let count = || context.rooms.state().iter().filter(|room| uses(room, &name)).count();
+    let of_others = || context.other_shards.count(|named| may_use(named, &name));
+    let count = || context.rooms.state().iter().filter(|room| uses(room, &name)).count() + of_others();
     let after = RoomClassStatus {
         observed_generation: class.metadata.generation,
         capabilities: capabilities.map_or_else(Vec::new, names),

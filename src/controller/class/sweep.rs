@@ -1,6 +1,6 @@
 //! Holds the sessions on a media server against the Rooms: lost ones are restored, orphans are closed, people are counted.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,25 +38,27 @@ pub async fn list(backend: &dyn Backend) -> Result<Sessions, Failure> {
 pub async fn sweep(
     class: &str,
     backend: &dyn Backend,
-    sessions: Sessions,
+    sessions: &Sessions,
     suspects: &BTreeSet<String>,
     counts: bool,
     context: &Context,
     now: Timestamp,
 ) -> BTreeSet<String> {
-    let found = close_orphans(class, backend, &sessions, suspects, context, now).await;
-    context.metrics.orphans(class, found.len());
-    context.occupancy.swept(class, &sessions, clock::uptime(), now);
+    let rooms = context.rooms.state();
+    context.occupancy.swept(class, sessions, clock::uptime(), now);
+    if counts {
+        context.occupancy.count(class, sessions.clone());
+    }
     let is_watched = |room: &Room| {
         let uid = room.metadata.uid.as_deref().unwrap_or_default();
-        backend.signalling() == Signalling::Direct && is_used(room, &sessions) && context.states.is_rechecked(uid, now)
+        backend.signalling() == Signalling::Direct && is_used(room, sessions) && context.states.is_rechecked(uid, now)
     };
-    context.enqueue(|room| lives_here(room, class) && (is_news(room, class, &sessions, context, now) || is_watched(room)));
+    let is_due =
+        |room: &Room| is_news(room, class, sessions, context, now) || is_watched(room) || counts && is_miscounted(room, class, context);
+    context.enqueue_among(&rooms, |room| lives_here(room, class) && is_due(room));
     context.metrics.swept(class, now);
-    if counts {
-        context.occupancy.count(class, sessions);
-        context.enqueue(|room| lives_here(room, class) && is_miscounted(room, class, context));
-    }
+    let found = close_orphans(class, backend, sessions, suspects, &rooms, context, now).await;
+    context.metrics.orphans(class, found.len());
     found
 }
 
@@ -67,12 +69,14 @@ pub async fn close_orphans(
     backend: &dyn Backend,
     sessions: &Sessions,
     suspects: &BTreeSet<String>,
+    rooms: &[Arc<Room>],
     context: &Context,
     now: Timestamp,
 ) -> BTreeSet<String> {
-    let rooms = context.rooms.state();
     let unreadable = context.unreadable.all().into_iter().filter(|room| room.deletion_timestamp.is_none()).filter_map(|room| room.uid);
-    let found = orphans(sessions.keys().map(String::as_str), &rooms, &unreadable.collect(), &context.installation, now);
+    let unreadable: HashSet<String> = unreadable.collect();
+    let is_of_another = |uid: &str| unreadable.contains(uid) || context.other_shards.have(uid);
+    let found = orphans(sessions.keys().map(String::as_str), rooms, is_of_another, &context.installation, now);
     let found: BTreeSet<String> = found.into_iter().map(str::to_owned).collect();
     if context.fence.check().is_err() {
         return found;

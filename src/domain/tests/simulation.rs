@@ -350,7 +350,7 @@ impl Simulation {
     pub fn orphans(&self) -> Vec<String> {
         let sessions = self.media.sessions();
         let rooms: Vec<Arc<Room>> = self.room.iter().cloned().map(Into::into).collect();
-        let found = orphans(sessions.iter().map(String::as_str), &rooms, &self.unreadable, &installation(), self.now);
+        let found = orphans(sessions.iter().map(String::as_str), &rooms, |uid| self.unreadable.contains(uid), &installation(), self.now);
         found.into_iter().map(str::to_owned).collect()
     }
 

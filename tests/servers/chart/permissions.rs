@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::install::{of_kind, rendered};
 
@@ -59,6 +59,23 @@ fn with_a_list_of_namespaces_accounts_have_classes_and_named_namespaces_of_the_w
         let role = binding["roleRef"]["name"].as_str().expect("a name").to_owned();
         assert!(checked.contains(&role), "{binding} binds another role");
     }
+}
+
+#[test]
+fn with_shards_the_controller_and_the_end_of_an_uninstallation_may_use_a_lease_for_each_and_are_told_how_many_there_are() {
+    let objects = rendered(OWN, &["--set", "controller.shards=3,controller.replicaCount=4"]);
+    let wanted = ["roomkeeper-controller", "roomkeeper-controller-1", "roomkeeper-controller-2"];
+    let granted: Vec<Vec<&str>> = of_kind(&objects, "Role")
+        .into_iter()
+        .flat_map(|role| role["rules"].as_array().expect("rules"))
+        .filter(|rule| rule["resources"] == json!(["leases"]) && rule["verbs"] != json!(["create"]))
+        .map(|rule| texts(&rule["resourceNames"]))
+        .collect();
+    assert_eq!(granted, [wanted, wanted]);
+    let arguments = ["Deployment", "Job"].into_iter().flat_map(|kind| of_kind(&objects, kind));
+    let told =
+        arguments.filter(|object| object["spec"]["template"]["spec"]["containers"][0]["args"].to_string().contains("\"--shards=3\""));
+    assert_eq!(told.count(), 2);
 }
 
 #[test]

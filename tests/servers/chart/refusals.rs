@@ -55,6 +55,12 @@ const REFUSED: &[(&[&str], &str)] = &[
         &["--set", "controller.leaderElection.enabled=false"],
         "controller.replicaCount must be 1 while controller.leaderElection.enabled is false",
     ),
+    (
+        &["--set", "controller.leaderElection.enabled=false,controller.replicaCount=1,controller.shards=2"],
+        "controller.shards must be 1 while controller.leaderElection.enabled is false",
+    ),
+    (&["--set", "controller.shards=3"], "controller.replicaCount must be at least controller.shards, which is 3"),
+    (&["--set", "controller.shards=17"], "at '/controller/shards': maximum"),
     (&["--set", "livekit.enabled=false"], "roomClass.spec.backend must say where your LiveKit is while livekit.enabled is false"),
     (
         &["--set", "livekit.enabled=false,roomClass.spec.backend.liveKit.url=http://livekit"],

@@ -5,6 +5,7 @@ mod gateways;
 pub mod leader;
 mod relist;
 mod scope;
+mod shards;
 mod signals;
 mod silence;
 mod start;
