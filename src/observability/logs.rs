@@ -45,18 +45,24 @@ impl Telemetry {
 /// # Errors
 /// When the filter cannot be read, or traces cannot be sent.
 pub fn init(filter: &str, format: LogFormat, otlp_endpoint: Option<&str>, role: &str) -> Result<Telemetry, TelemetryError> {
-    // kube's client logs every failed request; callers log it again and know what it was for.
-    let filter = EnvFilter::try_new(filter)?.add_directive("kube_client::client::builder=off".parse()?);
+    // kube's client logs every failed request; callers log it again and know what it was for. Its Controller enters a span each time it asks whether
+    // a reconciliation is done, of each that is under way; ours says the same.
+    let filter = EnvFilter::try_new(filter)?
+        .add_directive("kube_client::client::builder=off".parse()?)
+        .add_directive("kube_runtime::controller=warn".parse()?);
     let provider = otlp_endpoint.map(|endpoint| traces::provider(endpoint, role)).transpose()?;
     let spans = Targets::new().with_target("roomkeeper", LevelFilter::DEBUG);
-    let traced = provider.as_ref().map(|provider| tracing_opentelemetry::layer().with_tracer(traces::tracer(provider)).with_filter(spans));
+    let traced =
+        provider.as_ref().map(|provider| tracing_opentelemetry::layer().with_tracer(traces::tracer(provider)).with_filter(spans).boxed());
     // Files and collectors would keep the codes of colours.
     let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     let layer = match format {
         LogFormat::Text => tracing_subscriber::Layer::boxed(layer),
         LogFormat::Json => tracing_subscriber::Layer::boxed(layer.json().flatten_event(true).with_span_list(false)),
     };
+    // A layer that is not there would have every span made, whatever the filter of the other says.
+    let layers: Vec<_> = traced.into_iter().chain([layer.with_filter(filter).boxed()]).collect();
     // A subscriber that is set already, as in tests, stays.
-    let _ = tracing_subscriber::registry().with(traced).with(layer.with_filter(filter)).try_init();
+    let _ = tracing_subscriber::registry().with(layers).try_init();
     Ok(Telemetry(provider))
 }

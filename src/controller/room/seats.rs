@@ -19,6 +19,9 @@ const ENDING: usize = 32;
 const PROMPT: usize = 32;
 /// Seats of each class for everything else.
 const BACKGROUND: usize = 16;
+/// How many Rooms may wait for each of those seats, so that the next one takes it at once. All others come again: kube's Controller asks each Room
+/// that waits whenever one of them is done.
+const WAITING: usize = 4;
 /// How long a Room waits for a seat, during which its next change wakes nobody. Then it makes room for others and comes again. A call that has to
 /// be ended waits for longer: it has nothing more urgent to do.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -33,12 +36,19 @@ const HERD_SHOWS: Duration = Duration::from_millis(50);
 pub struct Seats(Mutex<HashMap<String, Arc<ClassSeats>>>);
 
 struct ClassSeats {
-    ending: Arc<Semaphore>,
-    prompt: Arc<Semaphore>,
-    background: Arc<Semaphore>,
+    ending: Row,
+    prompt: Row,
+    background: Row,
     /// How many calls have to be ended, and are not yet.
     to_end: AtomicUsize,
     ends: Mutex<Ends>,
+}
+
+/// Seats for what is equally urgent.
+struct Row {
+    seats: Arc<Semaphore>,
+    /// Who may wait for one.
+    waiting: Semaphore,
 }
 
 /// Uptimes at which calls came that had to be ended: the last ones, one more than there are seats.
@@ -58,18 +68,17 @@ struct Turn {
 }
 
 impl Seats {
-    /// Takes a seat for a Room of a class. `None` when there is none in time.
+    /// Takes a seat for a Room of a class. `None` when there is none in time, or many wait already.
     pub async fn take(&self, class: &str, priority: Priority) -> Option<Seat> {
         let turn = Turn::new(self.0.lock().entry(class.to_owned()).or_default().clone(), priority);
-        let (seats, patience) = match priority {
-            Priority::Ending => (&turn.class.ending, PATIENCE_OF_ENDS),
-            Priority::Prompt => (&turn.class.prompt, PATIENCE),
+        let permit = match priority {
+            Priority::Ending => turn.class.ending.take(PATIENCE_OF_ENDS).await,
+            Priority::Prompt => turn.class.prompt.take(PATIENCE).await,
             // What can wait leaves the machine and the API server to the ends.
-            Priority::Background if turn.class.is_crowded() => return None,
-            Priority::Background => (&turn.class.background, PATIENCE),
+            Priority::Background if turn.class.is_crowded() => None,
+            Priority::Background => turn.class.background.take(PATIENCE).await,
         };
-        let permit = timeout(patience, seats.clone().acquire_owned()).await.ok()?.ok()?;
-        Some(Seat { _permit: permit, turn })
+        Some(Seat { _permit: permit?, turn })
     }
 
     /// Forgets a class that is gone. Whoever has a seat of it keeps it.
@@ -80,11 +89,10 @@ impl Seats {
 
 impl Default for ClassSeats {
     fn default() -> Self {
-        let seats = |number| Arc::new(Semaphore::new(number));
         Self {
-            ending: seats(ENDING),
-            prompt: seats(PROMPT),
-            background: seats(BACKGROUND),
+            ending: Row::of(ENDING),
+            prompt: Row::of(PROMPT),
+            background: Row::of(BACKGROUND),
             to_end: AtomicUsize::default(),
             ends: Mutex::default(),
         }
@@ -101,6 +109,20 @@ impl ClassSeats {
     fn end_came(&self) {
         self.to_end.fetch_add(1, Ordering::Relaxed);
         self.ends.lock().came(clock::uptime());
+    }
+}
+
+impl Row {
+    fn of(number: usize) -> Self {
+        Self { seats: Arc::new(Semaphore::new(number)), waiting: Semaphore::new(WAITING * number) }
+    }
+
+    async fn take(&self, patience: Duration) -> Option<OwnedSemaphorePermit> {
+        if let Ok(permit) = self.seats.clone().try_acquire_owned() {
+            return Some(permit);
+        }
+        let _waiting = self.waiting.try_acquire().ok()?;
+        timeout(patience, self.seats.clone().acquire_owned()).await.ok()?.ok()
     }
 }
 

@@ -22,7 +22,7 @@ use crate::domain::{Failure, Outcome, recorded_session};
 /// Shortest time until the next reconciliation: the clock that wakes and the clock that decides may differ by less.
 const SHORTEST_WAIT: Duration = Duration::from_millis(5);
 
-/// Pause of a Room whose moment has come and for which there is no seat.
+/// Shortest pause of a Room whose moment has come and for which there is no seat; the longest is twice that.
 const SOON: Duration = Duration::from_millis(100);
 
 /// The memory of all Rooms.
@@ -135,7 +135,8 @@ impl RoomStates {
     /// as an end, shortens it.
     pub fn after_no_seat(&self, uid: &str, now: Timestamp) -> Duration {
         let transition = self.rooms.lock().get(uid).and_then(|state| state.until_transition(now));
-        transition.map_or(later(uid, now), |transition| later(uid, now).min(transition)).max(SOON)
+        let soon = SOON.mul_f64(1.0 + spread_now(uid, now));
+        transition.map_or(later(uid, now), |transition| later(uid, now).min(transition)).max(soon)
     }
 
     /// The session that the Room's status names was closed, and everything else is left for later: the time until then.
@@ -202,7 +203,12 @@ impl RoomState {
 /// A moment between half a second and a second and a half, which differs from Room to Room and from call to call: where many wait, seats would
 /// be free between two herds.
 fn later(uid: &str, now: Timestamp) -> Duration {
-    Duration::from_millis(500) + Duration::from_secs(1).mul_f64(spread(&format!("{uid} {now}")))
+    Duration::from_millis(500) + Duration::from_secs(1).mul_f64(spread_now(uid, now))
+}
+
+/// A number from 0 to 1 that is another one for each Room and each time.
+fn spread_now(uid: &str, now: Timestamp) -> f64 {
+    spread(&format!("{uid} {now}"))
 }
 
 #[cfg(test)]
