@@ -79,6 +79,22 @@ fn with_shards_the_controller_and_the_end_of_an_uninstallation_may_use_a_lease_f
 }
 
 #[test]
+fn the_finalizer_of_rooms_is_set_by_a_policy_where_the_cluster_has_such_policies_and_in_the_namespaces_of_the_release_alone() {
+    let policies = |more: &[&str]| -> Vec<Value> {
+        let wanted = ["--api-versions=admissionregistration.k8s.io/v1/MutatingAdmissionPolicy", "--set", "finalizerPolicy.enabled=true"];
+        let all = rendered(OWN, &[&wanted, more].concat());
+        of_kind(&all, "MutatingAdmissionPolicy").into_iter().cloned().collect()
+    };
+    let older = rendered(OWN, &["--set", "finalizerPolicy.enabled=true"]);
+    assert!(of_kind(&older, "MutatingAdmissionPolicy").is_empty(), "older clusters have none");
+    assert!(policies(&["--set", "finalizerPolicy.enabled=false"]).is_empty());
+    let [everywhere] = policies(&[]).try_into().expect("one");
+    assert!(everywhere["spec"]["matchConstraints"]["namespaceSelector"].is_null());
+    let [of_teams] = policies(&["--set", "watchNamespaces={team-a,team-b}"]).try_into().expect("one");
+    assert_eq!(of_teams["spec"]["matchConstraints"]["namespaceSelector"]["matchExpressions"][0]["values"], json!(TEAMS));
+}
+
+#[test]
 fn with_a_list_of_namespaces_rooms_invites_and_events_are_granted_there_alone() {
     let objects = for_teams();
     let roles = of_kind(&objects, "Role");

@@ -4,11 +4,12 @@ use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
-use roomkeeper::api::{Phase, Room, RoomGuest};
+use roomkeeper::api::{FINALIZER, Phase, Room, RoomGuest, RoomSpec};
 use serde_json::{Value, json};
 
 use crate::support::audit::{is_of_controller, request};
-use crate::support::stage::{PATIENCE, Stage, in_seconds};
+use crate::support::helm::{said, template};
+use crate::support::stage::{PATIENCE, Place, Stage, in_seconds};
 use crate::support::{eventually, run};
 
 /// Verb and resource of what the controller asked the API server for, in one namespace if one is named, after the first
@@ -63,6 +64,50 @@ fn an_open_room_costs_one_write_per_invite_and_two_more_and_no_read() {
         assert_eq!(sorted(others), sorted(expected), "two more writes than people, and nothing read");
         assert_eq!(events, ["create events"]);
         assert_eq!(requests.last().map(String::as_str), Some("create events"));
+    });
+}
+
+/// Sets the finalizer of new Rooms, as the chart does where the cluster has such policies, and waits until it is in force.
+async fn with_finalizer_policy(stage: &Stage, place: &Place<'_>) {
+    let kind = "--api-versions=admissionregistration.k8s.io/v1/MutatingAdmissionPolicy";
+    let wanted = ["--set", "finalizerPolicy.enabled=true", "--show-only=templates/controller/finalizerpolicy.yaml", kind];
+    let policy = said(&template(&wanted));
+    let applied = stage.cluster.kubectl(&["apply", "-f", "-"], &policy);
+    assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+    let dry = PostParams { dry_run: true, ..PostParams::default() };
+    eventually(PATIENCE, async || {
+        let made = place.rooms().create(&dry, &Room::new("dry", RoomSpec::default())).await.map_err(|error| error.to_string())?;
+        if made.finalizers() == [FINALIZER] { Ok(()) } else { Err(format!("{:?}", made.finalizers())) }
+    })
+    .await;
+}
+
+#[test]
+fn where_the_cluster_sets_the_finalizer_a_room_costs_one_write_less_and_applying_it_again_neither_changes_it_nor_takes_it_away() {
+    run(async {
+        let stage = Stage::start().await;
+        stage.class_reason("livekit", "Reconciled").await;
+        let place = stage.place().await;
+        with_finalizer_policy(&stage, &place).await;
+        let spec = json!({"participants": [{"name": "ada"}, {"name": "ben"}]});
+        place.apply("call", spec.clone()).await;
+        let open = place.until_phase("call", Phase::Open).await;
+        place.event("call", "Opened").await;
+        let needed = ["create events", "create secrets", "create secrets", "update rooms/status"];
+        let asked = requests(&stage, Some(&place.namespace), 0);
+        assert_eq!(sorted(asked.iter().map(String::as_str).collect()), needed, "no write for the finalizer");
+        let again = place.apply("call", spec).await;
+        assert_eq!(
+            (again.metadata.resource_version, again.metadata.finalizers),
+            (open.metadata.resource_version, Some(vec![FINALIZER.into()]))
+        );
+
+        let mut held = Room::new("held", RoomSpec::default());
+        held.metadata.finalizers = Some(vec!["example.org/archive".into()]);
+        let held = place.rooms().create(&PostParams::default(), &held).await.expect("a Room");
+        assert_eq!(held.finalizers(), ["example.org/archive", FINALIZER]);
+        place.delete("call").await;
+        place.until_gone("call", PATIENCE).await;
     });
 }
 
