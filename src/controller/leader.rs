@@ -286,13 +286,13 @@ impl Election {
                     let (name, namespace) = (name.to_owned(), self.namespace.clone());
                     return Err(LeaseError::Refused { name, namespace, source: Box::new(error) });
                 }
-                tracing::warn!(%error, "the API server refuses the use of the Lease; it is tried again");
+                tracing::warn!(lease = name, %error, "the API server refuses the use of the Lease; it is tried again");
                 Ok(())
             }
             // Others write to it too, or it was deleted.
             kube::Error::Api(status) if matches!(status.code, 404 | 409) => Ok(()),
             error => {
-                tracing::warn!(%error, "the Lease cannot be reached; it is tried again");
+                tracing::warn!(lease = name, %error, "the Lease cannot be reached; it is tried again");
                 Ok(())
             }
         }
