@@ -4,19 +4,21 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::StreamExt;
+use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::store::{Writer, WriterDropped};
 use kube::runtime::reflector::{ObjectRef, Store, store};
 use kube::runtime::watcher::Event;
-use kube::{Client, Resource};
+use kube::{Api, Client, Resource};
 use parking_lot::RwLock;
 
 use super::changes::{ChangeStream, changes};
+use super::guarded::Guarded;
 use super::lists::Lists;
 use super::other_shards::OtherShards;
 use super::scope::Scope;
 use super::shard::Shard;
 use super::unreadable::Unreadable;
-use super::watch::{WatchStream, config, events, in_scope, of_shard, watch_scope};
+use super::watch::{WatchStream, config, events, in_scope, kept, of_shard};
 use crate::api::Room;
 
 /// All Rooms, kept up to date by a watch.
@@ -39,8 +41,21 @@ pub fn watch_rooms(client: &Client, scope: &Scope) -> (Rooms, WatchStream<Room>)
     let (store, writer) = store();
     let rooms = Rooms::from(store.clone());
     let seen = rooms.clone();
-    let events = watch_scope(client, scope, store, writer);
+    let events = kept(in_scope(client, scope, store, |api| room_events(api, &Unreadable::default())), writer);
     (rooms, events.inspect(move |event| event.as_ref().map_or((), |event| seen.see(event))).boxed())
+}
+
+/// Gives back the memory that lists in an object have in reserve: a Room is read once, and kept for weeks.
+fn give_back_reserve(room: &mut Room) {
+    room.spec.participants.shrink_to_fit();
+    if let Some(status) = &mut room.status {
+        status.participants.shrink_to_fit();
+        status.conditions.shrink_to_fit();
+    }
+}
+
+fn room_events(api: Api<Guarded<Room>>, unreadable: &Unreadable) -> WatchStream<Room> {
+    events(api, config(), unreadable).modify(give_back_reserve).boxed()
 }
 
 /// What a watch of Rooms tells besides those that its store keeps.
@@ -64,7 +79,7 @@ pub fn watch_room_changes<F: PartialEq + 'static>(
     facts: fn(&Room) -> F,
     aside: &Aside,
 ) -> ChangeStream<Room> {
-    let one = |api| aside.lists.of(of_shard(shard, events(api, config(), &aside.unreadable), aside.other_shards.reader())).boxed();
+    let one = |api| aside.lists.of(of_shard(shard, room_events(api, &aside.unreadable), aside.other_shards.reader())).boxed();
     changes(in_scope(client, scope, writer.as_reader(), one), writer, facts)
 }
 

@@ -53,15 +53,6 @@ pub(super) fn config() -> watcher::Config {
 /// A watch as stream.
 pub type WatchStream<K> = BoxStream<'static, Result<Event<K>, watcher::Error>>;
 
-/// Watches the objects of a namespaced kind and keeps them in a store.
-#[must_use]
-pub(super) fn watch_scope<K>(client: &Client, scope: &Scope, store: Store<K>, writer: Writer<K>) -> WatchStream<K>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Default + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
-{
-    kept(scope_events(client, scope, store, Shard::WHOLE), writer)
-}
-
 /// Watches the Namespaces that matter for `scope`, one by one where they are named: an account that may see those needs no
 /// right to see the others.
 #[must_use]
