@@ -90,8 +90,12 @@ fn two_controllers_share_the_rooms_by_namespace_and_one_that_was_killed_is_repla
             [session(&places[0].until_phase("call", Phase::Open).await), session(&places[1].until_phase("call", Phase::Open).await)];
         first.sweeps(SWEEPS).await;
         second.sweeps(SWEEPS).await;
+        for controller in [&first, &second] {
+            let orphans = controller.metric("roomkeeper_orphaned_sessions{class=\"livekit\"}").await;
+            assert_eq!(orphans, Some(0.0), "nobody takes the sessions of the other for orphans");
+        }
         for (place, before) in places.iter().zip(&sessions) {
-            assert_eq!(&session(&place.until_phase("call", Phase::Open).await), before, "no session is taken for an orphan by the other");
+            assert_eq!(&session(&place.until_phase("call", Phase::Open).await), before, "and none is closed");
         }
         let classes = Api::<RoomClass>::all(stage.admin.clone());
         eventually(PATIENCE, async || match classes.get("livekit").await.expect("the class").status.and_then(|status| status.rooms) {
