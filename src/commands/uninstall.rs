@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures::future::try_join_all;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use kube::api::{ApiResource, DynamicObject, ListParams, Patch};
 use kube::core::PartialObjectMetaExt;
@@ -47,9 +48,9 @@ pub async fn run(client: Client, args: ReleaseArgs) -> Result<(), UninstallError
         rooms.delete().await?;
     } else {
         // A controller would add the finalizer again.
-        for shard in 0..args.shards.get() {
-            wait_for_controller_to_end(&client, &args.operator_namespace, &lease_name(shard)).await?;
-        }
+        let leases: Vec<String> = (0..args.shards.get()).map(lease_name).collect();
+        // At the same time, because each may take a while, and the hook has to end.
+        try_join_all(leases.iter().map(|lease| wait_for_controller_to_end(&client, &args.operator_namespace, lease))).await?;
     }
     let mut released = 0;
     for room in rooms.list().await? {
