@@ -1,6 +1,7 @@
 //! The cluster as both roles see it: the client, watches, and the Secrets in the operator's own namespace.
 
 mod backends;
+mod by_uid;
 mod changes;
 mod client;
 mod definitions;

@@ -1,78 +1,56 @@
 //! The Rooms of other shards: of these it is only known that they are there, and which class each lives on.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use kube::runtime::watcher::Event;
 use parking_lot::RwLock;
 
+use super::by_uid::ByUid;
 use crate::api::Room;
 
 /// The Rooms that other controllers look after.
 #[derive(Clone, Default)]
 pub struct OtherShards(Arc<RwLock<Vec<Classes>>>);
 
-/// The class of each Room by its UID, of one watch.
-type Classes = HashMap<String, Option<Arc<str>>>;
+/// The class of each Room of one watch.
+type Classes = ByUid<Option<Arc<str>>>;
 
 impl OtherShards {
     /// Whether there is a Room of this UID.
     #[must_use]
     pub fn have(&self, uid: &str) -> bool {
-        self.0.read().iter().any(|watched| watched.contains_key(uid))
+        self.0.read().iter().any(|watched| watched.get(uid).is_some())
     }
 
     /// How many Rooms have a class for which this holds, or none.
     #[must_use]
     pub fn count(&self, has_class: impl Fn(Option<&str>) -> bool) -> usize {
-        self.0.read().iter().flat_map(HashMap::values).filter(|class| has_class(class.as_deref())).count()
+        self.0.read().iter().flat_map(ByUid::values).filter(|class| has_class(class.as_deref())).count()
     }
 
     /// Takes in the events of one watch.
     pub(super) fn reader(&self) -> impl FnMut(&Event<Room>) + Send + use<> {
         let mut all = self.0.write();
-        let mut reader = Reader { shards: self.clone(), watch: all.len(), listing: HashMap::new(), names: HashSet::new() };
-        all.push(HashMap::new());
-        move |event| reader.see(event)
+        let (shards, watch) = (self.clone(), all.len());
+        all.push(Classes::default());
+        // Of classes there are few, so that each name is kept once.
+        let mut names = HashSet::new();
+        move |event| {
+            if let Some(watched) = shards.0.write().get_mut(watch) {
+                watched.see(event, |room| room.class_name().map(|name| kept_once(&mut names, name)));
+            }
+        }
     }
 }
 
-struct Reader {
-    shards: OtherShards,
-    /// Which of the watches this is.
-    watch: usize,
-    /// What a list that is under way has brought.
-    listing: Classes,
-    /// Names of classes, of which there are few.
-    names: HashSet<Arc<str>>,
-}
-
-impl Reader {
-    fn see(&mut self, event: &Event<Room>) {
-        let named = match event {
-            Event::InitApply(room) | Event::Apply(room) => room.metadata.uid.clone().map(|uid| (uid, self.class_of(room))),
-            _ => None,
-        };
-        let mut all = self.shards.0.write();
-        let Some(current) = all.get_mut(self.watch) else { return };
-        match event {
-            Event::Init => self.listing = HashMap::new(),
-            Event::InitApply(_) => self.listing.extend(named),
-            Event::InitDone => *current = std::mem::take(&mut self.listing),
-            Event::Apply(_) => current.extend(named),
-            Event::Delete(room) => drop(room.metadata.uid.as_ref().and_then(|uid| current.remove(uid))),
-        }
+fn kept_once(names: &mut HashSet<Arc<str>>, name: &str) -> Arc<str> {
+    if let Some(known) = names.get(name) {
+        return known.clone();
     }
-
-    fn class_of(&mut self, room: &Room) -> Option<Arc<str>> {
-        let name = room.class_name()?;
-        if let Some(known) = self.names.get(name) {
-            return Some(known.clone());
-        }
-        let name = Arc::<str>::from(name);
-        self.names.insert(name.clone());
-        Some(name)
-    }
+    let name = Arc::<str>::from(name);
+    names.insert(name.clone());
+    name
 }
 
 #[cfg(test)]

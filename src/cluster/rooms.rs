@@ -1,6 +1,5 @@
 //! The Rooms, as the API server has them, by name and by UID: the name of a session says the UID of its Room.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::StreamExt;
@@ -8,9 +7,10 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::store::{Writer, WriterDropped};
 use kube::runtime::reflector::{ObjectRef, Store, store};
 use kube::runtime::watcher::Event;
-use kube::{Api, Client, Resource};
+use kube::{Api, Client};
 use parking_lot::RwLock;
 
+use super::by_uid::ByUid;
 use super::changes::{ChangeStream, changes};
 use super::guarded::Guarded;
 use super::lists::Lists;
@@ -25,14 +25,7 @@ use crate::api::Room;
 #[derive(Clone)]
 pub struct Rooms {
     store: Store<Room>,
-    names: Arc<RwLock<Names>>,
-}
-
-#[derive(Default)]
-struct Names {
-    current: HashMap<String, ObjectRef<Room>>,
-    /// What a list that is under way has brought.
-    listing: HashMap<String, ObjectRef<Room>>,
+    names: Arc<RwLock<ByUid<ObjectRef<Room>>>>,
 }
 
 /// Watches the Rooms of a scope.
@@ -92,15 +85,7 @@ impl From<Store<Room>> for Rooms {
 impl Rooms {
     /// Takes in an event that the store shows.
     fn see(&self, event: &Event<Room>) {
-        let by_uid = |room: &Room| Some((room.metadata.uid.clone()?, ObjectRef::from_obj(room)));
-        let mut names = self.names.write();
-        match event {
-            Event::Init => names.listing = HashMap::new(),
-            Event::InitApply(room) => names.listing.extend(by_uid(room)),
-            Event::InitDone => names.current = std::mem::take(&mut names.listing),
-            Event::Apply(room) => names.current.extend(by_uid(room)),
-            Event::Delete(room) => drop(room.meta().uid.as_ref().and_then(|uid| names.current.remove(uid))),
-        }
+        self.names.write().see(event, ObjectRef::from_obj);
     }
 
     /// The Room of this name.
@@ -112,7 +97,7 @@ impl Rooms {
     /// The Room of this UID. One that came this moment may not be found.
     #[must_use]
     pub fn by_uid(&self, uid: &str) -> Option<Arc<Room>> {
-        let name = self.names.read().current.get(uid).cloned()?;
+        let name = self.names.read().get(uid).cloned()?;
         self.get(&name).filter(|room| room.metadata.uid.as_deref() == Some(uid))
     }
 
@@ -165,6 +150,6 @@ mod tests {
         // While the watch was interrupted, a was deleted and b made again.
         list(&[("b", "2")]).into_iter().for_each(&mut see);
         assert_eq!(found(), named(["", "b", ""]));
-        assert_eq!(rooms.names.read().current.len(), 1);
+        assert_eq!(rooms.names.read().values().count(), 1);
     }
 }
