@@ -37,7 +37,7 @@ use crate::observability::metrics::Metrics;
 /// How long reconciliations under way may take after the controller was told to end: the next leader waits for the Lease meanwhile,
 /// and does what they leave undone.
 const LEAVE_WITHIN: Duration = Duration::from_secs(1);
-/// How often own writes are forgotten that the watch has shown.
+/// How often what is over is forgotten: own writes that the watch has shown, and Rooms that had a seat and did not come.
 const FORGET_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs the controller until `shutdown`, then lets the reconciliations under way finish. With `leader_elect` it stands by until it
@@ -148,7 +148,7 @@ async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Re
         backends: Registry::default(),
         occupancy: Occupancy::default(),
         states: RoomStates::new(args.resync.into(), lists.clone(), now),
-        seats: Seats::default(),
+        seats: Seats::new(queue.clone()),
         freshness: Freshness::new(scope.clone(), lists),
         installation,
         scope,
@@ -164,7 +164,7 @@ async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Re
     background.spawn(classes.run());
     background.spawn(unreadable::follow(context.clone()));
     background.spawn(guests::follow(changes.guests_without_room, context.clone()));
-    background.spawn(forget_shown_writes(context.clone()));
+    background.spawn(forget(context.clone()));
     let (stepped, steps) = mpsc::unbounded_channel();
     background.spawn(clock::watch_for_steps(move || {
         // Whoever takes it has ended when the receiver is gone.
@@ -177,11 +177,12 @@ async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Re
     Ok((context, Triggers { rooms, guests, removals, namespaces, enqueued, steps }))
 }
 
-/// Forgets own writes soon after the watch has shown them, until it is ended.
-async fn forget_shown_writes(context: Arc<Context>) {
+/// Forgets what is over soon after it is, until it is ended.
+async fn forget(context: Arc<Context>) {
     loop {
         sleep(FORGET_EVERY).await;
         context.states.forget_shown(&context.rooms);
+        context.seats.call_again();
     }
 }
 

@@ -56,6 +56,11 @@ fn changed_rooms(
             Change::Applied(room) => Some(Ok(Arc::unwrap_or_clone(room))),
             Change::Deleted(room) => {
                 context.states.forget(room.metadata.uid.as_deref().unwrap_or_default());
+                let name = ObjectRef::from_obj(room.as_ref());
+                // Another one of this name may be there by now, and wait.
+                if context.rooms.get(&name).is_none() {
+                    context.seats.leave(&name);
+                }
                 None
             }
         })

@@ -86,7 +86,7 @@ pub async fn execute<'a>(plan: Plan, snapshot: &'a Snapshot, seat: &Seat, contex
         }
         if !is_ended && execution.has_ended_the_call() {
             is_ended = true;
-            if seat.is_wanted().await {
+            if seat.is_wanted() {
                 proof = context.freshness.ask(snapshot.namespace(), clock::uptime());
                 if proof.is_none() {
                     return Ok(None);

@@ -6,6 +6,7 @@ mod execute;
 mod invite_refusal;
 mod invite_secrets;
 mod invites;
+mod line;
 mod observe;
 mod recheck;
 pub mod reconcile;

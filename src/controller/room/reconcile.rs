@@ -6,6 +6,7 @@ use std::time::Duration;
 use kube::api::ObjectMeta;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, info_span};
 
 use super::confirm::is_current;
@@ -23,26 +24,39 @@ use crate::observability::traces::{join_room_trace, room_trace_id};
 /// When a Room is looked at again for which nothing may be done now.
 const CLOSED_FOR: Duration = Duration::from_secs(1);
 
+/// When a Room is looked at again whose reconciliation has panicked.
+const GIVEN_UP_FOR: Duration = Duration::from_mins(1);
+
 /// When a Room is looked at again that has changed, and the watch has not shown it yet.
 const OUTDATED_FOR: Duration = Duration::from_secs(1);
 
 /// Reconciles a Room that is ours, as part of its trace.
 pub async fn reconcile(room: Arc<Room>, context: Arc<Context>) -> Result<Action, Failure> {
-    let ObjectMeta { namespace, name, uid, .. } = &room.metadata;
-    let uid = uid.as_deref().unwrap_or_default();
+    let ObjectMeta { namespace, name, uid, .. } = room.metadata.clone();
+    let uid = uid.unwrap_or_default();
     if context.is_of_another(&room) {
         return Ok(Action::await_change());
     }
     if context.fence.check().is_err() {
         return Ok(Action::requeue(CLOSED_FOR));
     }
-    let Some(seat) = take_seat(&room, &context).await else {
-        return Ok(Action::requeue(context.states.after_no_seat(uid, clock::now())));
+    let Some(seat) = take_seat(&room, &context) else {
+        return Ok(Action::requeue(context.states.in_line(&uid, clock::now())));
     };
-    let span = info_span!("reconcile", namespace, room = name, trace_id = room_trace_id(uid));
-    join_room_trace(&span, uid);
-    // Boxed, so that a Room that waits for its seat is small.
-    Box::pin(reconcile_room(room, seat, &context)).instrument(span).await.map(Action::requeue)
+    let span = info_span!("reconcile", namespace, room = name, trace_id = room_trace_id(&uid));
+    join_room_trace(&span, &uid);
+    apart(async move { reconcile_room(room, seat, &context).await }.instrument(span)).await
+}
+
+/// Carries out a reconciliation as a task of its own, because kube's Controller polls all that are under way whenever one of them goes on.
+async fn apart(pass: impl Future<Output = Result<Duration, Failure>> + Send + 'static) -> Result<Action, Failure> {
+    match AbortOnDropHandle::new(tokio::spawn(pass)).await {
+        Ok(next) => next.map(Action::requeue),
+        Err(fault) => {
+            tracing::error!(%fault, "a reconciliation was given up because of a fault in Roomkeeper");
+            Ok(Action::requeue(GIVEN_UP_FOR))
+        }
+    }
 }
 
 /// Brings a Room closer to its spec; the time until it has to be reconciled again.
@@ -81,14 +95,14 @@ async fn reconcile_room(room: Arc<Room>, seat: Seat, context: &Context) -> Resul
     })
 }
 
-/// A seat for a Room; `None` when it has to come again.
-async fn take_seat(room: &Arc<Room>, context: &Context) -> Option<Seat> {
+/// A seat for a Room; `None` when it has to wait for one.
+fn take_seat(room: &Arc<Room>, context: &Context) -> Option<Seat> {
     let room = context.states.newest(room.clone());
     let priority = match context.states.closed_at(&room) {
         Some(_) => Priority::Background,
         None => priority(&room, &context.guests.of(&room), clock::now()),
     };
-    context.seats.take(context.class_of(&room), priority).await
+    context.seats.take(&ObjectRef::from_obj(room.as_ref()), context.class_of(&room), priority)
 }
 
 /// When to reconcile again after a failure: after a growing pause, and at the next transition of the plan at the latest.
@@ -104,4 +118,16 @@ pub fn error_policy(room: Arc<Room>, failure: &Failure, context: Arc<Context>) -
     context.metrics.failed(failure.reason);
     let uid = room.metadata.uid.as_deref().unwrap_or_default();
     Action::requeue(context.states.after_failure(uid, failure, clock::now()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reconciliation_that_panics_ends_alone_and_comes_again() {
+        let fault = async { panic!("as a fault would") };
+        assert_eq!(apart(fault).await, Ok(Action::requeue(GIVEN_UP_FOR)));
+        assert_eq!(apart(async { Ok(Duration::from_secs(7)) }).await, Ok(Action::requeue(Duration::from_secs(7))));
+    }
 }

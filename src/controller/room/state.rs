@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use super::backoff::Backoff;
 use super::recheck::{RecheckWindow, holds_for_all};
-use super::resync::{ResyncSchedule, spread};
+use super::resync::ResyncSchedule;
 use super::write_cache::WriteCache;
 use crate::api::{Room, invite_secret_name};
 use crate::clock;
@@ -22,8 +22,8 @@ use crate::domain::{Failure, Outcome, recorded_session};
 /// Shortest time until the next reconciliation: the clock that wakes and the clock that decides may differ by less.
 const SHORTEST_WAIT: Duration = Duration::from_millis(5);
 
-/// Shortest pause of a Room whose moment has come and for which there is no seat; the longest is twice that.
-const SOON: Duration = Duration::from_millis(100);
+/// When a Room is looked at again that stands in line for a seat, if it was not called before: more often costs too much where many wait.
+const IN_LINE_FOR: Duration = Duration::from_mins(1);
 
 /// The memory of all Rooms.
 pub struct RoomStates {
@@ -131,12 +131,11 @@ impl RoomStates {
         state.bounded(pause, now)
     }
 
-    /// The time until a Room is reconciled for which there was no seat. A moment that comes before that ends the wait; one that has come, such
-    /// as an end, shortens it.
-    pub fn after_no_seat(&self, uid: &str, now: Timestamp) -> Duration {
+    /// The time until a Room is reconciled at the latest that stands in line for a seat. A moment that comes before that may make it more
+    /// urgent.
+    pub fn in_line(&self, uid: &str, now: Timestamp) -> Duration {
         let transition = self.rooms.lock().get(uid).and_then(|state| state.until_transition(now));
-        let soon = SOON.mul_f64(1.0 + spread_now(uid, now));
-        transition.map_or(later(uid, now), |transition| later(uid, now).min(transition)).max(soon)
+        transition.filter(|until| !until.is_zero()).map_or(IN_LINE_FOR, |until| until.min(IN_LINE_FOR)).max(SHORTEST_WAIT)
     }
 
     /// The session that the Room's status names was closed, and everything else is left for later: the time until then.
@@ -144,7 +143,7 @@ impl RoomStates {
         let session = recorded_session(room).unwrap_or_default().to_owned();
         let uid = room.metadata.uid.as_deref().unwrap_or_default();
         self.change(uid, |state| state.closed = Some((session, now)));
-        later(uid, now)
+        SHORTEST_WAIT
     }
 
     /// When the living session that the Room's status names was closed, if it was and no status tells of it yet.
@@ -198,17 +197,6 @@ impl RoomState {
     fn until_transition(&self, now: Timestamp) -> Option<Duration> {
         self.next_transition.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default())
     }
-}
-
-/// A moment between half a second and a second and a half, which differs from Room to Room and from call to call: where many wait, seats would
-/// be free between two herds.
-fn later(uid: &str, now: Timestamp) -> Duration {
-    Duration::from_millis(500) + Duration::from_secs(1).mul_f64(spread_now(uid, now))
-}
-
-/// A number from 0 to 1 that is another one for each Room and each time.
-fn spread_now(uid: &str, now: Timestamp) -> f64 {
-    spread(&format!("{uid} {now}"))
 }
 
 #[cfg(test)]
