@@ -20,6 +20,7 @@ use kube::{Client, Config};
 use parking_lot::Mutex;
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 
@@ -55,11 +56,12 @@ struct Inner {
     struck: Mutex<Option<String>>,
     delay: Mutex<Duration>,
     silent: Mutex<&'static [&'static str]>,
+    held: watch::Sender<&'static [&'static str]>,
     waiting: AtomicUsize,
     given_up: AtomicUsize,
 }
 
-/// A request that is never answered, until who asks gives up.
+/// A request that is not answered, until who asks gives up or it is held no more.
 struct Waiting(Faults);
 
 impl Drop for Waiting {
@@ -106,12 +108,28 @@ impl Faults {
         *self.0.silent.lock() = ends;
     }
 
-    /// Requests that wait for an answer that does not come.
+    /// From now on requests whose path ends so reach the server when nothing is held that they are.
+    pub fn hold(&self, ends: &'static [&'static str]) {
+        self.0.held.send_replace(ends);
+    }
+
+    /// Waits while a request is held.
+    async fn wait(&self, request: &Request<Incoming>) {
+        let is_held = |ends: &&[&str]| ends.iter().any(|end| request.uri().path().ends_with(end));
+        let mut held = self.0.held.subscribe();
+        if is_held(&held.borrow_and_update()) {
+            let _waiting = self.waits();
+            // They are held as long as there are faults, of which this is a part.
+            let _ = held.wait_for(|ends| !is_held(ends)).await;
+        }
+    }
+
+    /// Requests that wait for an answer that does not come, or for being held no more.
     pub fn waiting(&self) -> usize {
         self.0.waiting.load(Ordering::SeqCst)
     }
 
-    /// Requests that were given up because no answer came.
+    /// Requests that were given up because no answer came, and those that are held no more.
     pub fn given_up(&self) -> usize {
         self.0.given_up.load(Ordering::SeqCst)
     }
@@ -119,10 +137,12 @@ impl Faults {
     /// Keeps a request that is not answered; nothing for the others.
     fn keep(&self, request: &Request<Incoming>) -> Option<Waiting> {
         let is_silent = self.0.silent.lock().iter().any(|end| request.uri().path().ends_with(end));
-        is_silent.then(|| {
-            self.0.waiting.fetch_add(1, Ordering::SeqCst);
-            Waiting(self.clone())
-        })
+        is_silent.then(|| self.waits())
+    }
+
+    fn waits(&self) -> Waiting {
+        self.0.waiting.fetch_add(1, Ordering::SeqCst);
+        Waiting(self.clone())
     }
 
     /// Counts a request; what goes wrong with it.
@@ -202,6 +222,7 @@ async fn pass(request: Request<Incoming>, client: Client, faults: Faults) -> io:
     if delay > Duration::ZERO {
         sleep(delay).await;
     }
+    faults.wait(&request).await;
     if let Some(_waiting) = faults.keep(&request) {
         return std::future::pending().await;
     }

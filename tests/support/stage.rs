@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
-use roomkeeper::api::{LABEL_ROOM, Phase, Room, RoomClass, RoomStatus, invite_secret_name};
+use roomkeeper::api::{LABEL_ROOM, Phase, Room, RoomClass, RoomRemoval, RoomStatus, invite_secret_name};
 use roomkeeper::backend::MediaCredentials;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -302,6 +302,19 @@ impl Place<'_> {
     /// The Secrets.
     pub fn secrets(&self) -> Api<Secret> {
         Api::namespaced(self.stage.admin.clone(), &self.namespace)
+    }
+
+    /// The RoomRemovals.
+    pub fn removals(&self) -> Api<RoomRemoval> {
+        Api::namespaced(self.stage.admin.clone(), &self.namespace)
+    }
+
+    /// Keeps somebody out of a Room as with kubectl, by an object of their name.
+    pub async fn keep_out(&self, room: &str, identity: &str) {
+        let removal = json!({"apiVersion": "roomkeeper.io/v1alpha1", "kind": "RoomRemoval", "metadata": {"name": identity},
+            "spec": {"roomName": room, "identity": identity}});
+        let removal = serde_json::from_value(removal).expect("a removal");
+        self.removals().create(&PostParams::default(), &removal).await.expect("accepted");
     }
 
     /// Applies a Room with this spec.

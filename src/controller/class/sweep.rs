@@ -81,7 +81,7 @@ pub async fn close_orphans(
     if context.fence.check().is_err() {
         return found;
     }
-    let Some(orphans) = confirm(found.intersection(suspects), context).await else { return found };
+    let Some(orphans) = confirm(found.intersection(suspects), rooms, context).await else { return found };
     let close = async |session: &String| {
         tracing::info!(class, session, "closing a session that belongs to no Room");
         if let Err(failure) = backend.close(session).await {
@@ -94,16 +94,17 @@ pub async fn close_orphans(
     found
 }
 
-/// Those of the sessions that belong to no Room, or to one that is known as the API server has it now. None when it does not say.
-async fn confirm<'a>(sessions: impl Iterator<Item = &'a String>, context: &Context) -> Option<Vec<&'a String>> {
+/// Those of the sessions that belong to no Room, or to one that the API server has now as it was when they were `judged`: what has come to be known
+/// since says nothing of that. None when the API server does not say.
+async fn confirm<'a>(sessions: impl Iterator<Item = &'a String>, judged: &[Arc<Room>], context: &Context) -> Option<Vec<&'a String>> {
     let sessions: Vec<&String> = sessions.collect();
     if sessions.is_empty() {
         return Some(sessions);
     }
     let now = timeout(WITHIN, versions_now::<Room>(&context.client, &context.scope)).await.ok()?.ok()?;
-    let known: HashMap<String, String> = context.rooms.state().iter().filter_map(|room| version_of(room.as_ref())).collect();
-    let is_known = |uid: &str| !now.contains_key(uid) || now.get(uid) == known.get(uid);
-    Some(sessions.into_iter().filter(|id| context.installation.room_and_epoch(id).is_none_or(|(uid, _)| is_known(uid))).collect())
+    let judged: HashMap<String, String> = judged.iter().filter_map(|room| version_of(room.as_ref())).collect();
+    let is_as_judged = |uid: &str| !now.contains_key(uid) || now.get(uid) == judged.get(uid);
+    Some(sessions.into_iter().filter(|id| context.installation.room_and_epoch(id).is_none_or(|(uid, _)| is_as_judged(uid))).collect())
 }
 
 /// Holds on to the sessions in which people seem to be, see [`Backend::hold`].

@@ -42,13 +42,24 @@ pub async fn is_current(plan: &Plan, snapshot: &Snapshot, context: &Context) -> 
 
 /// Whether nothing has changed that lets somebody stay: a guest who has come since, or a removal that is gone.
 async fn is_removed(identity: &str, snapshot: &Snapshot, context: &Context) -> Result<bool, Failure> {
+    let room = snapshot.room();
     if let Some(name) = identity.strip_prefix(GUEST_PREFIX) {
         let guest = context.guests.get(&ObjectRef::new(name).within(snapshot.namespace()));
+        let counts = guest.as_deref().filter(|guest| !context.guests.is_late(guest, room));
+        let mut judged = snapshot.observed.guests.iter().filter(|guest| guest.metadata.name.as_deref() == Some(name));
+        if counts.and_then(version_of) != judged.next().and_then(|guest| version_of(guest.as_ref())) {
+            return Ok(false);
+        }
         if !is_as_known::<RoomGuest>(guest.as_deref().and_then(version_of), name, snapshot, context).await? {
             return Ok(false);
         }
     }
-    for removal in context.removals.of(snapshot.room()).iter().filter(|removal| removal.spec.identity == identity) {
+    let mut removals = context.removals.of(room);
+    removals.retain(|removal| removal.spec.identity == identity);
+    if snapshot.observed.removed.contains(identity) && removals.is_empty() {
+        return Ok(false);
+    }
+    for removal in removals {
         let name = removal.metadata.name.as_deref().unwrap_or_default();
         if !is_as_known::<RoomRemoval>(version_of(removal.as_ref()), name, snapshot, context).await? {
             return Ok(false);

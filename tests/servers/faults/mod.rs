@@ -3,6 +3,7 @@
 //! `make test` tries some of the plans, `make faults` all of them, and prints how many held.
 
 mod attack;
+mod caught_up;
 mod changes;
 mod churn;
 mod half_hung;

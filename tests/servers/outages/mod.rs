@@ -5,6 +5,7 @@
 mod backup;
 mod clock;
 mod herd;
+mod late_answer;
 mod media_cluster;
 mod neighbours;
 mod new_cluster;

@@ -1,8 +1,8 @@
 //! What Presenters do to a running call.
 
-use kube::api::{DeleteParams, ListParams, PostParams};
-use kube::{Api, ResourceExt};
-use roomkeeper::api::{Phase, RoomRemoval};
+use kube::ResourceExt;
+use kube::api::{DeleteParams, ListParams};
+use roomkeeper::api::Phase;
 use serde_json::json;
 
 use crate::support::livekit::Client;
@@ -22,18 +22,6 @@ async fn call(stage: &Stage, place: &Place<'_>) -> [(String, Client); 3] {
     people.try_into().ok().expect("three people")
 }
 
-fn removals(stage: &Stage, place: &Place<'_>) -> Api<RoomRemoval> {
-    Api::namespaced(stage.admin.clone(), &place.namespace)
-}
-
-/// Keeps somebody out as with kubectl, by an object of their name.
-async fn keep_out(stage: &Stage, place: &Place<'_>, identity: &str) {
-    let removal = json!({"apiVersion": "roomkeeper.io/v1alpha1", "kind": "RoomRemoval", "metadata": {"name": identity},
-        "spec": {"roomName": "call", "identity": identity}});
-    let removal = serde_json::from_value(removal).expect("a removal");
-    removals(stage, place).create(&PostParams::default(), &removal).await.expect("accepted");
-}
-
 #[test]
 fn a_presenter_removes_somebody_who_stays_out_until_a_presenter_lets_them_in_again() {
     run(async {
@@ -47,7 +35,7 @@ fn a_presenter_removes_somebody_who_stays_out_until_a_presenter_lets_them_in_aga
         assert_eq!(place.event("call", "ParticipantRemoved").await, "pia removed ann");
         assert_eq!(stage.join(&ann).await.problem(), "removed");
         assert!(Client::join(&credentials, &[]).await.is_err(), "not by the token of before, either");
-        let recorded = removals(stage, &place).list(&ListParams::default()).await.expect("the removals").items;
+        let recorded = place.removals().list(&ListParams::default()).await.expect("the removals").items;
         let [removal] = recorded.as_slice() else { panic!("{recorded:?}") };
         assert_eq!((removal.spec.identity.as_str(), removal.spec.removed_by.as_deref()), ("ann", Some("pia")));
         let room = place.rooms().get("call").await.expect("the Room");
@@ -87,11 +75,11 @@ fn whoever_may_make_a_removal_puts_somebody_out_within_a_second_and_its_deletion
         let stage = Stage::shared().await;
         let place = stage.place().await;
         let [(pia, _pia_client), (ann, ann_client), _] = call(stage, &place).await;
-        keep_out(stage, &place, "ann").await;
+        place.keep_out("call", "ann").await;
         ann_client.event("disconnected").await;
         assert_eq!(stage.join(&ann).await.problem(), "removed");
         assert_eq!(stage.delete("/v1/removals/ann", &pia).await.problem(), "not-allowed", "it is not the Presenters'");
-        removals(stage, &place).delete("ann", &DeleteParams::default()).await.expect("deleted");
+        place.removals().delete("ann", &DeleteParams::default()).await.expect("deleted");
         eventually(PATIENCE, async || match stage.join(&ann).await.status {
             200 => Ok(()),
             status => Err(format!("{status}")),
@@ -107,8 +95,8 @@ fn when_the_room_is_over_the_removals_of_presenters_are_gone_and_those_of_others
         let place = stage.place().await;
         let [(pia, _), _, _] = call(stage, &place).await;
         assert_eq!(stage.post("/v1/participants/ann/remove", &pia, None).await.status, 204);
-        keep_out(stage, &place, "ben").await;
-        let removals = removals(stage, &place);
+        place.keep_out("call", "ben").await;
+        let removals = place.removals();
         place.edit("call", json!({"validUntil": in_seconds(0)})).await;
         place.until_phase("call", Phase::Expired).await;
         eventually(PATIENCE, async || {
