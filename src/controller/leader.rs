@@ -134,6 +134,12 @@ fn decide(lease: Option<&LeaseSpec>, unchanged: Duration, identity: &str) -> Dec
     }
 }
 
+/// Whether a Lease that took so long to be written can be renewed in time, if that takes as long. One that cannot is written again before anybody
+/// leads by it.
+fn leaves_time(took: Duration) -> bool {
+    2 * took < LEADS.saturating_sub(RENEW_EVERY)
+}
+
 /// The Lease of this name as `identity` holds it from `now`.
 fn held(name: &str, before: Option<Lease>, identity: &str, now: Timestamp) -> Lease {
     let before = before.unwrap_or_default();
@@ -184,7 +190,6 @@ impl Election {
 
     /// Looks at a Lease, and takes it if it is free.
     async fn look(&self, name: &str, seen: &mut Seen, standby: impl Fn()) -> Result<Option<Lease>, LeaseError> {
-        let began = clock::uptime();
         let lease = match timed(self.api.get_opt(name)).await {
             Ok(lease) => lease,
             Err(error) => return self.tolerate(name, error).map(|()| None),
@@ -199,11 +204,13 @@ impl Election {
             standby();
             return Ok(None);
         }
+        // The look may have waited for an API server that was away.
+        let began = clock::uptime();
         let won = self.hold(name, lease).await?;
         if won.is_some() {
             self.renewals.renewed(began);
         }
-        Ok(won)
+        Ok(won.filter(|_| leaves_time(clock::uptime().saturating_sub(began))))
     }
 
     /// Keeps the Lease until it is lost.
@@ -315,8 +322,14 @@ pub async fn while_leading<E: From<LeaseError>>(election: &Election, won: Won, w
 
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
+
+    use axum::http::{Method, Request, Response};
     use jiff::ToSpan;
+    use kube::client::Body;
     use rstest::rstest;
+    use serde_json::json;
+    use tower::service_fn;
 
     use super::*;
 
@@ -362,5 +375,30 @@ mod tests {
         assert_eq!(renewed.renew_time, Some(MicroTime(at("2027-01-15T09:00:02Z"))));
         let taken = held(LEASE, Some(first), "b", at("2027-01-15T09:01:00Z")).spec.expect("a spec");
         assert_eq!((taken.acquire_time, taken.lease_transitions), (Some(MicroTime(at("2027-01-15T09:01:00Z"))), Some(2)));
+    }
+
+    #[test]
+    fn a_lease_that_took_long_to_be_written_is_written_again_before_anybody_leads_by_it() {
+        assert!(leaves_time(Duration::from_secs(2)));
+        assert!(!leaves_time(Duration::from_secs(3)));
+    }
+
+    #[tokio::test]
+    async fn what_the_look_at_a_lease_took_does_not_shorten_what_is_won() {
+        let answered = Arc::new(Mutex::new(Duration::MAX));
+        let at = answered.clone();
+        let server = service_fn(move |request: Request<Body>| {
+            if request.method() == Method::GET {
+                *at.lock() = clock::uptime();
+            }
+            let missing = json!({"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404}).to_string();
+            ready(match *request.method() {
+                Method::GET => Response::builder().status(404).body(Body::from(missing.into_bytes())),
+                _ => Ok(Response::new(request.into_body())),
+            })
+        });
+        let election = Election::new(Client::new(server, "default"), "default", "me".into(), 1);
+        election.win(|| ()).await.unwrap();
+        assert!(*election.renewals.0.lock() >= *answered.lock());
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use futures::{Stream, StreamExt, future, stream};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
-use kube::runtime::controller::Controller;
+use kube::runtime::controller::{Config, Controller};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher;
 use tokio::sync::{mpsc, watch};
@@ -32,11 +32,16 @@ pub struct Triggers {
     pub steps: mpsc::UnboundedReceiver<()>,
 }
 
+/// How many Rooms kube's Controller has a task for at the same time. Many more than have a seat, as long as not fifty classes hang; the memory for
+/// one task for each of 100,000 Rooms that are due at a start would not come back.
+const TASKS: u16 = 4_096;
+
 /// The controller of Rooms with its triggers.
 pub fn controller(triggers: Triggers, context: &Arc<Context>) -> Controller<Room> {
     let Triggers { rooms, guests, removals, namespaces, enqueued, steps } = triggers;
     let all_rooms = context.rooms.clone();
     Controller::for_stream(changed_rooms(rooms, context.clone()), context.rooms.clone())
+        .with_config(Config::default().concurrency(TASKS))
         .watches_stream(objects(guests), |guest| [room_of(&guest)])
         .watches_stream(objects(removals), |removal| [room_of(&removal)])
         .watches_stream(objects(namespaces), move |namespace| rooms_in(&all_rooms, &namespace.name_any()))

@@ -1,12 +1,13 @@
 //! One reconciliation of one Room, from its caches to its report. Only here it looks at the clock.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use kube::api::ObjectMeta;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
-use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, info_span};
 
 use super::confirm::is_current;
@@ -32,8 +33,8 @@ const OUTDATED_FOR: Duration = Duration::from_secs(1);
 
 /// Reconciles a Room that is ours, as part of its trace.
 pub async fn reconcile(room: Arc<Room>, context: Arc<Context>) -> Result<Action, Failure> {
-    let ObjectMeta { namespace, name, uid, .. } = room.metadata.clone();
-    let uid = uid.unwrap_or_default();
+    let ObjectMeta { namespace, name, uid, .. } = &room.metadata;
+    let uid = uid.as_deref().unwrap_or_default();
     if context.is_of_another(&room) {
         return Ok(Action::await_change());
     }
@@ -41,22 +42,23 @@ pub async fn reconcile(room: Arc<Room>, context: Arc<Context>) -> Result<Action,
         return Ok(Action::requeue(CLOSED_FOR));
     }
     let Some(seat) = take_seat(&room, &context) else {
-        return Ok(Action::requeue(context.states.in_line(&uid, clock::now())));
+        return Ok(Action::requeue(context.states.in_line(uid, clock::now())));
     };
-    let span = info_span!("reconcile", namespace, room = name, trace_id = room_trace_id(&uid));
-    join_room_trace(&span, &uid);
-    apart(async move { reconcile_room(room, seat, &context).await }.instrument(span)).await
+    let span = info_span!("reconcile", namespace, room = name, trace_id = room_trace_id(uid));
+    join_room_trace(&span, uid);
+    // Boxed, because kube's Controller has a task for each Room that is due, and most of them may get no seat.
+    Box::pin(unless_it_panics(reconcile_room(room, seat, &context))).instrument(span).await
 }
 
-/// Carries out a reconciliation as a task of its own, because kube's Controller polls all that are under way whenever one of them goes on.
-async fn apart(pass: impl Future<Output = Result<Duration, Failure>> + Send + 'static) -> Result<Action, Failure> {
-    match AbortOnDropHandle::new(tokio::spawn(pass)).await {
-        Ok(next) => next.map(Action::requeue),
-        Err(fault) => {
-            tracing::error!(%fault, "a reconciliation was given up because of a fault in Roomkeeper");
+/// The end of a reconciliation. One that panics ends no other, and comes again.
+async fn unless_it_panics(pass: impl Future<Output = Result<Duration, Failure>>) -> Result<Action, Failure> {
+    AssertUnwindSafe(pass).catch_unwind().await.map_or_else(
+        |_| {
+            tracing::error!("a reconciliation was given up because of a fault in Roomkeeper");
             Ok(Action::requeue(GIVEN_UP_FOR))
-        }
-    }
+        },
+        |next| next.map(Action::requeue),
+    )
 }
 
 /// Brings a Room closer to its spec; the time until it has to be reconciled again.
@@ -127,7 +129,7 @@ mod tests {
     #[tokio::test]
     async fn a_reconciliation_that_panics_ends_alone_and_comes_again() {
         let fault = async { panic!("as a fault would") };
-        assert_eq!(apart(fault).await, Ok(Action::requeue(GIVEN_UP_FOR)));
-        assert_eq!(apart(async { Ok(Duration::from_secs(7)) }).await, Ok(Action::requeue(Duration::from_secs(7))));
+        assert_eq!(unless_it_panics(fault).await, Ok(Action::requeue(GIVEN_UP_FOR)));
+        assert_eq!(unless_it_panics(async { Ok(Duration::from_secs(7)) }).await, Ok(Action::requeue(Duration::from_secs(7))));
     }
 }
