@@ -17,6 +17,7 @@ use kube::runtime::watcher;
 use tokio::sync::{mpsc, watch};
 
 use super::context::Context;
+use super::room::seats::SEATS_OF_A_CLASS;
 use crate::api::{Room, RoomGuest, RoomRemoval};
 use crate::cluster::{Change, room_of};
 
@@ -32,16 +33,18 @@ pub struct Triggers {
     pub steps: mpsc::UnboundedReceiver<()>,
 }
 
-/// How many Rooms kube's Controller has a task for at the same time. Many more than have a seat, as long as not fifty classes hang; the memory for
-/// one task for each of 100,000 Rooms that are due at a start would not come back.
-const TASKS: u16 = 4_096;
+/// How many Rooms kube's Controller may have a task for beyond those that have a seat. It looks at all its tasks whenever one of them is done, and
+/// without a limit there is one for each Room at a start.
+const TASKS_WITHOUT_SEAT: usize = 512;
 
 /// The controller of Rooms with its triggers.
 pub fn controller(triggers: Triggers, context: &Arc<Context>) -> Controller<Room> {
     let Triggers { rooms, guests, removals, namespaces, enqueued, steps } = triggers;
     let all_rooms = context.rooms.clone();
+    // As many as can hang, so that no Room waits for them.
+    let tasks = TASKS_WITHOUT_SEAT + SEATS_OF_A_CLASS * context.classes.len();
     Controller::for_stream(changed_rooms(rooms, context.clone()), context.rooms.clone())
-        .with_config(Config::default().concurrency(TASKS))
+        .with_config(Config::default().concurrency(u16::try_from(tasks).unwrap_or(u16::MAX)))
         .watches_stream(objects(guests), |guest| [room_of(&guest)])
         .watches_stream(objects(removals), |removal| [room_of(&removal)])
         .watches_stream(objects(namespaces), move |namespace| rooms_in(&all_rooms, &namespace.name_any()))

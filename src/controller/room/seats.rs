@@ -22,6 +22,8 @@ const ENDING: usize = 32;
 const PROMPT: usize = 32;
 /// Seats of each class for everything else.
 const BACKGROUND: usize = 16;
+/// All of them.
+pub const SEATS_OF_A_CLASS: usize = ENDING + PROMPT + BACKGROUND;
 
 /// The seats of all classes.
 pub struct Seats {
