@@ -25,9 +25,6 @@ use crate::observability::traces::{join_room_trace, room_trace_id};
 /// When a Room is looked at again for which nothing may be done now.
 const CLOSED_FOR: Duration = Duration::from_secs(1);
 
-/// When a Room is looked at again whose reconciliation has panicked.
-const GIVEN_UP_FOR: Duration = Duration::from_mins(1);
-
 /// When a Room is looked at again that has changed, and the watch has not shown it yet.
 const OUTDATED_FOR: Duration = Duration::from_secs(1);
 
@@ -42,23 +39,21 @@ pub async fn reconcile(room: Arc<Room>, context: Arc<Context>) -> Result<Action,
         return Ok(Action::requeue(CLOSED_FOR));
     }
     let Some(seat) = take_seat(&room, &context) else {
-        return Ok(Action::requeue(context.states.in_line(uid, clock::now())));
+        return Ok(Action::requeue(context.states.at_the_latest(uid, clock::now())));
     };
     let span = info_span!("reconcile", namespace, room = name, trace_id = room_trace_id(uid));
     join_room_trace(&span, uid);
     // Boxed, because kube's Controller has a task for each Room that is due, and most of them may get no seat.
-    Box::pin(unless_it_panics(reconcile_room(room, seat, &context))).instrument(span).await
+    match Box::pin(unless_it_panics(reconcile_room(room.clone(), seat, &context))).instrument(span).await {
+        Some(next) => next.map(Action::requeue),
+        None => Ok(Action::requeue(context.states.at_the_latest(uid, clock::now()))),
+    }
 }
 
-/// The end of a reconciliation. One that panics ends no other, and comes again.
-async fn unless_it_panics(pass: impl Future<Output = Result<Duration, Failure>>) -> Result<Action, Failure> {
-    AssertUnwindSafe(pass).catch_unwind().await.map_or_else(
-        |_| {
-            tracing::error!("a reconciliation was given up because of a fault in Roomkeeper");
-            Ok(Action::requeue(GIVEN_UP_FOR))
-        },
-        |next| next.map(Action::requeue),
-    )
+/// What a reconciliation ends with; `None` when it panics, so that it ends no other.
+async fn unless_it_panics<T>(pass: impl Future<Output = T>) -> Option<T> {
+    let ended = AssertUnwindSafe(pass).catch_unwind().await;
+    ended.inspect_err(|_| tracing::error!("a reconciliation was given up because of a fault in Roomkeeper")).ok()
 }
 
 /// Brings a Room closer to its spec; the time until it has to be reconciled again.
@@ -127,9 +122,8 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_reconciliation_that_panics_ends_alone_and_comes_again() {
-        let fault = async { panic!("as a fault would") };
-        assert_eq!(unless_it_panics(fault).await, Ok(Action::requeue(GIVEN_UP_FOR)));
-        assert_eq!(unless_it_panics(async { Ok(Duration::from_secs(7)) }).await, Ok(Action::requeue(Duration::from_secs(7))));
+    async fn a_reconciliation_that_panics_ends_alone() {
+        assert_eq!(unless_it_panics(async { panic!("as a fault would") }).await, None::<u8>);
+        assert_eq!(unless_it_panics(async { 7 }).await, Some(7));
     }
 }

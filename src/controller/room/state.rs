@@ -22,8 +22,9 @@ use crate::domain::{Failure, Outcome, recorded_session};
 /// Shortest time until the next reconciliation: the clock that wakes and the clock that decides may differ by less.
 const SHORTEST_WAIT: Duration = Duration::from_millis(5);
 
-/// When a Room is looked at again that stands in line for a seat, if it was not called before: more often costs too much where many wait.
-const IN_LINE_FOR: Duration = Duration::from_mins(1);
+/// When a Room is looked at again that stands in line for a seat, if it was not called before, or whose reconciliation panicked. More often costs too
+/// much where many wait.
+const AT_THE_LATEST: Duration = Duration::from_mins(1);
 
 /// The memory of all Rooms.
 pub struct RoomStates {
@@ -131,11 +132,10 @@ impl RoomStates {
         state.bounded(pause, now)
     }
 
-    /// The time until a Room is reconciled at the latest that stands in line for a seat. A moment that comes before that may make it more
-    /// urgent.
-    pub fn in_line(&self, uid: &str, now: Timestamp) -> Duration {
+    /// The time until a Room is reconciled at the latest for which nothing was done now. A moment that comes before that may make it more urgent.
+    pub fn at_the_latest(&self, uid: &str, now: Timestamp) -> Duration {
         let transition = self.rooms.lock().get(uid).and_then(|state| state.until_transition(now));
-        transition.filter(|until| !until.is_zero()).map_or(IN_LINE_FOR, |until| until.min(IN_LINE_FOR)).max(SHORTEST_WAIT)
+        transition.filter(|until| !until.is_zero()).map_or(AT_THE_LATEST, |until| until.min(AT_THE_LATEST)).max(SHORTEST_WAIT)
     }
 
     /// The session that the Room's status names was closed, and everything else is left for later: the time until then.
@@ -250,6 +250,20 @@ mod tests {
         let states = failing();
         states.planned("a", next_transition);
         assert_eq!(states.after_failure("a", &failure(), at(100)).as_millis(), wait);
+    }
+
+    #[rstest]
+    #[case::an_opening_or_end_is_near(Some(at(107)), 7)]
+    #[case::it_is_far_away(Some(at(400)), 60)]
+    #[case::there_is_none(None, 60)]
+    #[case::the_room_waits_for_it_already(Some(at(99)), 60)]
+    fn a_room_for_which_nothing_was_done_is_looked_at_at_its_next_transition(
+        #[case] next_transition: Option<Timestamp>,
+        #[case] wait: u64,
+    ) {
+        let states = states();
+        states.planned("a", next_transition);
+        assert_eq!(states.at_the_latest("a", at(100)), Duration::from_secs(wait));
     }
 
     #[test]
