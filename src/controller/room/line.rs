@@ -37,8 +37,9 @@ impl Line {
         has_seat
     }
 
-    /// A Room stands in line, though a seat may be free.
+    /// A Room stands in line, though a seat may be free, or it was called.
     pub fn wait(&mut self, room: &ObjectRef<Room>) {
+        self.called.remove(room);
         let room = Arc::new(room.clone());
         if self.waiting.insert(room.clone()) {
             self.order.push_back(room);

@@ -142,7 +142,6 @@ impl Lines {
             }
         }
         if priority == Priority::Background && self.ending.is_waited_in() {
-            self.background.leave(room);
             self.background.wait(room);
             return false;
         }
