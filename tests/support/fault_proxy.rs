@@ -115,7 +115,7 @@ impl Faults {
 
     /// Waits while a request is held.
     async fn wait(&self, request: &Request<Incoming>) {
-        let is_held = |ends: &&[&str]| ends.iter().any(|end| request.uri().path().ends_with(end));
+        let is_held = |ends: &&[&str]| is_among(request, ends);
         let mut held = self.0.held.subscribe();
         if is_held(&held.borrow_and_update()) {
             let _waiting = self.waits();
@@ -136,8 +136,7 @@ impl Faults {
 
     /// Keeps a request that is not answered; nothing for the others.
     fn keep(&self, request: &Request<Incoming>) -> Option<Waiting> {
-        let is_silent = self.0.silent.lock().iter().any(|end| request.uri().path().ends_with(end));
-        is_silent.then(|| self.waits())
+        is_among(request, &self.0.silent.lock()).then(|| self.waits())
     }
 
     fn waits(&self) -> Waiting {
@@ -158,6 +157,11 @@ impl Faults {
         *self.0.struck.lock() = Some(told);
         Some(fault)
     }
+}
+
+/// Whether the path of a request ends in one of these ways.
+fn is_among(request: &Request<Incoming>, ends: &[&str]) -> bool {
+    ends.iter().any(|end| request.uri().path().ends_with(end))
 }
 
 /// Not so what the operator does for itself, what it only tries, and Events, of which a lost one is no loss.

@@ -471,6 +471,12 @@ pub fn session(room: &Room) -> String {
     room.status.as_ref().and_then(|status| status.session.as_ref()).expect("a session").id.clone()
 }
 
+/// Id of the first session of another Room of the installation that made this one.
+pub fn session_of_another(session: &str, uid: &str) -> String {
+    let installation = session.split('-').take(2).collect::<Vec<_>>().join("-");
+    format!("{installation}-{uid}-1")
+}
+
 /// Names of so many Rooms: `call-0`, `call-1` and so on.
 pub fn names(of: &str, number: usize) -> Vec<String> {
     (0..number).map(|number| format!("{of}-{number}")).collect()

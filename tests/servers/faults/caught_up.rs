@@ -8,7 +8,7 @@ use serde_json::json;
 use super::controller;
 use crate::support::fault_proxy::{FaultProxy, Faults};
 use crate::support::gate::Gate;
-use crate::support::stage::{PATIENCE, Stage, session};
+use crate::support::stage::{PATIENCE, Stage, session, session_of_another};
 use crate::support::{eventually, run};
 
 /// Looks of a class at its media server: whatever looks like an orphan twice is closed by then.
@@ -31,8 +31,7 @@ fn a_room_that_comes_to_be_known_while_its_session_is_taken_for_an_orphan_keeps_
         faults.hold(&["/v1alpha1/rooms"]);
         place.apply("late", json!({})).await;
         let uid = place.rooms().get("late").await.expect("the Room").uid().expect("a UID");
-        let prefix = ours.split('-').take(2).collect::<Vec<_>>().join("-");
-        stage.livekit.backend().ensure(&format!("{prefix}-{uid}-1")).await.expect("made");
+        stage.livekit.backend().ensure(&session_of_another(&ours, &uid)).await.expect("made");
         let asked = async || if faults.waiting() > 0 { Ok(()) } else { Err("nobody asks which Rooms there are") };
         eventually(PATIENCE, asked).await;
         gate.catch_up();

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::fault_proxy::{FaultProxy, Faults};
 use crate::support::livekit::{LiveKitServer, Options};
-use crate::support::stage::{PATIENCE, Stage, session};
+use crate::support::stage::{PATIENCE, Stage, session, session_of_another};
 use crate::support::{eventually, run};
 
 const CLASS: &str = "stuck";
@@ -32,8 +32,7 @@ fn a_session_that_cannot_be_closed_makes_its_class_neither_fail_nor_wake_its_roo
         let before = (conditions().await, passes().await);
 
         faults.silence(&["/DeleteRoom"]);
-        let prefix = ours.split('-').take(2).collect::<Vec<_>>().join("-");
-        let orphan = format!("{prefix}-00000000-0000-4000-8000-000000000000-1");
+        let orphan = session_of_another(&ours, "00000000-0000-4000-8000-000000000000");
         let backend = livekit.backend();
         backend.ensure(&orphan).await.expect("made");
         eventually(2 * PATIENCE, async || match faults.given_up() {

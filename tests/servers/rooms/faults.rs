@@ -9,7 +9,7 @@ use roomkeeper::backend::Backend;
 use serde_json::json;
 
 use crate::support::livekit::{Client, LiveKitServer, Options};
-use crate::support::stage::{PATIENCE, Stage, condition, session, set_credentials};
+use crate::support::stage::{PATIENCE, Stage, condition, session, session_of_another, set_credentials};
 use crate::support::{eventually, now, run};
 
 /// Sweeps of a media server by which an orphan is closed: it is seen twice.
@@ -164,8 +164,7 @@ fn a_sweep_closes_orphans_of_this_installation_and_nobody_elses_sessions() {
         let place = stage.place().await;
         place.apply("call", json!({})).await;
         let ours = session(&place.until_phase("call", Phase::Open).await);
-        let prefix = ours.split('-').take(2).collect::<Vec<_>>().join("-");
-        let orphan = format!("{prefix}-00000000-0000-4000-8000-000000000000-1");
+        let orphan = session_of_another(&ours, "00000000-0000-4000-8000-000000000000");
         let neighbours = ["rk-ffffffffffff-00000000-0000-4000-8000-000000000000-1", "somebody-elses-meeting"];
         let backend = stage.livekit.backend();
         for session in [orphan.as_str()].iter().chain(&neighbours) {
