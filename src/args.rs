@@ -118,6 +118,15 @@ pub struct ControllerArgs {
     #[arg(long, env = "ROOMKEEPER_LIVEKIT_KEYS_SECRET", value_name = "NAME")]
     pub livekit_keys_secret: Option<String>,
 
+    /// Deployment in the operator's namespace of that LiveKit server. It is told the address of its load balancer by a ConfigMap of the same name, and
+    /// started anew when it is another one.
+    #[arg(long, env = "ROOMKEEPER_LIVEKIT_DEPLOYMENT", value_name = "NAME", requires = "livekit_media_services")]
+    pub livekit_deployment: Option<String>,
+
+    /// Services of the type LoadBalancer that lead to the media of that LiveKit server, with commas between.
+    #[arg(long, env = "ROOMKEEPER_LIVEKIT_MEDIA_SERVICES", value_name = "NAMES", value_delimiter = ',', requires = "livekit_deployment")]
+    pub livekit_media_services: Vec<String>,
+
     /// How often the invite Secrets of every Room are looked at, so that deleted ones come back.
     #[arg(long, env = "ROOMKEEPER_RESYNC", default_value = "1h", value_parser = resync)]
     pub resync: Duration,

@@ -15,6 +15,8 @@ pub enum ConditionType {
     Open,
     /// Sessions and invites are as the spec wants them at this moment.
     Ready,
+    /// Of a class: media reach people.
+    MediaReachable,
     /// kstatus: the controller is working towards the spec.
     Reconciling,
     /// kstatus: nothing will go on until somebody changes something.
@@ -70,6 +72,14 @@ pub enum Reason {
     Misconfigured,
     /// The media server refused a request for good.
     Rejected,
+    /// MediaReachable: somebody's media have connected.
+    MediaConnected,
+    /// MediaReachable: people joined whose media did not connect.
+    MediaNotConnected,
+    /// MediaReachable: nobody has joined yet.
+    NobodyJoined,
+    /// MediaReachable: the load balancer has no address that LiveKit could tell its clients.
+    NoMediaAddress,
     /// Open: joinable.
     Joinable,
     /// Open: before the window.

@@ -32,6 +32,7 @@ pub const DEFAULT_TTL_SECONDS: i32 = 86_400;
     doc = "A media server that holds Rooms, with the limits and the namespaces it is open to.",
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Media", type_ = "string", json_path = ".status.conditions[?(@.type==\"MediaReachable\")].status"),
     printcolumn(name = "Rooms", type_ = "integer", json_path = ".status.rooms"),
     printcolumn(name = "Default", type_ = "string", json_path = ".metadata.annotations.roomclass\\.roomkeeper\\.io/is-default-class"),
     printcolumn(name = "URL", type_ = "string", json_path = ".spec.backend.liveKit.url", priority = 1),
@@ -69,6 +70,10 @@ pub struct RoomClassSpec {
     /// What Rooms of this class do with their session unless they say otherwise themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<RoomClassSession>,
+
+    /// What people in Rooms of this class send.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<RoomClassMedia>,
 }
 
 impl RoomClass {
@@ -94,6 +99,44 @@ pub struct RoomClassSession {
     /// Default: OnOpen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provision: Option<Provision>,
+}
+
+/// What people in Rooms of a class send.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomClassMedia {
+    /// Codec of the pictures that people send. VP8: every browser has it. VP9: fewer bytes for the same picture, and more
+    /// work. H264: many phones have hardware for it. AV1: the fewest bytes, and the most work. Browsers that cannot send it
+    /// send VP8. Told to the join page and to your own clients, which may do otherwise. Default: VP8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub video_codec: Option<VideoCodec>,
+
+    /// Most lines of the pictures that cameras send, 90 to 2160, for example 360. Told to the join page and to your own
+    /// clients, which may do otherwise. Default: 720.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 90, max = 2160))]
+    pub max_video_height: Option<i32>,
+
+    /// Nobody can send pictures, whatever their role: neither of a camera nor of a screen. Holds for everybody within
+    /// seconds of a change, in running calls too. Default: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_only: Option<bool>,
+}
+
+/// A codec of video.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "UPPERCASE")]
+#[schemars(inline, transform = schema::plain_enum)]
+pub enum VideoCodec {
+    /// Every browser has it.
+    #[default]
+    Vp8,
+    /// Fewer bytes for the same picture, for more work.
+    Vp9,
+    /// Many phones have hardware for it.
+    H264,
+    /// The fewest bytes, for the most work.
+    Av1,
 }
 
 /// The kinds of media server; exactly one is set.
@@ -214,7 +257,9 @@ pub struct RoomClassStatus {
 
     /// Ready says whether the media server can be used; reasons when not: Unreachable, Unauthorized, UnsafeAutoCreate,
     /// Misconfigured, Rejected. Stalled is there while somebody has to change something, which is so for all of them but
-    /// Unreachable.
+    /// Unreachable. MediaReachable says whether audio and video reach people, by those who joined: MediaConnected, or
+    /// MediaNotConnected; Unknown with NobodyJoined until somebody does. NoMediaAddress: the load balancer of the included
+    /// LiveKit has no address.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     pub conditions: Vec<Condition>,

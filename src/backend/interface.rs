@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::api::Role;
-use crate::domain::{Failure, SessionMember, TokenGrant};
+use crate::domain::{Failure, MediaConnections, SessionMember, TokenGrant};
 
 /// Features that a kind of media server may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +87,9 @@ pub trait Backend: Send + Sync {
 
     /// The people in a session, without the media server's own services; `None` when there is no such session.
     async fn observe(&self, session: &str) -> Result<Option<Vec<SessionMember>>, Failure>;
+
+    /// How the media of the people in a session do, at `now`; of a session that is not there as of an empty one.
+    async fn media_connections(&self, session: &str, now: Timestamp) -> Result<MediaConnections, Failure>;
 
     /// Creates the session if it is absent.
     async fn ensure(&self, session: &str) -> Result<(), Failure>;

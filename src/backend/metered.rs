@@ -10,7 +10,7 @@ use tracing::{Instrument, Span, debug_span, field};
 use super::interface::{Backend, Capabilities, MediaCredentials, SessionSummary, Signalling, TokenSubject};
 use crate::api::Role;
 use crate::clock;
-use crate::domain::{Failure, SessionMember, TokenGrant};
+use crate::domain::{Failure, MediaConnections, SessionMember, TokenGrant};
 use crate::observability::metrics::Metrics;
 
 pub struct Metered {
@@ -53,6 +53,10 @@ impl Backend for Metered {
 
     async fn observe(&self, session: &str) -> Result<Option<Vec<SessionMember>>, Failure> {
         self.call("observe", self.inner.observe(session)).await
+    }
+
+    async fn media_connections(&self, session: &str, now: Timestamp) -> Result<MediaConnections, Failure> {
+        self.call("media_connections", self.inner.media_connections(session, now)).await
     }
 
     async fn ensure(&self, session: &str) -> Result<(), Failure> {

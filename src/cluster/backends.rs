@@ -9,7 +9,7 @@ use kube::runtime::reflector::Store;
 use super::OwnSecrets;
 use crate::api::{Backend as BackendSpec, LiveKit as LiveKitSpec, Reason, RoomClass, Signalling};
 use crate::backend::{Backend, LiveKit, Metered, Registry};
-use crate::domain::Failure;
+use crate::domain::{Failure, Media};
 use crate::observability::metrics::Metrics;
 
 /// Everything that a backend is built from, so that it is built again only when something of it changes.
@@ -20,6 +20,7 @@ pub struct BackendConfig {
     signalling: Signalling,
     api_key: String,
     api_secret: String,
+    audio_only: bool,
 }
 
 impl BackendConfig {
@@ -38,7 +39,8 @@ impl BackendConfig {
             })
         };
         let (url, public_url, signalling) = (url.clone(), public_url.clone(), signalling.unwrap_or_default());
-        Ok(Self { url, public_url, signalling, api_key: value("apiKey")?, api_secret: value("apiSecret")? })
+        let audio_only = Media::of(class).audio_only;
+        Ok(Self { url, public_url, signalling, api_key: value("apiKey")?, api_secret: value("apiSecret")?, audio_only })
     }
 
     /// Whether the other one has another address.
@@ -49,8 +51,8 @@ impl BackendConfig {
 
     /// Builds the backend, whose calls `metrics` counts.
     pub fn build(&self, metrics: &Metrics) -> Result<Arc<dyn Backend>, Failure> {
-        let Self { url, public_url, signalling, api_key, api_secret } = self;
-        let livekit = LiveKit::new(url, public_url.as_deref(), api_key, api_secret)?;
+        let Self { url, public_url, signalling, api_key, api_secret, audio_only } = self;
+        let livekit = LiveKit::new(url, public_url.as_deref(), api_key, api_secret)?.audio_only(*audio_only);
         let livekit = match signalling {
             Signalling::Proxied => livekit.proxied(url),
             Signalling::Direct => livekit,

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::class::occupancy::Occupancy;
 use super::fence::Fence;
+use super::media_address::IncludedMedia;
 use super::room::seats::Seats;
 use super::room::state::RoomStates;
 use crate::api::{Room, RoomClass};
@@ -47,6 +48,8 @@ pub struct Context {
     pub seats: Seats,
     /// How fresh `rooms` is.
     pub freshness: Freshness,
+    /// Where people reach the media of the included LiveKit.
+    pub included_media: IncludedMedia,
     pub installation: Installation,
     /// Where it looks for Rooms.
     pub scope: Scope,

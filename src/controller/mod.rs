@@ -11,6 +11,7 @@ mod fence;
 mod finalizer;
 mod guests;
 mod leader;
+mod media_address;
 mod removals;
 mod request;
 mod room;

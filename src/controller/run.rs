@@ -17,6 +17,7 @@ use super::context::Context;
 use super::fence::Fence;
 use super::guests;
 use super::leader::{Election, while_leading};
+use super::media_address;
 use super::room::reconcile::{error_policy, reconcile};
 use super::room::seats::Seats;
 use super::room::state::RoomStates;
@@ -134,6 +135,10 @@ async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Re
     let Watches { rooms, aside: Aside { unreadable, other_shards, lists }, guests, removals, classes, others, namespaces, secrets } =
         watches;
     let (queue, enqueued) = mpsc::unbounded_channel();
+    let (included_media, telling) = media_address::start(&client, &args, shard);
+    if let Some(telling) = telling {
+        background.spawn(telling.run());
+    }
     let scope = Scope::new(&args.watch_namespaces);
     let context = Arc::new(Context {
         rooms,
@@ -150,6 +155,7 @@ async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Re
         states: RoomStates::new(args.resync.into(), lists.clone(), now),
         seats: Seats::new(queue.clone()),
         freshness: Freshness::new(scope.clone(), lists),
+        included_media,
         installation,
         scope,
         shard,

@@ -10,6 +10,8 @@ mod condition;
 mod failure;
 mod guest;
 mod invite;
+mod media_address;
+mod media_reach;
 mod orphans;
 mod permissions;
 mod reconcile;
@@ -23,10 +25,12 @@ mod window;
 
 pub use accept::{NamespaceView, accept};
 pub use admission::{Refusal, TokenGrant, admit, has_ended, identify, recognize, remain};
-pub use condition::{ConditionState, condition};
+pub use condition::{ConditionState, ConditionStatus, condition};
 pub use failure::{Failure, FailureClass};
 pub use guest::guest_status;
 pub use invite::{InvalidInvite, Invite, KeyError, KeyRing, generate_key};
+pub use media_address::{BalancedService, MediaAddress, NoMediaAddress, media_address};
+pub use media_reach::{MediaConnections, MediaReach};
 pub use orphans::orphans;
 pub use permissions::Permissions;
 pub use reconcile::{
@@ -39,7 +43,7 @@ pub use roster::{
     Person, Roster, bounded_display_name, guest_generation, guest_identity, is_above, is_visitor, judge_guests, lower, visitor_identity,
 };
 pub use session::{Installation, SESSION_PREFIX, SessionMember, recorded_session};
-pub use valid_room::{Availability, InviteMetadata, ValidRoom};
+pub use valid_room::{Availability, InviteMetadata, Media, ValidRoom};
 pub use validate::{choose_class, invite_id, validate};
 pub use window::Window;
 

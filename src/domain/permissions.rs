@@ -22,6 +22,13 @@ pub struct Permissions {
 }
 
 impl Permissions {
+    /// Those of a role in a call in which nobody sends pictures, if it is `audio_only`.
+    #[must_use]
+    pub const fn in_call(role: Role, audio_only: bool) -> Self {
+        let all = Self::of(role);
+        if audio_only { Self { camera: false, screen_share: false, ..all } } else { all }
+    }
+
     /// The permissions of a role, as Azure Communication Services Rooms has them, with chat added.
     #[must_use]
     pub const fn of(role: Role) -> Self {
@@ -56,5 +63,14 @@ mod tests {
     fn a_role_may_do_what_the_table_of_roles_says(#[case] role: Role, #[case] expected: [bool; 6]) {
         let Permissions { microphone, camera, screen_share, data, moderate, add_people } = Permissions::of(role);
         assert_eq!([microphone, camera, screen_share, data, moderate, add_people], expected);
+    }
+
+    #[rstest]
+    fn in_a_call_of_voices_nobody_sends_pictures_and_all_else_stays(
+        #[values(Role::Presenter, Role::Collaborator, Role::Attendee, Role::Consumer)] role: Role,
+    ) {
+        let (all, voices) = (Permissions::in_call(role, false), Permissions::in_call(role, true));
+        assert_eq!(all, Permissions::of(role));
+        assert_eq!(voices, Permissions { camera: false, screen_share: false, ..all });
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::roster::Roster;
 use super::window::Window;
-use crate::api::Provision;
+use crate::api::{Provision, RoomClass, VideoCodec};
 
 /// A Room whose spec is valid for its class, with every default filled in.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,8 +32,36 @@ pub struct ValidRoom {
     pub close_when_empty_after: Option<Duration>,
     /// How long after the end the object is deleted; `None` means never.
     pub ttl: Option<Duration>,
+    /// What people send.
+    pub media: Media,
     /// What the invite Secrets carry besides their own keys.
     pub invite_metadata: InviteMetadata,
+}
+
+/// What people in a call send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Media {
+    pub video_codec: VideoCodec,
+    /// Most lines of a camera's picture.
+    pub max_video_height: i32,
+    /// No pictures, whatever the role.
+    pub audio_only: bool,
+}
+
+impl Media {
+    /// Lines of a camera's picture where a class does not say.
+    pub const DEFAULT_HEIGHT: i32 = 720;
+
+    /// That of a class, with every default filled in.
+    #[must_use]
+    pub fn of(class: &RoomClass) -> Self {
+        let media = class.spec.media.clone().unwrap_or_default();
+        Self {
+            video_codec: media.video_codec.unwrap_or_default(),
+            max_video_height: media.max_video_height.unwrap_or(Self::DEFAULT_HEIGHT),
+            audio_only: media.audio_only.unwrap_or_default(),
+        }
+    }
 }
 
 /// Labels and annotations for invite Secrets.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::rejection::Rejection;
 use super::roster::Roster;
-use super::valid_room::{InviteMetadata, ValidRoom};
+use super::valid_room::{InviteMetadata, Media, ValidRoom};
 use super::window::{Window, later};
 use crate::api::{
     DEFAULT_CLASS_ANNOTATION, DEFAULT_TTL_SECONDS, MAX_PARTICIPANTS, MAX_WINDOW, Provision, Reason, Room, RoomClass, RoomSpec,
@@ -67,6 +67,7 @@ pub fn validate(room: &Room, roster: Roster, class: &RoomClass) -> Result<ValidR
         provision: provision(room, class),
         close_when_empty_after: room.spec.session.as_ref().and_then(|session| positive(session.close_when_empty_after?)),
         ttl: ttl(room, class),
+        media: Media::of(class),
         invite_metadata: invite_metadata(&room.spec),
         name,
         uid,

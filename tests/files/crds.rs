@@ -67,7 +67,10 @@ fn enums_are_plain_lists_that_the_description_explains() {
             assert!(schema["description"].as_str().unwrap().contains(&named), "the description of {path} does not say what {named} means");
         }
     });
-    assert_eq!(enums, 10, "of people, links, guests and the ledger the role; joinPolicy; provision twice; phase; from; signalling");
+    assert_eq!(
+        enums, 11,
+        "of people, links, guests and the ledger the role; joinPolicy; provision twice; phase; from; signalling; videoCodec"
+    );
 }
 
 #[test]

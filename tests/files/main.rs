@@ -6,6 +6,7 @@
 mod api_reference;
 mod chart;
 mod crds;
+mod picture;
 mod values;
 mod workflows;
 

@@ -105,15 +105,15 @@ impl LiveKitServer {
 }
 
 async fn launch(options: &Options, port: u16) -> Result<Leashed, String> {
-    let udp_port = free_port();
+    let (udp_port, tcp_port) = (free_port(), free_port());
     let mut config = json!({
         "port": port,
         "bind_addresses": [options.address],
         "rtc": {
-            "tcp_port": free_port(),
+            "tcp_port": tcp_port,
             "udp_port": udp_port,
-            // Without this it names public servers to its clients.
-            "stun_servers": [format!("{}:{udp_port}", options.address)],
+            // Without this it names public servers to its clients. At the port of the media Chromium would take no media by UDP.
+            "stun_servers": [format!("{}:{tcp_port}", options.address)],
             "use_external_ip": false,
             "node_ip": options.address,
             "enable_loopback_candidate": true,

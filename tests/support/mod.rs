@@ -15,6 +15,7 @@ pub mod http;
 pub mod livekit;
 pub mod node;
 pub mod operator;
+pub mod outside;
 pub mod process;
 pub mod redis;
 pub mod stage;

@@ -22,13 +22,14 @@ use super::tools::tool;
 /// How long the node may take to start. Generous: it is only used up by failures.
 const PATIENCE: Duration = Duration::from_mins(2);
 /// Programs that a node and its tests need and that `make tools` does not build, with their Debian packages.
-const PROGRAMS: [(&str, &str); 6] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("unshare", "util-linux"),
     ("ip", "iproute2"),
     ("iptables", "iptables"),
     ("runc", "runc"),
     ("buildah", "buildah"),
     ("redis-server", "redis-server"),
+    ("turnserver", "coturn"),
 ];
 /// Directory of the CNI plugins.
 const NETWORK_PLUGINS: &str = "/usr/lib/cni";
@@ -128,10 +129,14 @@ impl Node {
         command
     }
 
+    /// The pid of the process that holds the node's network and mounts.
+    pub fn pid(&self) -> String {
+        fs::read_to_string(self.directory.join("pid")).expect("the pid of the node").trim().to_owned()
+    }
+
     /// What this machine knows of the process that holds the node's network and mounts.
     fn proc(&self) -> PathBuf {
-        let pid = fs::read_to_string(self.directory.join("pid")).expect("the pid of the node");
-        Path::new("/proc").join(pid.trim())
+        Path::new("/proc").join(self.pid())
     }
 
     fn images(&self, arguments: &[&str]) {

@@ -24,11 +24,16 @@ pub struct Redis {
 impl Redis {
     /// Starts a server that listens at this address, and waits until it does.
     pub async fn start(address: Ipv4Addr) -> Self {
+        Self::start_with(address, &[]).await
+    }
+
+    /// The same with more settings, such as `--requirepass`.
+    pub async fn start_with(address: Ipv4Addr, settings: &[&str]) -> Self {
         let (directory, port) = (log_file("redis").with_extension("d"), free_port());
         fs::create_dir_all(&directory).expect("a directory");
         let mut command = Command::new("redis-server");
         command.args(["--port", &port.to_string(), "--bind", &address.to_string(), "--protected-mode", "no"]);
-        command.args(["--save", "", "--appendonly", "no", "--dir"]).arg(directory);
+        command.args(["--save", "", "--appendonly", "no", "--dir"]).arg(directory).args(settings);
         let mut process = Leashed::spawn("redis", &command);
         let ready = process.ready(PATIENCE, async || TcpStream::connect((address, port)).await.map(drop)).await;
         ready.unwrap_or_else(|failure| panic!("{failure}"));

@@ -55,6 +55,20 @@ impl Authority {
         self.directory.join("trusted").display().to_string()
     }
 
+    /// Issues a certificate for a name: the files with it and with its key.
+    pub fn issue(&self, name: &str) -> (PathBuf, PathBuf) {
+        let (certificate, key) = (format!("{name}.crt"), format!("{name}.key"));
+        let by = ["-CA", "trusted/ca.crt", "-CAkey", "ca.key", "-subj", &format!("/CN={name}")];
+        let names = ["-addext", &format!("subjectAltName = DNS:{name}"), "-addext", "basicConstraints = critical, CA:FALSE"];
+        issue(&self.directory, &[&by[..], &names, &["-keyout", &key, "-out", &certificate]].concat());
+        (self.directory.join(certificate), self.directory.join(key))
+    }
+
+    /// The file with its own certificate.
+    pub fn certificate(&self) -> PathBuf {
+        self.directory.join("trusted/ca.crt")
+    }
+
     /// A proxy on loopback that ends TLS before the HTTP server at `url`, such as `http://127.0.0.1:7880`; its address. It lives as long as the
     /// tests do.
     pub fn before(&self, url: &str) -> String {

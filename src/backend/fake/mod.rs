@@ -18,7 +18,7 @@ pub use faults::Hold;
 
 use super::interface::{Backend, Capabilities, MediaCredentials, SessionSummary, Signalling, TokenSubject};
 use crate::api::{Reason, Role};
-use crate::domain::{Failure, SessionMember, TokenGrant};
+use crate::domain::{Failure, MediaConnections, SessionMember, TokenGrant};
 use faults::{Fault, Faults};
 
 /// How much earlier and later than it says a token is good, as on real servers.
@@ -190,6 +190,12 @@ impl Backend for FakeMediaServer {
 
     async fn observe(&self, session: &str) -> Result<Option<Vec<SessionMember>>, Failure> {
         self.call(Operation::Observe, session, |sessions| sessions.get(session).map(|members| members.values().cloned().collect())).await
+    }
+
+    async fn media_connections(&self, session: &str, _now: Timestamp) -> Result<MediaConnections, Failure> {
+        // Whoever is here has come without a network between.
+        let connected = self.members(session).is_some_and(|members| !members.is_empty());
+        Ok(MediaConnections { connected, waiting: Vec::new() })
     }
 
     async fn ensure(&self, session: &str) -> Result<(), Failure> {

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use futures::future::join;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use livekit_api::services::room::{CreateRoomOptions, RoomClient, SendDataOptions, UpdateParticipantOptions};
 use livekit_api::services::{ServiceError, ServiceResult};
 use livekit_protocol::participant_info::{Kind, State};
@@ -24,8 +24,10 @@ use self::token::{GENERATION, SIGNED_BY, Signer};
 use super::interface::{Backend, Capabilities, MediaCredentials, SessionSummary, Signalling, TokenSubject};
 use crate::api::{MAX_PARTICIPANTS, MAX_WINDOW, Reason, Role};
 use crate::clock;
-use crate::domain::{Failure, FailureClass, SessionMember, TokenGrant};
+use crate::domain::{Failure, FailureClass, MediaConnections, SessionMember, TokenGrant};
 
+/// How long the media of somebody who joined may take to connect. LiveKit's clients give up after 15 seconds, and come again.
+const CONNECTS_WITHIN: SignedDuration = SignedDuration::from_secs(8);
 /// An identity that nobody has.
 const NOBODY: &str = "-";
 
@@ -36,6 +38,7 @@ pub struct LiveKit {
     signer: Signer,
     public_url: String,
     signalling: Signalling,
+    audio_only: bool,
     left_over: LeftOver,
 }
 
@@ -68,6 +71,7 @@ impl LiveKit {
             signer: Signer::new(api_key, api_secret)?,
             public_url: public_url.trim_end_matches('/').to_owned(),
             signalling: Signalling::Direct,
+            audio_only: false,
             left_over: LeftOver::default(),
         })
     }
@@ -76,6 +80,12 @@ impl LiveKit {
     #[must_use]
     pub fn proxied(self, url: &str) -> Self {
         Self { signalling: Signalling::Proxied { upstream: url.trim_end_matches('/').to_owned() }, ..self }
+    }
+
+    /// The same server, in whose sessions nobody may send pictures if it is `audio_only`.
+    #[must_use]
+    pub fn audio_only(self, audio_only: bool) -> Self {
+        Self { audio_only, ..self }
     }
 
     /// What an error of the API means. A refused API key looks like any answer that is not in the API's format, so the
@@ -127,7 +137,22 @@ impl Backend for LiveKit {
         };
         let Some(number) = number? else { return Ok(None) };
         let people = self.left_over.take_off(&self.rooms, session, people, number, clock::now()).await;
-        Ok(Some(people.into_iter().filter_map(member).collect()))
+        Ok(Some(people.into_iter().filter_map(|person| member(person, self.audio_only)).collect()))
+    }
+
+    async fn media_connections(&self, session: &str, now: Timestamp) -> Result<MediaConnections, Failure> {
+        let people = match self.rooms.list_participants(session).await {
+            Ok(people) => people,
+            Err(error) if failures::is_absent(&error) => return Ok(MediaConnections::default()),
+            Err(error) => return Err(self.failure(error).await),
+        };
+        let people: Vec<ParticipantInfo> = people.into_iter().filter(|person| person.kind() == Kind::Standard).collect();
+        let latest = (now - CONNECTS_WITHIN).as_millisecond();
+        let waits = |person: &&ParticipantInfo| person.state() == State::Joined && person.joined_at_ms <= latest;
+        Ok(MediaConnections {
+            connected: people.iter().any(|person| person.state() == State::Active),
+            waiting: people.iter().filter(waits).map(|person| format!("{session}/{}", person.identity)).collect(),
+        })
     }
 
     async fn ensure(&self, session: &str) -> Result<(), Failure> {
@@ -148,7 +173,7 @@ impl Backend for LiveKit {
 
     fn mint_token(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
         let url = (self.signalling == Signalling::Direct).then(|| self.public_url.clone());
-        Ok(MediaCredentials { url, token: self.signer.media_token(session, grant) })
+        Ok(MediaCredentials { url, token: self.signer.media_token(session, grant, self.audio_only) })
     }
 
     fn signalling(&self) -> Signalling {
@@ -165,7 +190,7 @@ impl Backend for LiveKit {
 
     async fn set_role(&self, session: &str, identity: &str, role: Role, display_name: &str) -> Result<(), Failure> {
         let options = UpdateParticipantOptions {
-            permission: Some(permissions::of(role)),
+            permission: Some(permissions::of(role, self.audio_only)),
             attributes: HashMap::from([permissions::attribute(role)]),
             name: display_name.to_owned(),
             ..UpdateParticipantOptions::default()
@@ -229,12 +254,12 @@ impl Backend for LiveKit {
 }
 
 /// The session member of a participant; none for the media server's own services, nor for who has left.
-fn member(person: ParticipantInfo) -> Option<SessionMember> {
+fn member(person: ParticipantInfo, audio_only: bool) -> Option<SessionMember> {
     if person.kind() != Kind::Standard || person.state() == State::Disconnected {
         return None;
     }
     Some(SessionMember {
-        role: permissions::role_of(person.permission.as_ref(), &person.attributes),
+        role: permissions::role_of(person.permission.as_ref(), &person.attributes, audio_only),
         generation: person.attributes.get(GENERATION).and_then(|generation| generation.parse().ok()),
         signed_by: person.attributes.get(SIGNED_BY).cloned(),
         identity: person.identity,
@@ -303,11 +328,11 @@ mod tests {
             ..ParticipantInfo::default()
         };
         for kind in [Kind::Agent, Kind::Egress, Kind::Ingress, Kind::Sip] {
-            assert_eq!(member(somebody(kind, State::Active)), None);
+            assert_eq!(member(somebody(kind, State::Active), false), None);
         }
-        assert_eq!(member(somebody(Kind::Standard, State::Disconnected)), None);
+        assert_eq!(member(somebody(Kind::Standard, State::Disconnected), false), None);
         for state in [State::Joining, State::Joined, State::Active] {
-            let member = member(somebody(Kind::Standard, state)).expect("a member");
+            let member = member(somebody(Kind::Standard, state), false).expect("a member");
             assert_eq!((member.identity.as_str(), member.role, member.generation), ("ada", None, None));
         }
     }

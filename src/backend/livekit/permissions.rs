@@ -15,9 +15,9 @@ const ROLE: &str = "roomkeeper.io/role";
 const NAMES: [(Role, &str); 4] =
     [(Role::Presenter, "Presenter"), (Role::Collaborator, "Collaborator"), (Role::Attendee, "Attendee"), (Role::Consumer, "Consumer")];
 
-/// The whole permission set of a role; LiveKit replaces a set as a whole, so nothing is left out.
-pub(super) fn of(role: Role) -> ParticipantPermission {
-    let allowed = Permissions::of(role);
+/// The whole permission set of a role, in a call of voices alone if it is `audio_only`; LiveKit replaces a set as a whole, so nothing is left out.
+pub(super) fn of(role: Role, audio_only: bool) -> ParticipantPermission {
+    let allowed = Permissions::in_call(role, audio_only);
     let sources: Vec<i32> = [
         (allowed.camera, TrackSource::Camera),
         (allowed.microphone, TrackSource::Microphone),
@@ -51,10 +51,10 @@ pub(super) fn attribute(role: Role) -> (String, String) {
 }
 
 /// The role that somebody was given and has exactly the permissions of.
-pub(super) fn role_of(permission: Option<&ParticipantPermission>, attributes: &HashMap<String, String>) -> Option<Role> {
+pub(super) fn role_of(permission: Option<&ParticipantPermission>, attributes: &HashMap<String, String>, audio_only: bool) -> Option<Role> {
     let given = attributes.get(ROLE)?;
     let (role, _) = NAMES.into_iter().find(|(_, name)| name == given)?;
-    (ordered(permission?.clone()) == ordered(of(role))).then_some(role)
+    (ordered(permission?.clone()) == ordered(of(role, audio_only))).then_some(role)
 }
 
 /// The set with its sources in one order: they are a set, and the server need not keep theirs.
@@ -68,15 +68,24 @@ mod tests {
     use super::*;
 
     fn seen(role: Role) -> (ParticipantPermission, HashMap<String, String>) {
-        (of(role), HashMap::from([attribute(role)]))
+        (of(role, false), HashMap::from([attribute(role)]))
     }
 
     #[test]
     fn every_role_is_told_from_its_own_permissions() {
         for (role, _) in NAMES {
             let (permission, attributes) = seen(role);
-            assert_eq!(role_of(Some(&permission), &attributes), Some(role));
+            assert_eq!(role_of(Some(&permission), &attributes, false), Some(role));
         }
+    }
+
+    #[test]
+    fn who_may_send_pictures_in_a_call_of_voices_has_no_role_there() {
+        let (permission, attributes) = seen(Role::Attendee);
+        assert_eq!(role_of(Some(&permission), &attributes, true), None);
+        assert_eq!(role_of(Some(&of(Role::Attendee, true)), &attributes, true), Some(Role::Attendee));
+        let sources = of(Role::Presenter, true).can_publish_sources;
+        assert_eq!(sources, [i32::from(TrackSource::Microphone)]);
     }
 
     #[test]
@@ -95,23 +104,23 @@ mod tests {
             ParticipantPermission { can_subscribe: false, ..permission.clone() },
             ParticipantPermission { can_publish_sources: vec![], ..permission.clone() },
         ] {
-            assert_eq!(role_of(Some(&changed), &attributes), None);
+            assert_eq!(role_of(Some(&changed), &attributes, false), None);
         }
-        assert_eq!(role_of(None, &attributes), None);
-        assert_eq!(role_of(Some(&permission), &HashMap::new()), None);
-        assert_eq!(role_of(Some(&permission), &HashMap::from([attribute(Role::Consumer)])), None);
+        assert_eq!(role_of(None, &attributes, false), None);
+        assert_eq!(role_of(Some(&permission), &HashMap::new(), false), None);
+        assert_eq!(role_of(Some(&permission), &HashMap::from([attribute(Role::Consumer)]), false), None);
     }
 
     #[test]
     fn the_order_of_sources_does_not_matter() {
         let (mut permission, attributes) = seen(Role::Presenter);
         permission.can_publish_sources.reverse();
-        assert_eq!(role_of(Some(&permission), &attributes), Some(Role::Presenter));
+        assert_eq!(role_of(Some(&permission), &attributes, false), Some(Role::Presenter));
     }
 
     #[test]
     fn who_may_publish_nothing_has_no_sources_and_no_right_to_publish() {
-        let permission = of(Role::Consumer);
+        let permission = of(Role::Consumer, false);
         assert!(!permission.can_publish && permission.can_publish_sources.is_empty() && !permission.can_publish_data);
     }
 }

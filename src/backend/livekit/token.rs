@@ -79,8 +79,8 @@ impl Signer {
     }
 
     /// The media token of a grant for a room.
-    pub(super) fn media_token(&self, room: &str, grant: &TokenGrant) -> String {
-        self.sign(&self.claims(room, grant))
+    pub(super) fn media_token(&self, room: &str, grant: &TokenGrant, audio_only: bool) -> String {
+        self.sign(&self.claims(room, grant, audio_only))
     }
 
     /// Who holds a token that was signed with these credentials, here or by LiveKit, if it is good at `now` for joining a
@@ -120,8 +120,8 @@ impl Signer {
         (alg == "HS256").then(|| URL_SAFE_NO_PAD.decode(claims).ok())?
     }
 
-    fn claims(&self, room: &str, grant: &TokenGrant) -> Value {
-        let permission = permissions::of(grant.role);
+    fn claims(&self, room: &str, grant: &TokenGrant, audio_only: bool) -> Value {
+        let permission = permissions::of(grant.role, audio_only);
         let (role_attribute, role) = permissions::attribute(grant.role);
         let mut attributes = json!({ GENERATION: grant.generation.to_string(), role_attribute: role });
         if let Some(key) = &grant.signed_by {

@@ -8,6 +8,7 @@ use kube::ResourceExt;
 use tokio::task::JoinSet;
 
 use super::left::follow;
+use super::media::{look_at_media, media_state};
 use super::report::report;
 use super::sweep::{SWEEP_EVERY, hold_on_to_used, list, sweep};
 use crate::api::{Reason, RoomClass};
@@ -16,7 +17,7 @@ use crate::clock;
 use crate::cluster::{BackendConfig, OwnSecrets};
 use crate::controller::context::Context;
 use crate::controller::facts::{ClassFacts, class_facts};
-use crate::domain::Failure;
+use crate::domain::{Failure, MediaReach};
 
 /// Pause between two looks at one that does not: its Rooms go on soon after it is back.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -38,6 +39,7 @@ pub struct ClassLook {
     count_at: Option<Duration>,
     hold_at: Option<Duration>,
     suspects: BTreeSet<String>,
+    reach: MediaReach,
     /// What follows the media servers that the class has left. It ends with this.
     left: JoinSet<()>,
 }
@@ -64,7 +66,8 @@ impl ClassLook {
             self.count_at = Some(uptime + COUNT_EVERY);
         }
         let capabilities = self.backend.as_ref().map(|(_, backend)| backend.capabilities());
-        report(class, &health, capabilities, counts, context, now).await;
+        let media = media_state(&self.reach, class, context, uptime);
+        report(class, &health, capabilities, media, counts, context, now).await;
         let pause = if health.is_ok() { SWEEP_EVERY } else { LOOK_AGAIN };
         self.health = Some(health);
         pause
@@ -100,6 +103,10 @@ impl ClassLook {
             hold_on_to_used(name, backend.as_ref(), &sessions, context).await;
             self.hold_at = Some(uptime + HOLD_EVERY);
         }
+        // Short calls are missed by rare looks.
+        if counts || !self.reach.is_seen() {
+            self.reach.saw(look_at_media(backend.as_ref(), &sessions).await, uptime);
+        }
         // The media server may have taken seconds.
         let now = clock::now();
         self.suspects = sweep(name, backend.as_ref(), &sessions, &suspects, counts, context, now).await;
@@ -115,6 +122,7 @@ impl ClassLook {
             self.left.spawn(follow(name.to_owned(), backend, context.clone()));
         }
         self.probe_at = None;
+        self.reach = MediaReach::default();
         let backend = config.build(&context.metrics)?;
         self.backend = Some((config, backend));
         Ok(())

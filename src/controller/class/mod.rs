@@ -2,6 +2,7 @@
 
 mod left;
 mod look;
+mod media;
 pub mod occupancy;
 mod report;
 pub mod runner;

@@ -10,13 +10,17 @@ use crate::backend::Capabilities;
 use crate::cluster::post_params;
 use crate::controller::context::{Context, may_use, uses};
 use crate::controller::request::timed;
-use crate::domain::{Failure, condition};
+use crate::domain::{ConditionStatus, Failure, condition};
+
+/// What the condition `MediaReachable` says.
+pub type MediaState = (ConditionStatus, Reason, String);
 
 /// Writes the status of a class if it changed; with `counts` its Rooms are counted again. Of several shards the first one does it for all.
 pub async fn report(
     class: &RoomClass,
     health: &Result<(), Failure>,
     capabilities: Option<Capabilities>,
+    media: MediaState,
     counts: bool,
     context: &Context,
     now: Timestamp,
@@ -32,7 +36,7 @@ pub async fn report(
         observed_generation: class.metadata.generation,
         capabilities: capabilities.map_or_else(Vec::new, names),
         rooms: if counts { i32::try_from(count()).ok() } else { before.rooms },
-        conditions: conditions(class, &before, health, now),
+        conditions: conditions(class, &before, health, media, now),
     };
     if class.status.as_ref() == Some(&after) {
         return;
@@ -42,15 +46,22 @@ pub async fn report(
     }
 }
 
-fn conditions(class: &RoomClass, before: &RoomClassStatus, health: &Result<(), Failure>, now: Timestamp) -> Vec<Condition> {
+fn conditions(
+    class: &RoomClass,
+    before: &RoomClassStatus,
+    health: &Result<(), Failure>,
+    media: MediaState,
+    now: Timestamp,
+) -> Vec<Condition> {
     let ready = match health {
         Ok(()) => (true, Reason::Reconciled, "The media server can be used".to_owned()),
         Err(failure) => (false, failure.reason, failure.message.clone()),
     };
     let stalled = health.as_ref().err().is_some_and(Failure::needs_change).then(|| (true, ready.1, ready.2.clone()));
     let states = [Some((ConditionType::Ready, ready)), stalled.map(|stalled| (ConditionType::Stalled, stalled))];
-    let generation = class.metadata.generation;
-    states.into_iter().flatten().map(|(kind, state)| condition(&before.conditions, kind, state, generation, now)).collect()
+    let (before, generation) = (&before.conditions, class.metadata.generation);
+    let of_health = states.into_iter().flatten().map(|(kind, state)| condition(before, kind, state, generation, now));
+    of_health.chain([condition(before, ConditionType::MediaReachable, media, generation, now)]).collect()
 }
 
 fn names(capabilities: Capabilities) -> Vec<String> {

@@ -16,7 +16,7 @@ use super::random_name::random_name;
 use super::reservations::{Claim, Reservations, Visit};
 use crate::api::Role;
 use crate::backend::{Backend, MediaCredentials, Signalling, TokenSubject};
-use crate::domain::{Availability, Invite, Person, Refusal, ValidRoom, bounded_display_name, visitor_identity};
+use crate::domain::{Availability, Invite, Media, Person, Refusal, ValidRoom, bounded_display_name, visitor_identity};
 use crate::gateway::wall_clock::WallClock;
 
 /// How long somebody waits for the session of a call that has just opened.
@@ -45,6 +45,7 @@ pub struct JoinResponse {
     pub expires_at: Timestamp,
     /// Of somebody who came by a shared link, the invite by which they come back as the same person: a secret.
     pub invite: Option<String>,
+    pub media: Media,
 }
 
 /// Lets people in, never more than a Room allows.
@@ -123,7 +124,7 @@ impl AdmissionService {
             let grant = authorization.grant_in(&snapshot, others)?;
             let credentials = backend.mint_token(&snapshot.session, &grant)?;
             let (identity, expires_at) = (grant.identity, grant.expires_at);
-            Ok((expires_at, JoinResponse { credentials, identity, expires_at, invite: own_invite }))
+            Ok((expires_at, JoinResponse { credentials, identity, expires_at, invite: own_invite, media: authorization.room.media }))
         })
     }
 

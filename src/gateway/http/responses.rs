@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::subprotocol::SUBPROTOCOL;
 use super::timestamp::rfc3339;
-use crate::api::{Role, Signalling};
-use crate::domain::{Availability, Permissions};
+use crate::api::{Role, Signalling, VideoCodec};
+use crate::domain::{Availability, Media, Permissions};
 use crate::gateway::admission::{AddedGuest, JoinResponse, ListedGuest, ListedRemoval, RoomView};
 
 /// Body of the response to `GET /v1/room`.
@@ -21,6 +21,7 @@ struct RoomBody {
     participant: Option<ParticipantBody>,
     role: Role,
     permissions: PermissionsBody,
+    media: MediaBody,
     state: &'static str,
     valid_from: String,
     valid_until: String,
@@ -48,6 +49,22 @@ struct PermissionsBody {
     add_people: bool,
 }
 
+/// What clients are asked to send.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MediaBody {
+    video_codec: VideoCodec,
+    max_video_height: i32,
+    audio_only: bool,
+}
+
+impl From<Media> for MediaBody {
+    fn from(media: Media) -> Self {
+        let Media { video_codec, max_video_height, audio_only } = media;
+        Self { video_codec, max_video_height, audio_only }
+    }
+}
+
 /// Body of the response to `POST /v1/join`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -57,6 +74,7 @@ pub struct JoinBody {
     token: String,
     identity: String,
     expires_at: String,
+    media: MediaBody,
     #[serde(skip_serializing_if = "Option::is_none")]
     invite: Option<String>,
     /// Under which the token can be sent as a subprotocol; none where clients reach the media server themselves.
@@ -67,11 +85,20 @@ pub struct JoinBody {
 impl JoinBody {
     /// What somebody joins with, at `gateway` where the media server names no address of its own.
     pub fn new(joined: JoinResponse, gateway: String) -> Self {
-        let JoinResponse { credentials, identity, expires_at, invite } = joined;
+        let JoinResponse { credentials, identity, expires_at, invite, media } = joined;
         let (signalling, subprotocol) =
             if credentials.url.is_some() { (Signalling::Direct, None) } else { (Signalling::Proxied, Some(SUBPROTOCOL)) };
         let url = credentials.url.unwrap_or(gateway);
-        Self { url, signalling, token: credentials.token, identity, expires_at: rfc3339(expires_at), invite, subprotocol }
+        Self {
+            url,
+            signalling,
+            token: credentials.token,
+            identity,
+            expires_at: rfc3339(expires_at),
+            media: media.into(),
+            invite,
+            subprotocol,
+        }
     }
 }
 
@@ -175,7 +202,8 @@ impl IntoResponse for RoomView {
             participant: (!person.is_link() && !person.is_visitor())
                 .then_some(ParticipantBody { name: person.name.clone(), display_name: person.display_name.clone() }),
             role: person.role,
-            permissions: Permissions::of(person.role).into(),
+            permissions: Permissions::in_call(person.role, room.media.audio_only).into(),
+            media: room.media.into(),
             state: match availability {
                 Availability::Early => "early",
                 Availability::Full => "full",

@@ -17,6 +17,7 @@ async fn an_invited_person_joins_an_open_call_with_address_token_and_its_end() {
             "token": format!("media-token/{SESSION}/pia/Presenter/2030-01-15T12:00:00Z/2030-01-15T12:01:00Z/0"),
             "identity": "pia",
             "expiresAt": "2030-01-15T12:01:00Z",
+            "media": {"videoCodec": "VP8", "maxVideoHeight": 720, "audioOnly": false},
         })
     );
 }

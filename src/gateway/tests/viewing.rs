@@ -18,6 +18,7 @@ async fn the_view_says_who_one_is_what_one_may_do_and_how_things_stand() {
             "participant": {"name": "pia", "displayName": "Pia Presenter"},
             "role": "Presenter",
             "permissions": {"microphone": true, "camera": true, "screenShare": true, "data": true, "moderate": true, "addPeople": true},
+            "media": {"videoCodec": "VP8", "maxVideoHeight": 720, "audioOnly": false},
             "state": "open",
             "validFrom": FROM,
             "validUntil": UNTIL,

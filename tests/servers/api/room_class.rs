@@ -143,3 +143,19 @@ fn whose_a_class_is_cannot_be_changed() {
         }
     });
 }
+
+#[rstest]
+#[case(json!({"videoCodec": "H264", "maxVideoHeight": 90, "audioOnly": true}), None)]
+#[case(json!({"maxVideoHeight": 2160}), None)]
+#[case(json!({"videoCodec": "vp8"}), Some(["spec.media.videoCodec", "VP8"]))]
+#[case(json!({"maxVideoHeight": 89}), Some(["spec.media.maxVideoHeight", "90"]))]
+#[case(json!({"maxVideoHeight": 2161}), Some(["spec.media.maxVideoHeight", "2160"]))]
+fn what_people_send_is_within_limits(#[case] media: Value, #[case] refused: Option<[&str; 2]>) {
+    run(async {
+        let classes = Objects::classes().await;
+        match refused {
+            None => drop(classes.accepts(class(json!({"media": media}))).await),
+            Some(words) => classes.refuses(class(json!({"media": media})), &words).await,
+        }
+    });
+}

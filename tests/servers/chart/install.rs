@@ -13,15 +13,19 @@ use crate::support::process::log_file;
 use crate::support::run;
 
 /// Kinds whose CustomResourceDefinitions belong to others: what is rendered of them is looked at in `others.rs`.
-const FOREIGN: [&str; 3] = ["HTTPRoute", "PrometheusRule", "ServiceMonitor"];
+const FOREIGN: [&str; 4] = ["Certificate", "HTTPRoute", "PrometheusRule", "ServiceMonitor"];
 
-/// The files of `tests/servers/chart/values`.
+/// The files of `tests/servers/chart/values`, and the values for platforms among the examples.
 pub fn variants() -> Vec<PathBuf> {
-    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/servers/chart/values");
-    let mut files: Vec<PathBuf> = fs::read_dir(directory).expect("the values").map(|entry| entry.expect("an entry").path()).collect();
-    files.sort();
-    assert!(files.len() >= 5, "only {files:?}");
-    files
+    let of = |directory: &str| {
+        let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(directory);
+        let files = fs::read_dir(directory).expect("the values").map(|entry| entry.expect("an entry").path());
+        let mut files: Vec<PathBuf> = files.collect();
+        files.sort();
+        assert!(files.len() >= 5, "only {files:?}");
+        files
+    };
+    [of("tests/servers/chart/values"), of("examples/platforms")].concat()
 }
 
 /// What the chart renders, as objects.

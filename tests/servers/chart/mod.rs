@@ -5,6 +5,7 @@ mod authorities;
 mod files;
 mod install;
 mod livekit;
+mod media;
 mod metrics;
 mod names;
 mod network;

@@ -48,3 +48,27 @@ fn the_notes_tell_where_links_lead_and_who_cannot_open_them() {
         assert_eq!(notes.contains(FOR_NOBODY), warns, "{notes}");
     }
 }
+
+#[test]
+fn the_notes_tell_where_media_go() {
+    for (arguments, told) in [
+        ("gateway.url=https://meet.example.org", "Media go to the node that runs LiveKit, at UDP 30882 and TCP 30881"),
+        ("livekit.rtc.nodeIP=203.0.113.9", "Media go to 203.0.113.9, at UDP 30882"),
+        (
+            "livekit.rtc.service.type=LoadBalancer,livekit.rtc.service.perProtocol=true",
+            "kubectl get service -n calls roomkeeper-livekit-media roomkeeper-livekit-media-tcp",
+        ),
+        (
+            "livekit.rtc.service.type=ClusterIP,livekit.turnServers[0].host=turn.example.org,livekit.turnServers[0].secretName=turn",
+            "Media go to LiveKit's pod by way of turn.example.org.",
+        ),
+        (
+            "livekit.turn.enabled=true,livekit.turn.domain=turn.example.org,livekit.turn.secretName=turn",
+            "Let turn.example.org lead to the load balancer that has TCP 443 for TURN.",
+        ),
+    ] {
+        let notes = notes(&["--set", arguments]);
+        assert!(notes.contains(told), "{arguments}: {notes}");
+        assert!(notes.contains("kubectl wait --for=condition=MediaReachable roomclass/livekit"), "{notes}");
+    }
+}

@@ -33,7 +33,11 @@ fn the_route_leads_from_its_gateways_to_the_service() {
     assert_eq!(route["spec"]["hostnames"], json!(["meet.example.org"]));
     assert_eq!(
         route["spec"]["rules"],
-        json!([{"matches": [{"path": {"type": "PathPrefix", "value": "/"}}], "backendRefs": [{"name": "roomkeeper-gateway", "port": 80}]}])
+        json!([{
+            "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],
+            "timeouts": {"request": "0s", "backendRequest": "0s"},
+            "backendRefs": [{"name": "roomkeeper-gateway", "port": 80}],
+        }])
     );
     let service = objects.iter().find(|object| object["kind"] == "Service" && object["metadata"]["name"] == "roomkeeper-gateway");
     assert_eq!(service.expect("the Service")["spec"]["ports"][0]["port"], 80);
@@ -85,7 +89,7 @@ fn services_policies_and_budgets_select_the_pods_of_one_role_each() {
         assert_eq!(pods.count(), 1, "{selector}");
         seen += 1;
     }
-    assert_eq!(seen, 13, "5 Services, 3 policies, 2 budgets, 3 Deployments");
+    assert_eq!(seen, 14, "6 Services, 3 policies, 2 budgets, 3 Deployments");
 }
 
 #[test]

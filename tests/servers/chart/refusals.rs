@@ -70,6 +70,38 @@ const REFUSED: &[(&[&str], &str)] = &[
         &["--set", "roomClass.spec.backend.liveKit.signalling=Direct"],
         "roomClass.spec.backend.liveKit.signalling must be Proxied while livekit.enabled is true",
     ),
+    (&["--set", "livekit.rtc.service.type=External"], "at '/livekit/rtc/service/type': value must be one of"),
+    (
+        &["--set", "livekit.rtc.service.perProtocol=true"],
+        "livekit.rtc.service.perProtocol, loadBalancerClass and loadBalancerSourceRanges need",
+    ),
+    (&["--set", "livekit.rtc.service.type=ClusterIP"], "livekit.turnServers must name a TURN server that reaches the cluster's pods"),
+    (&["--set", "livekit.replicaCount=2"], "livekit.redis.secretName must name the Secret of the Redis"),
+    (
+        &["--set", "livekit.replicaCount=2,livekit.redis.secretName=redis,livekit.rtc.service.type=LoadBalancer"],
+        "livekit.replicaCount must be 1 while livekit.rtc.service.type is LoadBalancer",
+    ),
+    (&["--set", "livekit.turn.enabled=true"], "livekit.turn.domain must name the TURN server"),
+    (&["--set", "livekit.turn.domain=203.0.113.9:443"], "at '/livekit/turn/domain'"),
+    (
+        &["--set", "livekit.turn.enabled=true,livekit.turn.domain=turn.example.org"],
+        "livekit.turn.secretName must name the Secret with the certificate",
+    ),
+    (
+        &[
+            "--set",
+            "livekit.turn.enabled=true,livekit.turn.domain=turn.example.org,livekit.turn.secretName=a,livekit.turn.externalTLS=true",
+        ],
+        "livekit.turn.secretName must be empty while livekit.turn.externalTLS is true",
+    ),
+    (
+        &[
+            "--set",
+            "livekit.turn.enabled=true,livekit.turn.domain=turn.example.org,livekit.turn.externalTLS=true,livekit.turn.issuerRef.name=a",
+        ],
+        "livekit.turn.secretName must name the Secret that cert-manager writes",
+    ),
+    (&["--set", "livekit.turnServers[0].host=turn.example.org"], "at '/livekit/turnServers/0': missing property 'secretName'"),
     (&["--set", "gateway.service.nodePort=30080"], "gateway.service.nodePort needs the type NodePort or LoadBalancer"),
     (&["--set", "gateway.service.externalTrafficPolicy=Local"], "gateway.service.externalTrafficPolicy needs the type NodePort or"),
     (

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use roomkeeper::api::Role;
 use roomkeeper::backend::{Backend, LiveKit};
-use roomkeeper::domain::TokenGrant;
+use roomkeeper::domain::{MediaConnections, TokenGrant};
 use serde_json::json;
 
 use livekit_api::services::room::RoomClient;
 
 use super::{grant, server, session, ticket_for};
 use crate::support::livekit::Client;
-use crate::support::{now, run};
+use crate::support::{eventually, now, run};
 
 /// A session on the shared server.
 async fn open() -> (LiveKit, String) {
@@ -101,6 +101,38 @@ fn a_consumer_made_attendee_can_publish_without_reconnecting() {
         ada.command("publish camera").await;
         bob.event("media-received").await;
         assert!(!ada.events().iter().any(|event| event["event"] == "reconnecting"));
+    });
+}
+
+#[test]
+fn in_a_call_of_voices_the_server_takes_no_pictures_whatever_the_role() {
+    run(async {
+        let (backend, session) = open().await;
+        let voices = server().await.backend().audio_only(true);
+        let mut ada = join(&voices, &session, &grant(Role::Presenter), &["camera"]).await;
+        ada.event("request-refused").await;
+        ada.command("publish microphone").await;
+        assert_eq!(ada.event("track-published").await["source"], "microphone");
+        let people = voices.observe(&session).await.expect("observe").expect("a session");
+        assert_eq!(people[0].role, Some(Role::Presenter));
+        let people = backend.observe(&session).await.expect("observe").expect("a session");
+        assert_eq!(people[0].role, None, "elsewhere a Presenter may do more");
+    });
+}
+
+#[test]
+fn somebody_is_seen_to_have_connected_when_their_media_have() {
+    run(async {
+        let (backend, session) = open().await;
+        let nobody = MediaConnections::default();
+        assert_eq!(backend.media_connections(&session, now()).await, Ok(nobody.clone()));
+        let _ada = join(&backend, &session, &grant(Role::Attendee), &["microphone"]).await;
+        let connected = async || match backend.media_connections(&session, now()).await {
+            Ok(found) if found.connected && found.waiting.is_empty() => Ok(()),
+            other => Err(format!("{other:?}")),
+        };
+        eventually(Duration::from_secs(30), connected).await;
+        assert_eq!(backend.media_connections("no such session", now()).await, Ok(nobody));
     });
 }
 

@@ -165,8 +165,8 @@ impl Site {
             Err(error) => Err(error.to_string()),
         });
         let mut credentials = answer.await.credentials();
-        // The chart's default URL has another port than our port-forward.
-        credentials.url = credentials.url.map(|url| url.replace("localhost:8080", host));
+        // The gateway's own URL is for others than us.
+        credentials.url = Some(format!("ws://{host}"));
         Caller::join(&credentials, publish).await.unwrap_or_else(|status| panic!("{person} is refused with {status}"))
     }
 

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::io::Write;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -13,32 +14,58 @@ use super::browser::Browser;
 use super::build::{packages, web};
 use super::controls::serve;
 use crate::support::livekit::{LiveKitServer, Options};
+use crate::support::node::Node;
 use crate::support::operator::Role;
+use crate::support::outside::Outside;
 use crate::support::process::{free_port, target};
 use crate::support::run_browsers;
 use crate::support::stage::Stage;
 
+/// Where people outside of a node have the gateway: on their own machine, because browsers give a microphone to nobody else without TLS.
+pub const OUTSIDE: &str = "http://127.0.0.1:18080";
 /// How long the tests of one file may take together.
 const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Node.js with one file of tests, and what these need to know of the installation.
 fn node(browser: Browser, file: &str, stage: &Stage) -> Command {
-    let screenshots = target().join("screenshots");
+    let gateway = format!("http://127.0.0.1:{}", stage.gateway.port);
     let mut node = Command::new("node");
+    with_tests(&mut node, browser, file, &gateway, &stage.cluster.admin_kubeconfig());
+    node.env("LIVEKIT_URL", stage.livekit.url());
+    node
+}
+
+/// Gives Node.js one file of tests, for the installation whose gateway browsers find there.
+fn with_tests(node: &mut Command, browser: Browser, file: &str, gateway: &str, kubeconfig: &Path) {
     node.args(["--test", "--test-concurrency=1", "--test-reporter=spec"])
         .args(env::var("PAGE_TESTS").map(|pattern| format!("--test-name-pattern={pattern}")))
-        .arg(format!("tests/{file}"))
+        .arg(web().join("tests").join(file))
         .current_dir(web())
-        .env("GATEWAY_URL", format!("http://127.0.0.1:{}", stage.gateway.port))
-        .env("LIVEKIT_URL", stage.livekit.url())
-        .env("KUBECONFIG", stage.cluster.admin_kubeconfig())
+        .env("GATEWAY_URL", gateway)
+        .env("LIVEKIT_URL", gateway)
+        .env("KUBECONFIG", kubeconfig)
         .env("PAGE_BROWSER", browser.name())
         .env("CHROMIUM", Browser::Chromium.program())
         .env("FIREFOX", Browser::Firefox.program())
-        .env("SCREENSHOTS", screenshots)
+        .env("SCREENSHOTS", target().join("screenshots"))
         .stdin(Stdio::null())
         .kill_on_drop(true);
-    node
+}
+
+/// Runs one file of tests in the network of people outside of a node, from where the gateway is at `upstream`; with these variables.
+pub async fn run_file_outside(
+    browser: Browser,
+    file: &str,
+    (outside, node): (&Outside, &Node),
+    upstream: &str,
+    variables: &[(&str, &str)],
+) {
+    packages();
+    let mut command = Command::new("nsenter");
+    command.args(outside.enter()).arg("node");
+    with_tests(&mut command, browser, file, OUTSIDE, &node.admin_kubeconfig());
+    command.env("UPSTREAM", upstream).envs(variables.iter().copied());
+    report(browser, file, command).await;
 }
 
 /// Runs the tests of one file to their end. Their report is shown when one of them fails.

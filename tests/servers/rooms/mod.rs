@@ -10,6 +10,7 @@ mod faults;
 mod guests;
 mod invites;
 mod lifecycle;
+mod media;
 mod moderation;
 mod on_demand;
 mod signing_keys;

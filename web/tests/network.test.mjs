@@ -1,0 +1,93 @@
+// Whether people hear each other by the ways that their network leaves open. Run from outside of a real cluster.
+
+import assert from "node:assert/strict";
+import { connect, createServer } from "node:net";
+import { after, before } from "node:test";
+import { BROWSER } from "./lib/browsers.mjs";
+import { eventually } from "./lib/eventually.mjs";
+import { gateway } from "./lib/installation.mjs";
+import { makeRoom } from "./lib/kubernetes.mjs";
+import { AUDIBLE, loudness } from "./lib/media.mjs";
+import { join, person } from "./lib/people.mjs";
+import { testEverywhere } from "./lib/tests.mjs";
+
+/** Where the gateway really is, what the network is called, and by which way media have to come. */
+const { UPSTREAM, NETWORK, WAY } = process.env;
+
+/** Passes connections on to the gateway: without TLS browsers give a microphone to pages of their own machine alone. */
+const passing = createServer((socket) => {
+  const [host, port] = UPSTREAM.split(":");
+  const passed = connect(Number(port), host);
+  for (const [from, to] of [[socket, passed], [passed, socket]]) from.on("error", () => to.destroy()).pipe(to);
+});
+before(() => new Promise((listening) => passing.listen(Number(new URL(gateway).port), "127.0.0.1", listening)));
+after(() => passing.close());
+
+/** Keeps the connections that a page makes, for what browsers say of them. */
+function keepConnections() {
+  globalThis.connections = [];
+  globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(...given) {
+      super(...given);
+      globalThis.connections.push(this);
+    }
+  };
+}
+
+/** The protocols of a page's media, as far as it knows: to a relay it is that of the relay's own way to the media server. */
+async function ways(page) {
+  const reports = await page.evaluate(() => Promise.all(globalThis.connections.map(async (connection) => [...(await connection.getStats()).values()])));
+  const found = new Set();
+  for (const report of reports) {
+    const used = report.filter(({ type, nominated, state }) => type === "candidate-pair" && nominated && state === "succeeded");
+    for (const { localCandidateId } of used) {
+      const local = report.find(({ id }) => id === localCandidateId);
+      found.add(local.protocol);
+    }
+  }
+  return [...found];
+}
+
+/** All that a page's connections have tried, for a failure. */
+async function tried(page) {
+  const reports = await page.evaluate(() => Promise.all(globalThis.connections.map(async (connection) => [...(await connection.getStats()).values()])));
+  const place = (report, wanted) => {
+    const { candidateType, protocol, address, port } = report.find(({ id }) => id === wanted) ?? {};
+    return `${candidateType} ${protocol} ${address}:${port}`;
+  };
+  const pairs = (report) => report.filter(({ type }) => type === "candidate-pair");
+  const told = reports.flatMap((report) => pairs(report).map((pair) => `${place(report, pair.localCandidateId)} to ${place(report, pair.remoteCandidateId)}: ${pair.state}, ${pair.requestsSent} sent, ${pair.responsesReceived} answered`));
+  return told.join("\n");
+}
+
+async function visitor(test, link) {
+  const page = await person(test, link, { open: false, ignoreHTTPSErrors: true });
+  await page.addInitScript(keepConnections);
+  await page.goto(link);
+  return page;
+}
+
+if (WAY === "none") testEverywhere(`somebody is told what their network does not let through: ${NETWORK}`, async (t) => {
+  const room = await makeRoom({ participants: [{ name: "ada", role: "Presenter" }] });
+  const ada = await visitor(t, room.link("ada"));
+  await ada.getByRole("button", { name: "Join now" }).click();
+  await ada.getByRole("heading", { name: "Your network lets no sound and no pictures through" }).waitFor();
+  const told = await ada.locator("main").textContent();
+  console.log(`${NETWORK}, ${BROWSER}: ${told}`);
+  for (const place of process.env.PLACES.split(", ")) assert(told.includes(place), `${place} is not in: ${told}`);
+});
+else testEverywhere(`two people hear each other: ${NETWORK}`, async (t) => {
+  const room = await makeRoom({ participants: [{ name: "ada", role: "Presenter" }, { name: "bob" }] });
+  const ada = await visitor(t, room.link("ada"));
+  await join(ada);
+  const bob = await visitor(t, room.link("bob"));
+  const began = performance.now();
+  await join(bob);
+  await eventually("bob hears ada", async () => (await loudness(bob)) > AUDIBLE);
+  const seconds = (performance.now() - began) / 1000;
+  await eventually("ada hears bob", async () => (await loudness(ada)) > AUDIBLE);
+  const taken = await ways(bob);
+  console.log(`${NETWORK}, ${BROWSER}: ${seconds.toFixed(1)} s from join to first audio, ${taken}`);
+  // Where the network leaves but one way, it is the proof itself.
+  assert(WAY === "any" || taken.join() === WAY, `${WAY} is what this network leaves, and media came by ${taken}:\n${await tried(bob)}`);
+});
