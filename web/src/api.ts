@@ -17,6 +17,16 @@ export interface Permissions {
   addPeople: boolean;
 }
 
+/** How the call's media are to be sent. */
+export interface Media {
+  videoCodec: "VP8" | "VP9" | "H264" | "AV1";
+  /** Most lines of a camera's picture. */
+  maxVideoHeight: number;
+}
+
+/** What a gateway of before this page would have said. */
+export const USUAL: Media = { videoCodec: "VP8", maxVideoHeight: 720 };
+
 /** Answer of `GET /v1/room`. */
 export interface RoomView {
   room: string;
@@ -26,6 +36,7 @@ export interface RoomView {
   participant: { name: string; displayName: string } | null;
   role: Role;
   permissions: Permissions;
+  media: Media;
   state: "early" | "open" | "full" | "over" | "suspended";
   validFrom: string;
   validUntil: string;
@@ -127,7 +138,7 @@ export class Gateway {
     const asked = Date.now();
     const view = (await this.ask("GET", "v1/room")) as RoomView;
     this.skew = Date.parse(view.serverTime) - (asked + Date.now()) / 2;
-    return view;
+    return { ...view, media: view.media ?? USUAL };
   }
 
   async join(displayName: string | null): Promise<Ticket> {

@@ -69,6 +69,7 @@ export class App {
     if (view.state === "over") return this.gone("over");
     if (view.state === "suspended") return this.suspended();
     this.latest = view;
+    this.devices.media = view.media;
     if (!this.lobby) {
       const { signal } = this.stage;
       let attempt = new AbortController();

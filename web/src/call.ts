@@ -6,6 +6,7 @@ import { announce } from "./announce";
 import type { Gateway, Permissions, RoomView } from "./api";
 import { Chat } from "./chat";
 import { ChatNews } from "./chatnews";
+import { showConnection } from "./connectiondialog";
 import { Control } from "./controlbar";
 import { type Device, type Devices, KINDS, type Source, failureOf, failureText } from "./devices";
 import { closeDialogs, openDialog } from "./dialog";
@@ -339,7 +340,15 @@ export class Call implements Screen {
         });
       },
     );
-    openDialog(t("devices.title"), () => [pickers.element], () => pickers.close());
+    const { room } = this;
+    const connection = (close: () => void) => {
+      const show = () => {
+        close();
+        if (room) showConnection(room);
+      };
+      return el("div", { class: "choices" }, el("button", { type: "button", click: show }, t("connection.show")));
+    };
+    openDialog(t("devices.title"), (close) => [pickers.element, ...(room ? [connection(close)] : [])], () => pickers.close());
   }
 
   private gather(): void {

@@ -1,7 +1,7 @@
 // Camera, microphone and speaker of this person: what they want on, which device, and what came of it.
 
 import { type LocalAudioTrack, type LocalVideoTrack, MediaDeviceFailure, Room, TrackEvent, createLocalAudioTrack, createLocalVideoTrack } from "livekit-client";
-import type { Permissions } from "./api";
+import { type Media, type Permissions, USUAL } from "./api";
 import { t } from "./messages";
 
 export type Source = "microphone" | "camera";
@@ -35,6 +35,8 @@ export class Devices {
   readonly wanted: Record<Source, boolean> = { microphone: false, camera: false };
   readonly failures: Partial<Record<Source, Failure>> = {};
   readonly chosen: Partial<Record<Device, string>> = {};
+  /** How the call has its media sent. */
+  media: Media = USUAL;
   /** Called when a device goes away while it is on. */
   lost: () => void = () => undefined;
   private readonly tracks: { microphone?: LocalAudioTrack; camera?: LocalVideoTrack } = {};
@@ -58,7 +60,7 @@ export class Devices {
     try {
       const deviceId = this.chosen[source];
       const options = deviceId === undefined ? {} : { deviceId };
-      const track = source === "microphone" ? await createLocalAudioTrack(options) : await createLocalVideoTrack(options);
+      const track = source === "microphone" ? await createLocalAudioTrack(options) : await createLocalVideoTrack({ ...options, resolution: this.resolution });
       if (turn !== this.turns[source]) {
         track.stop();
         return;
@@ -77,6 +79,12 @@ export class Devices {
       this.wanted[source] = false;
       this.failures[source] = failureOf(error);
     }
+  }
+
+  /** The largest picture of a camera that is sent. */
+  get resolution(): { width: number; height: number } {
+    const height = this.media.maxVideoHeight;
+    return { width: Math.round((height * 16) / 9), height };
   }
 
   /** Uses another device. */

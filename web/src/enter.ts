@@ -14,13 +14,16 @@ const FULL = 10_000;
 /** A chat message is a few lines; more is not kept. */
 const LONGEST_MESSAGE = 64 * 1024;
 
+const CODECS = { VP8: "vp8", VP9: "vp9", H264: "h264", AV1: "av1" } as const;
+
 function options(devices: Devices): RoomOptions {
   const chosen = (deviceId: string | undefined) => (deviceId === undefined ? {} : { deviceId });
   return {
     adaptiveStream: true,
     dynacast: true,
     audioCaptureDefaults: chosen(devices.chosen.microphone),
-    videoCaptureDefaults: chosen(devices.chosen.camera),
+    videoCaptureDefaults: { ...chosen(devices.chosen.camera), resolution: devices.resolution },
+    publishDefaults: { videoCodec: CODECS[devices.media.videoCodec] },
     audioOutput: chosen(devices.chosen.speaker),
     dataStream: { maxPayloadByteLength: LONGEST_MESSAGE },
     reconnectPolicy: { nextRetryDelayInMs: ({ retryCount }) => resumption(retryCount) },

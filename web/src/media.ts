@@ -44,8 +44,9 @@ export class MediaPath {
     const { publisher, subscriber } = this.room.engine.pcManager ?? {};
     for (const transport of [publisher, subscriber]) {
       const report = await transport?.getStats()?.catch(() => undefined);
-      report?.forEach((stats: { type: string; protocol?: string; port?: number; address?: string }) => {
-        if (stats.type !== "remote-candidate" || !stats.port) return;
+      report?.forEach((stats: { type: string; candidateType?: string; protocol?: string; port?: number; address?: string }) => {
+        // What was only met on the way is no place that the media server named.
+        if (stats.type !== "remote-candidate" || stats.candidateType === "prflx" || !stats.port) return;
         this.places.add(`${stats.protocol?.toUpperCase()} ${stats.port}${stats.address ? ` (${stats.address})` : ""}`);
       });
     }

@@ -36,6 +36,11 @@ export function count(stem: "people.count" | "chat.unread", number: number): str
   return t(`${stem}.${form}`, { count: new Intl.NumberFormat(locale).format(number) });
 }
 
+/** A share, from 0 to 1. */
+export function percent(share: number): string {
+  return new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 }).format(share);
+}
+
 /** From when to when, in the visitor's own time zone. */
 export function period(from: Date, until: Date): string {
   const day = { weekday: "long", day: "numeric", month: "long", year: "numeric" } as const;

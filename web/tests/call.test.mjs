@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe } from "node:test";
-import { screenshot } from "./lib/accessibility.mjs";
+import { fileURLToPath } from "node:url";
+import { accessible, screenshot } from "./lib/accessibility.mjs";
 import { CHROMIUM } from "./lib/browsers.mjs";
 import { eventually, inSeconds } from "./lib/eventually.mjs";
 import { control, gateway, livekit, restartedClass } from "./lib/installation.mjs";
@@ -43,9 +44,26 @@ describe("in one call", () => {
     assert((await loudness(ada)) > AUDIBLE, "ada hears ben");
     assert((await loudness(ben)) > AUDIBLE, "ben hears ada");
     await screenshot(ada, "call-wide");
+    if (process.env.UPDATE_GENERATED) await ada.screenshot({ type: "jpeg", quality: 80, path: fileURLToPath(new URL("../../docs/images/call.jpg", import.meta.url)) });
     await showsPicture(tile(con, "ada"));
     await con.getByRole("button", { name: "Turn sound on" }).or(con.locator(".call[data-connection=in]")).first().waitFor();
     assert((await loudness(con)) > AUDIBLE, "connie hears them");
+  });
+
+  testEverywhere("how one's connection is stands there in words, and as text to copy without the invite", async () => {
+    await controlOf(ben, "settings").click();
+    await ben.getByRole("button", { name: "How is my connection?" }).click();
+    const dialog = ben.getByRole("dialog", { name: "Your connection" });
+    await dialog.getByText("straight to the server, by UDP").waitFor();
+    await dialog.getByText(/^\d+ ms$/).waitFor();
+    const details = dialog.getByLabel("For whoever helps you");
+    await eventually("what is lost is known", async () => /lost on the way here [\d.]+ %/.test(await details.inputValue()));
+    const text = await details.inputValue();
+    assert.match(text, /media by UDP, to (\[[\da-f:]+\]|[\d.]+):\d+/);
+    assert(!text.includes(room.link("ben").split("#")[1]) && !text.includes("Ben"), text);
+    await accessible(ben, "connection");
+    await ben.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
   });
 
   testEverywhere("a muted microphone is silent, and marked for everybody", async () => {

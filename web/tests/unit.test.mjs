@@ -62,3 +62,17 @@ test("everybody may do so much at once and so much a second, whatever others do"
   for (let other = 0; other < 5000; other += 1) allowed.take(`other-${other}`, 3_600_000);
   assert(allowed.left.size <= 1000, "it remembers a bounded number of people");
 });
+
+test("what browsers tell of connections is one answer, whether a relay is between or not", async () => {
+  const { measure } = await load("connection");
+  const pair = (more) => ({ id: "p", type: "candidate-pair", nominated: true, state: "succeeded", localCandidateId: "l", remoteCandidateId: "r", ...more });
+  const server = { id: "r", type: "remote-candidate", address: "198.51.100.7", port: 7882 };
+  const straight = [pair({ currentRoundTripTime: 0.0234 }), { id: "l", type: "local-candidate", candidateType: "host", protocol: "udp" }, server];
+  const counts = [{ type: "inbound-rtp", packetsLost: 5, packetsReceived: 95 }, { type: "outbound-rtp", packetsSent: 200 }, { type: "remote-inbound-rtp", packetsLost: 1 }];
+  assert.deepEqual(measure([[], [...straight, ...counts]]), { way: { protocol: "UDP", relay: false }, place: "198.51.100.7:7882", roundTrip: 23, lostHere: 0.05, lostThere: 0.005 });
+  // As Chromium has a relay that the server saw at another address.
+  const relayed = [pair({}), { id: "l", type: "local-candidate", candidateType: "prflx", protocol: "udp", relayProtocol: "tls" }, server];
+  assert.deepEqual(measure([relayed]).way, { protocol: "TLS", relay: true });
+  assert.equal(measure([[straight[0], straight[1], { ...server, address: "2001:db8::7" }]]).place, "[2001:db8::7]:7882");
+  assert.deepEqual(measure([[pair({ nominated: false })], []]), { way: null, place: null, roundTrip: null, lostHere: null, lostThere: null });
+});
