@@ -69,6 +69,6 @@ fn the_notes_tell_where_media_go() {
     ] {
         let notes = notes(&["--set", arguments]);
         assert!(notes.contains(told), "{arguments}: {notes}");
-        assert!(notes.contains("kubectl wait --for=condition=MediaReachable roomclass/livekit"), "{notes}");
+        assert!(notes.contains("the condition MediaReachable of the RoomClass tells whether media reach people"), "{notes}");
     }
 }
