@@ -89,5 +89,6 @@ else testEverywhere(`two people hear each other: ${NETWORK}`, async (t) => {
   const taken = await ways(bob);
   console.log(`${NETWORK}, ${BROWSER}: ${seconds.toFixed(1)} s from join to first audio, ${taken}`);
   // Where the network leaves but one way, it is the proof itself.
-  assert(WAY === "any" || taken.join() === WAY, `${WAY} is what this network leaves, and media came by ${taken}:\n${await tried(bob)}`);
+  // A browser has two connections, of which one may be done by another way that the network leaves before the better one is tried.
+  assert(WAY === "any" || taken.includes(WAY), `${WAY} is what this network leaves, and media came by ${taken}:\n${await tried(bob)}`);
 });

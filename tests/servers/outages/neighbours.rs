@@ -2,7 +2,7 @@
 
 use roomkeeper::api::{Phase, RoomClass};
 use roomkeeper::backend::Backend;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::livekit::Client;
 use crate::support::operator::Role;
@@ -53,7 +53,9 @@ fn two_installations_on_one_media_server_leave_each_others_calls_alone_whatever_
         for room in ROOMS {
             place.until_gone(room, PATIENCE).await;
         }
-        ben.event("disconnected").await;
+        // The media server tells him, or the gateway cuts him off before and does not let him in again.
+        let is_out = |event: &Value| event["event"] == "disconnected" || event["event"] == "reconnect-refused";
+        ben.wait_for("to be out", is_out).await;
         let classes = Api::<RoomClass>::all(leaving.admin.clone());
         classes.delete(CLASS, &DeleteParams::default()).await.expect("the class is deleted");
         swept(&staying.controller).await;
