@@ -179,7 +179,7 @@ async fn by_a_load_balancer(ways: &Ways) {
     ];
     for (index, network) in networks.iter().enumerate() {
         ways.heard(network, Browser::Chromium).await;
-        if index != 1 || at_full_length() {
+        if index == 2 || at_full_length() {
             ways.heard(network, Browser::Firefox).await;
         }
     }
