@@ -25,8 +25,8 @@ impl From<bool> for ConditionStatus {
 impl ConditionStatus {
     /// That of a condition as it was written; unknown where there is none.
     #[must_use]
-    pub fn of(conditions: &[Condition], kind: ConditionType) -> Self {
-        match conditions.iter().find(|condition| condition.type_ == kind.to_string()).map(|condition| condition.status.as_str()) {
+    pub fn of(written: Option<&Condition>) -> Self {
+        match written.map(|condition| condition.status.as_str()) {
             Some("True") => Self::True,
             Some("False") => Self::False,
             _ => Self::Unknown,

@@ -109,6 +109,15 @@ impl LiveKit {
         }
     }
 
+    /// All that is in a session, services of the media server too; none if there is no such session.
+    async fn participants(&self, session: &str) -> Result<Option<Vec<ParticipantInfo>>, Failure> {
+        match self.rooms.list_participants(session).await {
+            Ok(people) => Ok(Some(people)),
+            Err(error) if failures::is_absent(&error) => Ok(None),
+            Err(error) => Err(self.failure(error).await),
+        }
+    }
+
     /// How many people are in a session; none if there is no such session, of which the list of people is as empty as that of an empty one.
     async fn number_of_people(&self, session: &str) -> Result<Option<u32>, Failure> {
         match self.rooms.list_rooms(vec![session.to_owned()]).await {
@@ -129,23 +138,15 @@ impl Backend for LiveKit {
     }
 
     async fn observe(&self, session: &str) -> Result<Option<Vec<SessionMember>>, Failure> {
-        let (people, number) = join(self.rooms.list_participants(session), self.number_of_people(session)).await;
-        let people = match people {
-            Ok(people) => people,
-            Err(error) if failures::is_absent(&error) => return Ok(None),
-            Err(error) => return Err(self.failure(error).await),
-        };
+        let (people, number) = join(self.participants(session), self.number_of_people(session)).await;
+        let Some(people) = people? else { return Ok(None) };
         let Some(number) = number? else { return Ok(None) };
         let people = self.left_over.take_off(&self.rooms, session, people, number, clock::now()).await;
         Ok(Some(people.into_iter().filter_map(|person| member(person, self.audio_only)).collect()))
     }
 
     async fn media_connections(&self, session: &str, now: Timestamp) -> Result<MediaConnections, Failure> {
-        let people = match self.rooms.list_participants(session).await {
-            Ok(people) => people,
-            Err(error) if failures::is_absent(&error) => return Ok(MediaConnections::default()),
-            Err(error) => return Err(self.failure(error).await),
-        };
+        let people = self.participants(session).await?.unwrap_or_default();
         let people: Vec<ParticipantInfo> = people.into_iter().filter(|person| person.kind() == Kind::Standard).collect();
         let latest = (now - CONNECTS_WITHIN).as_millisecond();
         let waits = |person: &&ParticipantInfo| person.state() == State::Joined && person.joined_at_ms <= latest;

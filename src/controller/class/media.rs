@@ -30,11 +30,8 @@ pub fn media_state(reach: &MediaReach, class: &RoomClass, context: &Context, upt
     }
     let status = class.status.as_ref().filter(|status| status.observed_generation == class.metadata.generation);
     let conditions = status.map(|status| status.conditions.as_slice()).unwrap_or_default();
-    let is_about_address = |reason: &str| reason == Reason::NoMediaAddress.to_string();
     let written = conditions.iter().find(|condition| condition.type_ == ConditionType::MediaReachable.to_string());
-    let before = match written {
-        Some(condition) if is_about_address(&condition.reason) => ConditionStatus::Unknown,
-        _ => ConditionStatus::of(conditions, ConditionType::MediaReachable),
-    };
-    reach.condition(before, uptime)
+    // What was said of the address says nothing of people.
+    let of_people = written.filter(|condition| condition.reason != Reason::NoMediaAddress.to_string());
+    reach.condition(ConditionStatus::of(of_people), uptime)
 }

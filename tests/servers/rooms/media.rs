@@ -1,18 +1,25 @@
 //! What a class has people send, and what it tells of whether their media connect.
 
-use roomkeeper::api::Phase;
+use kube::Api;
+use roomkeeper::api::{Phase, RoomClass};
 use serde_json::{Value, json};
 
 use crate::support::livekit::{LiveKitServer, Options};
 use crate::support::stage::{PATIENCE, Stage, in_seconds};
 use crate::support::{eventually, run};
 
-/// Whether the class says that media reach people: status and reason.
-async fn reach(stage: &Stage, class: &str) -> (String, String) {
-    let class = kube::Api::<roomkeeper::api::RoomClass>::all(stage.admin.clone()).get(class).await.expect("the class");
-    let conditions = class.status.map(|status| status.conditions).unwrap_or_default();
-    let told = conditions.into_iter().find(|condition| condition.type_ == "MediaReachable");
-    told.map(|condition| (condition.status, condition.reason)).unwrap_or_default()
+/// Waits until the class says this of whether media reach people: status and reason.
+async fn until_reach(stage: &Stage, class: &str, wanted: (&str, &str)) {
+    let classes = Api::<RoomClass>::all(stage.admin.clone());
+    eventually(PATIENCE, async || {
+        let conditions = classes.get(class).await.expect("the class").status.map(|status| status.conditions).unwrap_or_default();
+        let told = conditions.into_iter().find(|condition| condition.type_ == "MediaReachable");
+        match &told {
+            Some(condition) if (condition.status.as_str(), condition.reason.as_str()) == wanted => Ok(()),
+            _ => Err(format!("{told:?}")),
+        }
+    })
+    .await;
 }
 
 #[test]
@@ -23,20 +30,12 @@ fn a_class_tells_that_media_reach_people_once_somebodys_have_connected() {
         // Nobody else is on it.
         let livekit = LiveKitServer::start(Options::default()).await;
         stage.class("reached", &livekit, json!({})).await;
-        eventually(PATIENCE, async || match reach(stage, "reached").await {
-            (status, reason) if status == "Unknown" && reason == "NobodyJoined" => Ok(()),
-            other => Err(format!("{other:?}")),
-        })
-        .await;
+        until_reach(stage, "reached", ("Unknown", "NobodyJoined")).await;
         let spec = json!({"roomClassName": "reached", "validFrom": in_seconds(-60), "participants": [{"name": "ada"}]});
         place.apply("call", spec).await;
         place.until_phase("call", Phase::Open).await;
         let _ada = place.joined("call", "ada", &["microphone"]).await;
-        eventually(PATIENCE, async || match reach(stage, "reached").await {
-            (status, reason) if status == "True" && reason == "MediaConnected" => Ok(()),
-            other => Err(format!("{other:?}")),
-        })
-        .await;
+        until_reach(stage, "reached", ("True", "MediaConnected")).await;
     });
 }
 
