@@ -31,7 +31,7 @@ pub use guest::guest_status;
 pub use invite::{InvalidInvite, Invite, KeyError, KeyRing, generate_key};
 pub use media_address::{BalancedService, MediaAddress, NoMediaAddress, media_address};
 pub use media_reach::{MediaConnections, MediaReach};
-pub use orphans::orphans;
+pub use orphans::{ended_checks, orphans};
 pub use permissions::Permissions;
 pub use reconcile::{
     Batch, EventDraft, Execution, Goal, InviteChange, InviteStep, InviteWrite, Observed, Outcome, Plan, Priority, RoomStep, SessionStep,

@@ -21,7 +21,8 @@ pub fn orphans<'a>(
     installation: &Installation,
     now: Timestamp,
 ) -> Vec<&'a str> {
-    let ours: Vec<&str> = sessions.into_iter().filter(|session| session.starts_with(installation.prefix())).collect();
+    let is_call = |session: &&str| session.starts_with(installation.prefix()) && installation.check_ends_at(session).is_none();
+    let ours: Vec<&str> = sessions.into_iter().filter(is_call).collect();
     // By the sessions, of which there may be far fewer than Rooms.
     let mut by_uid: HashMap<&str, Vec<(&str, i64)>> = HashMap::new();
     for session in &ours {
@@ -36,6 +37,12 @@ pub fn orphans<'a>(
     }
     let is_kept = |session: &str| installation.room_and_epoch(session).is_some_and(|(uid, _)| is_kept(uid));
     ours.into_iter().filter(|session| !wanted.contains(session) && !is_kept(session)).collect()
+}
+
+/// Sessions in which people checked their connection, and whose end has come at `now`.
+#[must_use]
+pub fn ended_checks<'a>(sessions: impl IntoIterator<Item = &'a String>, installation: &Installation, now: Timestamp) -> Vec<&'a String> {
+    sessions.into_iter().filter(|session| installation.check_ends_at(session).is_some_and(|ends_at| ends_at <= now)).collect()
 }
 
 fn wants(room: &Room, session: &str, epoch: i64, now: Timestamp) -> bool {

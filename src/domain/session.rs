@@ -1,10 +1,19 @@
 //! Names of sessions, and the people seen in one.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+
 use super::invite::KeyRing;
+use super::window::later;
 use crate::api::{Role, Room, SessionStatus};
 
 /// What the names of the sessions of all installations begin with.
 pub const SESSION_PREFIX: &str = "rk-";
+/// What stands before the UID of the Room in the name of a session in which people only check their connection.
+const CHECK: &str = "check-";
+/// How long such a session lasts at least, and at most twice: browsers give up after 15 seconds, for each of two ways.
+const CHECK_LASTS: Duration = Duration::from_secs(30);
 
 /// Identity of this installation on a media server that others may use too.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +47,23 @@ impl Installation {
     pub fn room_and_epoch<'a>(&self, session: &'a str) -> Option<(&'a str, i64)> {
         let (uid, epoch) = session.strip_prefix(&self.prefix)?.rsplit_once('-')?;
         Some((uid, epoch.parse().ok()?))
+    }
+
+    /// Name of the session in which people of a Room check their connection at `now`, and when it ends. It is the same one for all of them
+    /// for a while, so that a Room has two of them at most, and the name says the end, so that whoever closes it need know nothing else.
+    #[must_use]
+    pub fn check_session(&self, room_uid: &str, now: Timestamp) -> (String, Timestamp) {
+        let length = i64::try_from(CHECK_LASTS.as_secs()).unwrap_or(i64::MAX);
+        let begun = Timestamp::from_second(now.as_second().div_euclid(length).saturating_mul(length)).unwrap_or(now);
+        let ends_at = later(begun, CHECK_LASTS.saturating_mul(2));
+        (self.session_id(&format!("{CHECK}{room_uid}"), ends_at.as_second()), ends_at)
+    }
+
+    /// When a session in which people check their connection ends; `None` for every other session.
+    #[must_use]
+    pub fn check_ends_at(&self, session: &str) -> Option<Timestamp> {
+        let (uid, second) = self.room_and_epoch(session)?;
+        uid.starts_with(CHECK).then(|| Timestamp::from_second(second).unwrap_or(Timestamp::MIN))
     }
 
     /// Names under which the session that a Room's status records may live: its own and, if it was made and is lost, the one of
@@ -151,6 +177,22 @@ mod tests {
         assert_eq!(installation.room_and_epoch(&installation.session_id("room-1", 7)), Some(("room-1", 7)));
         for other in ["", "rk-uid-", "rk-uid-room", "rk-uid-room-x", "rk-other-room-1", "room-1"] {
             assert_eq!(installation.room_and_epoch(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_people_of_a_room_check_their_connection_in_one_session_that_lasts_half_a_minute_and_says_its_end() {
+        let installation = Installation::from_namespace_uid("uid");
+        let at = |second| Timestamp::from_second(second).expect("a time");
+        for now in [0, 29, 30, 59, 1_900_000_000, -1] {
+            let (name, ends_at) = installation.check_session("room-1", at(now));
+            assert_eq!(installation.check_ends_at(&name), Some(ends_at), "{name}");
+            assert!((30..=60).contains(&(ends_at.as_second() - now)), "{now}");
+        }
+        assert_eq!(installation.check_session("room-1", at(30)).0, installation.check_session("room-1", at(59)).0);
+        assert_eq!(installation.check_session("room-1", at(30)).0, "rk-uid-check-room-1-90");
+        for other in [installation.session_id("room-1", 90), "rk-other-check-room-1-90".into(), "rk-uid-check-room-1-x".into()] {
+            assert_eq!(installation.check_ends_at(&other), None, "{other}");
         }
     }
 

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::admission::{AdmissionService, ApiWriter, CallObserver, InviteKeys, LiveRooms, ModerationService};
+use super::admission::{AdmissionService, ApiWriter, CallObserver, ConnectionChecks, InviteKeys, LiveRooms, ModerationService};
 use super::http::{self, BasePath, LinkTurns, PublicAddress, RateLimits, TrustedProxies, listen, tell_staleness};
 use super::room_changes::{Change, follow_classes, forward, of_room_objects, of_rooms, recheck_connections};
 use super::router::{AppState, router};
@@ -160,12 +160,14 @@ fn app_state(
     let calls = CallObserver::new(backends.clone(), clock.clone());
     let admission = Arc::new(AdmissionService::new(rooms.clone(), calls.clone(), keys.clone(), clock.clone()));
     let writer = Arc::new(ApiWriter::new(client));
+    let checks = ConnectionChecks::new(rooms.clone(), calls.clone(), clock.clone());
     let moderation = ModerationService::new(rooms.clone(), keys.clone(), calls, writer, clock.clone());
     let limits = Arc::new(RateLimits::new(args.rate_limit_per_address));
     let trusted_proxies = TrustedProxies::new(&args.trusted_proxies);
     let api = http::Api {
         admission: admission.clone(),
         moderation: Arc::new(moderation),
+        checks: Arc::new(checks),
         keys,
         rooms: rooms.clone(),
         limits: limits.clone(),

@@ -43,16 +43,20 @@ export interface RoomView {
   serverTime: string;
 }
 
-/** Answer of `POST /v1/join`. */
-export interface Ticket {
+/** Answer of `POST /v1/connection-check`: what to connect to a media server with. */
+export interface Way {
   url: string;
   /** Whether the media server's signalling goes through the gateway, or clients reach it themselves. */
   signalling: "Proxied" | "Direct";
   token: string;
-  /** By a shared link, the invite to come back with as the same person. */
-  invite?: string;
   /** Under which the token can be sent as a subprotocol. */
   subprotocol?: string;
+}
+
+/** Answer of `POST /v1/join`. */
+export interface Ticket extends Way {
+  /** By a shared link, the invite to come back with as the same person. */
+  invite?: string;
 }
 
 /** Answer of `POST /v1/guests`. */
@@ -147,7 +151,12 @@ export class Gateway {
       this.visitor = { link: this.invite, invite: ticket.invite, displayName };
       rememberVisitor(this.visitor);
     }
-    return ticket.signalling === "Proxied" ? { ...ticket, url: HOME.href.replace(/^http/, "ws") } : ticket;
+    return reachable(ticket);
+  }
+
+  /** What to check the connection with before the call. */
+  async checkConnection(): Promise<Way> {
+    return reachable((await this.ask("POST", "v1/connection-check")) as Way);
   }
 
   async mute(identity: string): Promise<void> {
@@ -208,6 +217,11 @@ export class Gateway {
     const kind = type.startsWith(PROBLEM) ? type.slice(PROBLEM.length) : asksForLogin(answer) ? "login" : "unreachable";
     throw new Problem(kind, Number(answer.headers.get("Retry-After")) || 0);
   }
+}
+
+/** What goes through the gateway goes where this page came from. */
+function reachable<T extends Way>(way: T): T {
+  return way.signalling === "Proxied" ? { ...way, url: HOME.href.replace(/^http/, "ws") } : way;
 }
 
 const PROBLEM = "urn:roomkeeper:problem:";

@@ -6,6 +6,7 @@ interface Stat {
   type: string;
   state?: string;
   nominated?: boolean;
+  requestsSent?: number;
   localCandidateId?: string;
   remoteCandidateId?: string;
   currentRoundTripTime?: number;
@@ -34,17 +35,21 @@ export interface Measured {
   lostThere: number | null;
 }
 
+const found = (report: Report, wanted: string | undefined) => report.find(({ id }) => id === wanted);
+
+/** A candidate as an address. Browsers keep the address of what they only met on the way to themselves. */
+const place = ({ address, port }: Stat) => `${address?.includes(":") ? `[${address}]` : address || "?"}:${port}`;
+
 /** What the reports of all connections of a call say together. */
 export function measure(reports: readonly Report[]): Measured {
   const used = reports.flatMap((report) => {
     const pair = report.find(({ type, nominated, state }) => type === "candidate-pair" && nominated === true && state === "succeeded");
     return pair ? [{ report, pair }] : [];
   });
-  const found = (report: Report, wanted: string | undefined) => report.find(({ id }) => id === wanted);
   const [first] = used;
   const local = first && found(first.report, first.pair.localCandidateId);
-  const remote = first && found(first.report, first.pair.remoteCandidateId);
-  const relay = local?.relayProtocol !== undefined || local?.candidateType === "relay";
+  const remotes = used.flatMap(({ report, pair }) => found(report, pair.remoteCandidateId) ?? []).filter(({ port }) => port);
+  const remote = remotes.find(({ address }) => address) ?? remotes[0];
   const trips = used.flatMap(({ pair }) => (pair.currentRoundTripTime === undefined ? [] : [pair.currentRoundTripTime]));
   const all = reports.flat();
   const sum = (type: string, field: "packetsLost" | "packetsReceived" | "packetsSent") =>
@@ -52,10 +57,42 @@ export function measure(reports: readonly Report[]): Measured {
   const share = (lost: number, whole: number) => (whole > 0 ? Math.min(1, Math.max(0, lost) / whole) : null);
   const lostHere = sum("inbound-rtp", "packetsLost");
   return {
-    way: local ? { protocol: (local.relayProtocol ?? local.protocol ?? "").toUpperCase(), relay } : null,
-    place: remote?.address && remote.port ? `${remote.address.includes(":") ? `[${remote.address}]` : remote.address}:${remote.port}` : null,
+    way: local ? { protocol: (local.relayProtocol ?? local.protocol ?? "").toUpperCase(), relay: isRelayed(local) } : null,
+    place: remote ? place(remote) : null,
     roundTrip: trips.length > 0 ? Math.round(Math.max(...trips) * 1000) : null,
     lostHere: share(lostHere, lostHere + sum("inbound-rtp", "packetsReceived")),
     lostThere: share(sum("remote-inbound-rtp", "packetsLost"), sum("outbound-rtp", "packetsSent")),
   };
+}
+
+/** The places that the media server named for media, such as `UDP 7882 (198.51.100.7)`. */
+export function placesNamed(reports: readonly Report[]): string[] {
+  // What was only met on the way is no place that the media server named.
+  const named = reports.flat().filter(({ type, candidateType, port }) => type === "remote-candidate" && candidateType !== "prflx" && port);
+  const places = named.map(({ protocol, port, address }) => `${protocol?.toUpperCase()} ${port}${address ? ` (${address})` : ""}`);
+  return [...new Set(places)].sort();
+}
+
+/** What is known of one way: it was not offered, or not tried because another one was good, or it was tried. */
+export type Tried = "unoffered" | "untried" | "unanswered" | "works";
+export type Ways = Record<"udp" | "tcp" | "turn", Tried>;
+
+/** What is known of each way. Of a relay (TURN) it is that it takes this person; `relays` is whether there is one. */
+export function waysTried(reports: readonly Report[], relays: boolean): Ways {
+  const by = (protocol: string): Tried => {
+    const states = reports.flatMap((report) => {
+      const named = report.filter((stat) => stat.type === "remote-candidate" && stat.protocol === protocol).map(({ id }) => id);
+      const pairs = report.filter(({ type, remoteCandidateId }) => type === "candidate-pair" && named.includes(remoteCandidateId ?? ""));
+      // By a relay is another way, whatever the relay speaks with the media server.
+      const straight = pairs.filter(({ localCandidateId }) => !isRelayed(found(report, localCandidateId)));
+      return named.length > 0 ? ["untried" as const, ...straight.map(({ state, requestsSent }) => (state === "succeeded" ? "works" : requestsSent ? "unanswered" : "untried"))] : [];
+    });
+    return (["works", "unanswered", "untried"] as const).find((state) => states.includes(state)) ?? "unoffered";
+  };
+  const relayed = reports.flat().some((stat) => stat.type === "local-candidate" && isRelayed(stat));
+  return { udp: by("udp"), tcp: by("tcp"), turn: relayed ? "works" : relays ? "unanswered" : "unoffered" };
+}
+
+function isRelayed(local: Stat | undefined): boolean {
+  return local?.relayProtocol !== undefined || local?.candidateType === "relay";
 }

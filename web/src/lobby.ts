@@ -3,6 +3,7 @@
 import { Absence } from "./absence";
 import { announce } from "./announce";
 import type { Gateway, Problem, RoomView } from "./api";
+import { showConnectionCheck } from "./connectioncheck";
 import { Countdown } from "./countdown";
 import type { Devices } from "./devices";
 import { el, newId, setText, theirs } from "./dom";
@@ -65,6 +66,7 @@ export class Lobby implements Screen {
       event.preventDefault();
       this.press();
     };
+    const check = el("button", { type: "button", click: () => showConnectionCheck(gateway) }, t("check.show"));
     this.element = el(
       "div",
       { class: "lobby" },
@@ -77,7 +79,7 @@ export class Lobby implements Screen {
         this.role,
       ),
       this.preview.element,
-      el("form", { class: "enter", novalidate: true, submit }, this.nameField, this.status, this.trouble, this.button),
+      el("form", { class: "enter", novalidate: true, submit }, this.nameField, this.status, this.trouble, this.button, check),
     );
     this.update(view);
   }

@@ -2,6 +2,8 @@
 
 import { ConnectionError, ConnectionErrorReason, type Room, RoomEvent } from "livekit-client";
 import { Problem } from "./api";
+import { type Report, placesNamed } from "./connection";
+import { reportsOf } from "./reports";
 
 /** How often the browser is asked what it tries. */
 const EVERY = 500;
@@ -18,6 +20,8 @@ export class MediaBlocked extends Problem {
 
 /** Watches one attempt to connect. */
 export class MediaPath {
+  /** What the browser told last of the attempt. */
+  reports: readonly Report[] = [];
   private signalled = false;
   private timer = 0;
   private readonly places = new Set<string>();
@@ -41,14 +45,9 @@ export class MediaPath {
   }
 
   private async look(): Promise<void> {
-    const { publisher, subscriber } = this.room.engine.pcManager ?? {};
-    for (const transport of [publisher, subscriber]) {
-      const report = await transport?.getStats()?.catch(() => undefined);
-      report?.forEach((stats: { type: string; candidateType?: string; protocol?: string; port?: number; address?: string }) => {
-        // What was only met on the way is no place that the media server named.
-        if (stats.type !== "remote-candidate" || stats.candidateType === "prflx" || !stats.port) return;
-        this.places.add(`${stats.protocol?.toUpperCase()} ${stats.port}${stats.address ? ` (${stats.address})` : ""}`);
-      });
-    }
+    const reports = await reportsOf(this.room);
+    if (reports.every((report) => report.length === 0)) return;
+    this.reports = reports;
+    for (const place of placesNamed(reports)) this.places.add(place);
   }
 }

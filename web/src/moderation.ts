@@ -2,6 +2,7 @@
 
 import { announce } from "./announce";
 import { type Gateway, Problem, ROLES, type Role } from "./api";
+import { copyButton } from "./copybutton";
 import { confirm, openDialog } from "./dialog";
 import { el, newId, setText } from "./dom";
 import { t } from "./messages";
@@ -98,16 +99,7 @@ export class Moderation {
 /** The join link of a person, to copy. */
 function link(name: string, url: string, close: () => void): HTMLElement[] {
   const text = el("input", { id: newId("link"), type: "text", readonly: true, value: url, dir: "ltr" });
-  const told = el("p", { role: "status" });
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(url);
-      setText(told, t("people.copied"));
-    } catch {
-      text.select();
-      setText(told, t("people.copyFailed"));
-    }
-  };
+  const { button, told } = copyButton(text, { copy: t("people.copy"), copied: t("people.copied"), failed: t("people.copyFailed") });
   return [
     el("div", { class: "field" }, el("label", { for: text.id }, t("people.link", { name })), text),
     el("p", { class: "hint" }, t("people.linkText", { name })),
@@ -116,7 +108,7 @@ function link(name: string, url: string, close: () => void): HTMLElement[] {
       "div",
       { class: "choices" },
       el("button", { type: "button", click: close }, t("dialog.close")),
-      el("button", { type: "button", class: "primary", click: () => void copy() }, t("people.copy")),
+      button,
     ),
   ];
 }

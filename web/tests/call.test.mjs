@@ -59,7 +59,8 @@ describe("in one call", () => {
     const details = dialog.getByLabel("For whoever helps you");
     await eventually("what is lost is known", async () => /lost on the way here [\d.]+ %/.test(await details.inputValue()));
     const text = await details.inputValue();
-    assert.match(text, /media by UDP, to (\[[\da-f:]+\]|[\d.]+):\d+/);
+    // Browsers keep the address of a server that they met before it was named to themselves.
+    assert.match(text, /media by UDP, to (\[[\da-f:]+\]|[\d.]+|\?):\d+/);
     assert(!text.includes(room.link("ben").split("#")[1]) && !text.includes("Ben"), text);
     await accessible(ben, "connection");
     await ben.keyboard.press("Escape");

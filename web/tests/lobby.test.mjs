@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { screenshot } from "./lib/accessibility.mjs";
+import { accessible, screenshot } from "./lib/accessibility.mjs";
 import { ABSENT, DENIED } from "./lib/browsers.mjs";
 import { NEXT_YEAR, eventually, inSeconds } from "./lib/eventually.mjs";
 import { gateway } from "./lib/installation.mjs";
@@ -70,6 +70,26 @@ testEverywhere("the preview shows the camera and the level of the microphone, an
   const other = await camera.locator("option").last().getAttribute("value");
   await camera.selectOption(other);
   await eventually("the other camera", () => page.locator(".picture video").evaluate((video, id) => video.srcObject?.getVideoTracks()[0].getSettings().deviceId === id, other));
+});
+
+testEverywhere("a connection can be checked before the call opens, and is no presence in it", async (t) => {
+  const room = await makeRoom({ validFrom: `${NEXT_YEAR}-01-15T09:00:00Z`, duration: "1h", participants: people });
+  const page = await person(t, room.link("con"));
+  await page.locator(".lobby[data-state=early]").waitFor();
+  await page.getByRole("button", { name: "Check my connection" }).click();
+  const dialog = page.getByRole("dialog", { name: "Your connection" });
+  await dialog.getByText("Sound and pictures get through.").waitFor();
+  const found = await dialog.innerText();
+  assert.match(found, /straight to the server, by UDP/);
+  assert.match(found, /By UDP\s*gets through/);
+  assert.match(found, /By a relay \(TURN\)\s*not offered by the server/);
+  const details = await dialog.getByLabel("For whoever helps you").inputValue();
+  assert.match(details, /check before the call, UDP works, TCP \w+, TURN unoffered\nmedia by UDP, to /);
+  assert(!details.includes(room.link("con").split("#")[1]) && !details.includes("Connie"), details);
+  await accessible(page, "connection-check");
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+  await page.locator(".lobby[data-state=early]").waitFor();
 });
 
 test("what the lobby asks again and again changes neither lists nor the meter", async (t) => {

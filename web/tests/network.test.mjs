@@ -34,30 +34,28 @@ function keepConnections() {
   };
 }
 
+/** The pairs of places between which a page's connections have tried to go: what browsers say of each, and of both ends of it. */
+async function pairs(page) {
+  const reports = await page.evaluate(() => Promise.all(globalThis.connections.map(async (connection) => [...(await connection.getStats()).values()])));
+  return reports.flatMap((report) => {
+    const candidate = (wanted) => report.find(({ id }) => id === wanted) ?? {};
+    const found = report.filter(({ type }) => type === "candidate-pair");
+    return found.map((pair) => ({ ...pair, local: candidate(pair.localCandidateId), remote: candidate(pair.remoteCandidateId) }));
+  });
+}
+
 /** The protocols of a page's media, as far as it knows: to a relay it is that of the relay's own way to the media server. */
 async function ways(page) {
-  const reports = await page.evaluate(() => Promise.all(globalThis.connections.map(async (connection) => [...(await connection.getStats()).values()])));
-  const found = new Set();
-  for (const report of reports) {
-    const used = report.filter(({ type, nominated, state }) => type === "candidate-pair" && nominated && state === "succeeded");
-    for (const { localCandidateId } of used) {
-      const local = report.find(({ id }) => id === localCandidateId);
-      found.add(local.protocol);
-    }
-  }
-  return [...found];
+  const used = (await pairs(page)).filter(({ nominated, state }) => nominated && state === "succeeded");
+  return [...new Set(used.map(({ local }) => local.protocol))];
 }
 
 /** All that a page's connections have tried, for a failure. */
 async function tried(page) {
-  const reports = await page.evaluate(() => Promise.all(globalThis.connections.map(async (connection) => [...(await connection.getStats()).values()])));
-  const place = (report, wanted) => {
-    const { candidateType, protocol, address, port } = report.find(({ id }) => id === wanted) ?? {};
-    return `${candidateType} ${protocol} ${address}:${port}`;
-  };
-  const pairs = (report) => report.filter(({ type }) => type === "candidate-pair");
-  const told = reports.flatMap((report) => pairs(report).map((pair) => `${place(report, pair.localCandidateId)} to ${place(report, pair.remoteCandidateId)}: ${pair.state}, ${pair.requestsSent} sent, ${pair.responsesReceived} answered`));
-  return told.join("\n");
+  const place = ({ candidateType, protocol, address, port }) => `${candidateType} ${protocol} ${address}:${port}`;
+  const told = ({ local, remote, state, requestsSent, responsesReceived }) =>
+    `${place(local)} to ${place(remote)}: ${state}, ${requestsSent} sent, ${responsesReceived} answered`;
+  return (await pairs(page)).map(told).join("\n");
 }
 
 async function visitor(test, link) {
@@ -70,6 +68,15 @@ async function visitor(test, link) {
 if (WAY === "none") testEverywhere(`somebody is told what their network does not let through: ${NETWORK}`, async (t) => {
   const room = await makeRoom({ participants: [{ name: "ada", role: "Presenter" }] });
   const ada = await visitor(t, room.link("ada"));
+  // Before the call as well as by trying.
+  await ada.getByRole("button", { name: "Check my connection" }).click();
+  const check = ada.getByRole("dialog", { name: "Your connection" });
+  await check.getByText("Your network lets no sound and no pictures through").waitFor();
+  const checked = await check.textContent();
+  for (const place of process.env.PLACES.split(", ")) assert(checked.includes(place), `${place} is not in: ${checked}`);
+  assert.match(checked, /By UDP\s*no answer/);
+  assert.match(checked, /By TCP\s*no answer/);
+  await ada.keyboard.press("Escape");
   await ada.getByRole("button", { name: "Join now" }).click();
   await ada.getByRole("heading", { name: "Your network lets no sound and no pictures through" }).waitFor();
   const told = await ada.locator("main").textContent();

@@ -74,5 +74,25 @@ test("what browsers tell of connections is one answer, whether a relay is betwee
   const relayed = [pair({}), { id: "l", type: "local-candidate", candidateType: "prflx", protocol: "udp", relayProtocol: "tls" }, server];
   assert.deepEqual(measure([relayed]).way, { protocol: "TLS", relay: true });
   assert.equal(measure([[straight[0], straight[1], { ...server, address: "2001:db8::7" }]]).place, "[2001:db8::7]:7882");
+  const met = { ...server, address: "", candidateType: "prflx" };
+  assert.equal(measure([[straight[0], straight[1], met]]).place, "?:7882", "as Chromium has a server that it met on the way");
+  assert.equal(measure([[straight[0], straight[1], met], straight]).place, "198.51.100.7:7882");
   assert.deepEqual(measure([[pair({ nominated: false })], []]), { way: null, place: null, roundTrip: null, lostHere: null, lostThere: null });
+});
+
+test("what a check finds of each way is that it works, was not answered, not tried or not offered", async () => {
+  const { placesNamed, waysTried } = await load("connection");
+  const pair = (more) => ({ type: "candidate-pair", localCandidateId: "l", remoteCandidateId: "udp", ...more });
+  const local = { id: "l", type: "local-candidate", candidateType: "host", protocol: "udp" };
+  const named = ["udp", "tcp"].map((protocol) => ({ id: protocol, type: "remote-candidate", candidateType: "host", protocol, address: "198.51.100.7", port: 7880 }));
+  const by = (...pairs) => [[], [local, ...named, ...pairs]];
+  assert.deepEqual(waysTried([[], []], false), { udp: "unoffered", tcp: "unoffered", turn: "unoffered" });
+  assert.deepEqual(waysTried(by(), true), { udp: "untried", tcp: "untried", turn: "unanswered" });
+  const tried = by(pair({ state: "succeeded" }), pair({ remoteCandidateId: "tcp", state: "in-progress", requestsSent: 3 }));
+  assert.deepEqual(waysTried(tried, false), { udp: "works", tcp: "unanswered", turn: "unoffered" });
+  assert.deepEqual(waysTried([...tried, ...by(pair({ state: "failed", requestsSent: 9 }))], false).udp, "works", "of several connections the best");
+  const relay = { id: "r", type: "local-candidate", candidateType: "relay", protocol: "udp", relayProtocol: "tls" };
+  const relayed = [[relay, ...named, pair({ localCandidateId: "r", state: "succeeded" })]];
+  assert.deepEqual(waysTried(relayed, true), { udp: "untried", tcp: "untried", turn: "works" }, "by a relay is another way");
+  assert.deepEqual(placesNamed([...tried, [{ ...named[0], candidateType: "prflx", port: 9 }]]), ["TCP 7880 (198.51.100.7)", "UDP 7880 (198.51.100.7)"]);
 });

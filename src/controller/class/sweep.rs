@@ -14,7 +14,7 @@ use crate::backend::{Backend, Signalling};
 use crate::clock;
 use crate::cluster::{version_of, versions_now};
 use crate::controller::context::Context;
-use crate::domain::{Failure, SESSION_PREFIX, orphans, recorded_session};
+use crate::domain::{Failure, SESSION_PREFIX, ended_checks, orphans, recorded_session};
 
 /// Pause between two looks at a media server that works.
 pub const SWEEP_EVERY: Duration = Duration::from_secs(3);
@@ -63,7 +63,7 @@ pub async fn sweep(
 }
 
 /// Closes the sessions that belong to no Room for the second time: what a reconciliation has just closed, or just made, is gone or
-/// known by then.
+/// known by then. Closes, too, those in which people checked their connection, when their end has come.
 pub async fn close_orphans(
     class: &str,
     backend: &dyn Backend,
@@ -81,15 +81,18 @@ pub async fn close_orphans(
     if context.fence.check().is_err() {
         return found;
     }
-    let Some(orphans) = confirm(found.intersection(suspects), rooms, context).await else { return found };
-    let close = async |session: &String| {
+    let orphans = confirm(found.intersection(suspects), rooms, context).await.unwrap_or_default();
+    for session in &orphans {
         tracing::info!(class, session, "closing a session that belongs to no Room");
+    }
+    let close = async |session: &String| {
         if let Err(failure) = backend.close(session).await {
             tracing::warn!(class, session, %failure, "a session that belongs to no Room could not be closed; it is tried again");
         }
     };
     // One that cannot be closed holds up neither the others nor the class.
-    let closing = stream::iter(orphans).for_each_concurrent(AT_ONCE, close);
+    let closing = stream::iter(orphans.into_iter().chain(ended_checks(sessions.keys(), &context.installation, now)));
+    let closing = closing.for_each_concurrent(AT_ONCE, close);
     let _ = timeout(WITHIN, closing).await;
     found
 }

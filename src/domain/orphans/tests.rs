@@ -1,8 +1,8 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rstest::rstest;
 
-use crate::domain::recorded_session;
 use crate::domain::tests::{Simulation, at, installation, session_id, spec};
+use crate::domain::{ended_checks, recorded_session};
 use crate::fixtures::ROOM_UID;
 
 /// A Room as it is once its reconciliations until this time are done, at this time.
@@ -128,4 +128,15 @@ fn uids_that_contain_each_other_are_told_apart() {
     sim.room_mut().metadata.uid = Some(format!("{ROOM_UID}-1"));
     let session = installation().session_id(ROOM_UID, 1);
     assert_eq!(found_with(&sim, &[&session]), [session]);
+}
+
+#[test]
+fn sessions_in_which_people_check_their_connection_are_no_orphans_and_end_by_their_name() {
+    let sim = room_at("09:30");
+    let (check, ends_at) = installation().check_session(ROOM_UID, sim.now);
+    assert_eq!(found_with(&sim, &[&check]), [""; 0]);
+    let sessions = [check, session_id(1), "standup".to_owned()];
+    let ended = |now| ended_checks(&sessions, &installation(), now);
+    assert!(ended(ends_at - jiff::SignedDuration::from_nanos(1)).is_empty());
+    assert_eq!(ended(ends_at), [&sessions[0]]);
 }

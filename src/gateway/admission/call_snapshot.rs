@@ -66,6 +66,11 @@ impl CallObserver {
         Self { backends, clock, looks: Looks::default() }
     }
 
+    /// The media server of `class`, or why there is none to use.
+    pub fn backend(&self, class: &str) -> Result<Arc<dyn Backend>, Denied> {
+        Ok(self.backends.get(class)?)
+    }
+
     /// Asks the media server of `class` for the session, which has one of these names. The look may have begun before: people who come
     /// meanwhile have reservations, see [`CallSnapshot::asked_at`].
     pub async fn observe(&self, class: &str, sessions: &[String]) -> Result<ObservedCall, Denied> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::reflector::{ObjectRef, Store};
 
@@ -76,9 +77,22 @@ impl LiveRooms {
 
     /// The Room whose session this is, or may be.
     pub fn of_session(&self, session: &str) -> Option<Arc<Room>> {
+        if self.check_ends_at(session).is_some() {
+            return None;
+        }
         let named = self.installation.room_and_epoch(session).and_then(|(uid, _)| self.rooms.by_uid(uid));
         // One that another installation has made does not say its Room.
         named.filter(|room| self.has_session(room, session)).or_else(|| self.rooms.find(|room| self.has_session(room, session)))
+    }
+
+    /// The session in which people of a Room check their connection at `now`, and its end.
+    pub fn check_session(&self, room_uid: &str, now: Timestamp) -> (String, Timestamp) {
+        self.installation.check_session(room_uid, now)
+    }
+
+    /// When a session in which people check their connection ends; none for every other session.
+    pub fn check_ends_at(&self, session: &str) -> Option<Timestamp> {
+        self.installation.check_ends_at(session)
     }
 
     /// Whether a session is, or may be, that of a Room.

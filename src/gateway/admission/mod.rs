@@ -3,6 +3,7 @@
 
 mod authorize;
 mod call_snapshot;
+mod connection_check;
 mod denied;
 mod display_name;
 mod guest_arrivals;
@@ -20,6 +21,7 @@ mod room_object;
 
 pub use authorize::{authorize_token, holder};
 pub use call_snapshot::{CallObserver, LONGEST_REQUEST};
+pub use connection_check::ConnectionChecks;
 pub use denied::Denied;
 #[cfg(test)]
 pub use denied::InvalidField;

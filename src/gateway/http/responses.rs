@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::subprotocol::SUBPROTOCOL;
 use super::timestamp::rfc3339;
 use crate::api::{Role, Signalling, VideoCodec};
+use crate::backend::MediaCredentials;
 use crate::domain::{Availability, Media, Permissions};
 use crate::gateway::admission::{AddedGuest, JoinResponse, ListedGuest, ListedRemoval, RoomView};
 
@@ -86,9 +87,7 @@ impl JoinBody {
     /// What somebody joins with, at `gateway` where the media server names no address of its own.
     pub fn new(joined: JoinResponse, gateway: String) -> Self {
         let JoinResponse { credentials, identity, expires_at, invite, media } = joined;
-        let (signalling, subprotocol) =
-            if credentials.url.is_some() { (Signalling::Direct, None) } else { (Signalling::Proxied, Some(SUBPROTOCOL)) };
-        let url = credentials.url.unwrap_or(gateway);
+        let (url, signalling, subprotocol) = signalling_at(credentials.url, gateway);
         Self {
             url,
             signalling,
@@ -99,6 +98,34 @@ impl JoinBody {
             invite,
             subprotocol,
         }
+    }
+}
+
+/// Body of the response to `POST /v1/connection-check`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckBody {
+    url: String,
+    signalling: Signalling,
+    token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subprotocol: Option<&'static str>,
+}
+
+impl CheckBody {
+    /// What somebody checks their connection with, at `gateway` where the media server names no address of its own.
+    pub fn new(MediaCredentials { url, token }: MediaCredentials, gateway: String) -> Self {
+        let (url, signalling, subprotocol) = signalling_at(url, gateway);
+        Self { url, signalling, token, subprotocol }
+    }
+}
+
+/// Where clients reach the signalling, how, and under which name they can send the token as a subprotocol: at the media server's own `url`,
+/// if it has one.
+fn signalling_at(url: Option<String>, gateway: String) -> (String, Signalling, Option<&'static str>) {
+    match url {
+        Some(url) => (url, Signalling::Direct, None),
+        None => (gateway, Signalling::Proxied, Some(SUBPROTOCOL)),
     }
 }
 
@@ -220,6 +247,12 @@ impl IntoResponse for RoomView {
 }
 
 impl IntoResponse for JoinBody {
+    fn into_response(self) -> Response {
+        Json(self).into_response()
+    }
+}
+
+impl IntoResponse for CheckBody {
     fn into_response(self) -> Response {
         Json(self).into_response()
     }

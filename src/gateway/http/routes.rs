@@ -20,10 +20,12 @@ use super::problem::Problem;
 use super::public_address::{PublicAddress, SignallingAddress};
 use super::rate_limit::RateLimits;
 use super::request_span::describe_room;
-use super::responses::{GuestBody, GuestListBody, JoinBody, RemovalListBody};
+use super::responses::{CheckBody, GuestBody, GuestListBody, JoinBody, RemovalListBody};
 use crate::api::Role;
 use crate::domain::Invite;
-use crate::gateway::admission::{AdmissionService, Denied, InviteKeys, JoinResponse, LiveRooms, ModerationService, RoomView, holder};
+use crate::gateway::admission::{
+    AdmissionService, ConnectionChecks, Denied, InviteKeys, JoinResponse, LiveRooms, ModerationService, RoomView, holder,
+};
 use crate::observability::logs::AUDIT;
 use crate::observability::metrics::Metrics;
 
@@ -32,6 +34,7 @@ use crate::observability::metrics::Metrics;
 pub struct Api {
     pub admission: Arc<AdmissionService>,
     pub moderation: Arc<ModerationService>,
+    pub checks: Arc<ConnectionChecks>,
     pub keys: InviteKeys,
     /// For traces, which name the UID of a Room.
     pub rooms: LiveRooms,
@@ -68,6 +71,7 @@ pub fn routes(api: Api) -> Router {
     Router::new()
         .route("/v1/room", get(room))
         .route("/v1/join", post(join))
+        .route("/v1/connection-check", post(check_connection))
         .route("/v1/participants/{identity}/mute", post(mute))
         .route("/v1/participants/{identity}/remove", post(remove))
         .route("/v1/end", post(end))
@@ -120,6 +124,18 @@ async fn try_join(api: &Api, caller: &Caller, body: Result<StrictJson<JoinReques
         tracing::info!(target: AUDIT, event = "join", namespace, room, participant = identity, result = "joined");
     }
     or_problem("join", &invite, joined)
+}
+
+/// `POST /v1/connection-check`: what to check a connection with before the call.
+async fn check_connection(
+    State(api): State<Api>,
+    SignallingAddress(address): SignallingAddress,
+    caller: Caller,
+) -> Result<CheckBody, Problem> {
+    let invite = invite(&api, "check connection", &caller)?;
+    let _turn = api.turns.wait(&invite, caller.address).await;
+    let credentials = or_problem("check connection", &invite, api.checks.check(&invite).await)?;
+    Ok(CheckBody::new(credentials, address))
 }
 
 /// `POST /v1/participants/{identity}/mute`, for Presenters.

@@ -18,8 +18,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use reqwest::Url;
+use tokio::time::sleep;
 
 use super::connections::{Connections, NewConnection};
 use super::query::{address, token_in};
@@ -58,15 +60,27 @@ pub struct SignallingProxy {
     pub metrics: Metrics,
 }
 
-/// Somebody whom the live Room lets in.
+/// A media token that is good now.
 struct AuthorizedConnect {
+    /// Address of the media server.
+    upstream: String,
+    token: String,
+    purpose: Purpose,
+}
+
+/// What somebody connects for.
+enum Purpose {
+    /// A call, into which the live Room lets them.
+    Call(Box<Caller>),
+    /// To see whether they can, until this moment. The gateway alone gives out tokens for that, and there is nothing in the session.
+    Check { ends_at: Timestamp },
+}
+
+struct Caller {
     subject: TokenSubject,
     room: ObjectRef<Room>,
     class: String,
     backend: Arc<dyn Backend>,
-    /// Address of the media server.
-    upstream: String,
-    token: String,
 }
 
 /// The four paths as routes.
@@ -99,7 +113,11 @@ async fn answer(proxy: &SignallingProxy, request: &mut Request) -> Result<Respon
     if !asks_for_websocket(request.headers()) {
         return Err(Problem::of_status(StatusCode::UPGRADE_REQUIRED));
     }
-    connect(proxy, authorized, url, request).await
+    let AuthorizedConnect { token, purpose, .. } = authorized;
+    match purpose {
+        Purpose::Call(caller) => connect(proxy, *caller, url, request).await,
+        Purpose::Check { ends_at } => connect_to_check(proxy, &token, ends_at, url, request).await,
+    }
 }
 
 /// Who connects, if they may. Says no more to others than to the holder of an invalid invite.
@@ -116,13 +134,20 @@ fn authorize(proxy: &SignallingProxy, headers: &HeaderMap, query: &str) -> Resul
     for (class, backend) in proxy.backends.usable() {
         let Signalling::Proxied { upstream } = backend.signalling() else { continue };
         let Some(subject) = backend.token_subject(&token, now) else { continue };
+        if let Some(ends_at) = proxy.rooms.check_ends_at(&subject.session) {
+            if ends_at <= now {
+                return Err(Problem::from(&Refusal::InvalidInvite));
+            }
+            return Ok(AuthorizedConnect { upstream, token, purpose: Purpose::Check { ends_at } });
+        }
         // Two classes may be of one media server, and only one of them is the Room's.
         match authorize_token(&proxy.rooms, &subject, proxy.clock.now()) {
             Ok(authorization) if authorization.room.class == class => {
                 authorization.check().map_err(|refusal| Problem::from(&refusal))?;
                 let room = authorization.room_ref();
                 describe_room(&room, Some(&authorization.room.uid));
-                return Ok(AuthorizedConnect { subject, room, class, backend, upstream, token });
+                let purpose = Purpose::Call(Box::new(Caller { subject, room, class, backend }));
+                return Ok(AuthorizedConnect { upstream, token, purpose });
             }
             Ok(_) => {}
             Err(refused) => denied = refused,
@@ -140,16 +165,11 @@ async fn validate(proxy: &SignallingProxy, authorized: &AuthorizedConnect, url: 
     }
 }
 
-/// Connects client and media server.
-async fn connect(proxy: &SignallingProxy, authorized: AuthorizedConnect, url: Url, request: &mut Request) -> Result<Response, Problem> {
-    let (credentials, role, seat) = proxy.admission.reconnect(&authorized.subject).await?;
-    let AuthorizedConnect { subject, room, class, backend, .. } = authorized;
-    let mut headers = passed_on(request.headers());
-    set_upgrade(&mut headers);
-    let answer = proxy.upstream.get(url, &credentials.token, headers).await.map_err(|_| Problem::UNAVAILABLE)?;
-    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Err(refused_by_server(answer.status()));
-    }
+/// Connects client and media server for a call.
+async fn connect(proxy: &SignallingProxy, caller: Caller, url: Url, request: &mut Request) -> Result<Response, Problem> {
+    let (credentials, role, seat) = proxy.admission.reconnect(&caller.subject).await?;
+    let Caller { subject, room, class, backend } = caller;
+    let answer = dial(proxy, &credentials.token, url, request.headers()).await?;
     let identity = subject.identity.clone();
     let new = NewConnection { room: room.clone(), subject, class, backend, role };
     // The Room may have changed while the media server was asked.
@@ -171,6 +191,39 @@ async fn connect(proxy: &SignallingProxy, authorized: AuthorizedConnect, url: Ur
 
 fn refused_by_server(status: StatusCode) -> Problem {
     if status.is_client_error() { Problem::of_status(status) } else { Problem::UNAVAILABLE }
+}
+
+/// Connects client and media server for a check, until its end.
+async fn connect_to_check(
+    proxy: &SignallingProxy,
+    token: &str,
+    ends_at: Timestamp,
+    url: Url,
+    request: &mut Request,
+) -> Result<Response, Problem> {
+    let answer = dial(proxy, token, url, request.headers()).await?;
+    let response = switching_protocols(answer.headers(), request.headers());
+    let client = hyper::upgrade::on(request);
+    let (metrics, left) = (proxy.metrics.clone(), ends_at.duration_since(proxy.clock.now()).unsigned_abs());
+    tokio::spawn(async move {
+        let (Ok(client), Ok(server)) = tokio::join!(client, answer.upgrade()) else { return };
+        if let Err(error) = tunnel(TokioIo::new(client), server, sleep(left)).await {
+            metrics.signalling_refused(BAD_FRAMES);
+            tracing::info!(target: AUDIT, event = "cut", %error, "a check of a connection");
+        }
+    });
+    Ok(response)
+}
+
+/// Asks the media server for a WebSocket.
+async fn dial(proxy: &SignallingProxy, token: &str, url: Url, headers: &HeaderMap) -> Result<reqwest::Response, Problem> {
+    let mut headers = passed_on(headers);
+    set_upgrade(&mut headers);
+    let answer = proxy.upstream.get(url, token, headers).await.map_err(|_| Problem::UNAVAILABLE)?;
+    match answer.status() {
+        StatusCode::SWITCHING_PROTOCOLS => Ok(answer),
+        status => Err(refused_by_server(status)),
+    }
 }
 
 /// The response that turns the client's connection into a WebSocket.

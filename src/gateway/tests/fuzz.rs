@@ -71,6 +71,7 @@ fn an_invite_that_was_changed_is_refused_everywhere_by_the_same_words() {
     let places = [
         ("GET", "/v1/room"),
         ("POST", "/v1/join"),
+        ("POST", "/v1/connection-check"),
         ("POST", "/v1/participants/att/mute"),
         ("POST", "/v1/participants/att/remove"),
         ("POST", "/v1/end"),

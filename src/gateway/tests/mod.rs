@@ -2,6 +2,7 @@
 //! by hand.
 
 mod capacity;
+mod connection_check;
 mod fake_writer;
 mod fuzz;
 mod http;
@@ -31,7 +32,7 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 
 use self::fake_writer::FakeWriter;
-use super::admission::{AdmissionService, CallObserver, InviteKeys, LiveRooms, ModerationService};
+use super::admission::{AdmissionService, CallObserver, ConnectionChecks, InviteKeys, LiveRooms, ModerationService};
 use super::http::{Api, LinkTurns, PER_ADDRESS, PublicAddress, RateLimits, TrustedProxies};
 use super::router::{AppState, router};
 use super::signalling::{Connections, SignallingProxy, Upstream};
@@ -309,7 +310,8 @@ fn app_state(rooms: &LiveRooms, keys: InviteKeys, backends: &Arc<Registry>, writ
     let trusted_proxies = TrustedProxies::default();
     let api = Api {
         admission: admission.clone(),
-        moderation: Arc::new(ModerationService::new(rooms.clone(), keys.clone(), calls, writer, clock.clone())),
+        moderation: Arc::new(ModerationService::new(rooms.clone(), keys.clone(), calls.clone(), writer, clock.clone())),
+        checks: Arc::new(ConnectionChecks::new(rooms.clone(), calls, clock.clone())),
         keys,
         rooms: rooms.clone(),
         limits: limits.clone(),

@@ -202,6 +202,7 @@ async fn a_call(walk: &mut Walk<'_>, place: &Place<'_>) {
     ada.event("disconnected").await;
     assert_eq!(walk.ask("POST", "/v1/join", &invites["ada"], "").await.status, 403);
     walk.ask("GET", "/v1/removals", pia, "").await;
+    assert_eq!(walk.ask("POST", "/v1/connection-check", pia, "").await.status, 200);
     assert_eq!(walk.ask("DELETE", "/v1/removals/ada", pia, "").await.status, 204);
     for client in [ben, visitor] {
         client.close().await;

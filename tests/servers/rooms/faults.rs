@@ -167,15 +167,20 @@ fn a_sweep_closes_orphans_of_this_installation_and_nobody_elses_sessions() {
         let orphan = session_of_another(&ours, "00000000-0000-4000-8000-000000000000");
         let neighbours = ["rk-ffffffffffff-00000000-0000-4000-8000-000000000000-1", "somebody-elses-meeting"];
         let backend = stage.livekit.backend();
-        for session in [orphan.as_str()].iter().chain(&neighbours) {
+        // Of a session in which people check their connection, the last part is the second at which it ends.
+        let ended_check = session_of_another(&ours, "check-00000000-0000-4000-8000-000000000000");
+        let check = ended_check.replace("000000000000-1", "000000000000-4000000000");
+        for session in [orphan.as_str(), &ended_check, &check].iter().chain(&neighbours) {
             backend.ensure(session).await.expect("made");
         }
-        eventually(PATIENCE, async || match backend.observe(&orphan).await {
-            Ok(None) => Ok(()),
-            other => Err(format!("{other:?}")),
-        })
-        .await;
-        for session in [ours.as_str()].iter().chain(&neighbours) {
+        for closed in [&orphan, &ended_check] {
+            eventually(PATIENCE, async || match backend.observe(closed).await {
+                Ok(None) => Ok(()),
+                other => Err(format!("{other:?}")),
+            })
+            .await;
+        }
+        for session in [ours.as_str(), &check].iter().chain(&neighbours) {
             assert_eq!(backend.observe(session).await, Ok(Some(Vec::new())), "{session}");
         }
     });
