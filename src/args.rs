@@ -218,6 +218,10 @@ pub struct SelftestArgs {
     /// Clients reach the media server themselves: signalling through the gateway is not tested.
     #[arg(long)]
     pub direct: bool,
+
+    /// Fails when media reach this process by no way. Without it, what was found is told and no more.
+    #[arg(long)]
+    pub require_media: bool,
 }
 
 /// A namespace's name: a DNS label.

@@ -1,6 +1,6 @@
 //! The only reader of the clock. Everything else takes the moment as an argument or calls this.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -54,12 +54,19 @@ pub fn uptime() -> Duration {
     awake()
 }
 
+/// The moment by the clock of timers, for libraries that count by it.
+// The lint keeps every other file from this.
+#[allow(clippy::disallowed_methods)]
+#[must_use]
+pub fn instant() -> Instant {
+    Instant::now()
+}
+
 /// Time since this was first called, without that in which the machine was suspended.
 // The lint keeps every other file from this.
 #[allow(clippy::disallowed_methods)]
 fn awake() -> Duration {
     use std::sync::LazyLock;
-    use std::time::Instant;
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     let start = *START;
     start.elapsed()

@@ -10,6 +10,6 @@ mod registry;
 
 pub use fake::FakeMediaServer;
 pub use interface::{Backend, Capabilities, MediaCredentials, SessionSummary, Signalling, TokenSubject};
-pub use livekit::LiveKit;
+pub use livekit::{LiveKit, MediaCheck, media_check};
 pub use metered::Metered;
 pub use registry::Registry;

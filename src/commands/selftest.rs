@@ -1,7 +1,9 @@
-//! The test of an installation, run by `helm test`: it creates a Room, joins it through the gateway, and deletes it.
+//! The test of an installation, run by `helm test`: it creates a Room, joins it through the gateway, checks whether media get through, and
+//! deletes it.
 
 use std::time::Duration;
 
+use is::Protocol;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::DeleteParams;
 use kube::{Api, Client, ResourceExt};
@@ -10,6 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::api::{Phase, Room, invite_secret_name};
 use crate::args::SelftestArgs;
+use crate::backend::{MediaCheck, media_check};
 use crate::cluster::{REQUEST_TIMEOUT, post_params};
 use crate::error_chain::display_chain;
 
@@ -36,6 +39,9 @@ pub enum Failure {
     /// TLS cannot be set up.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
+    /// Media get through by no way.
+    #[error("media reach this process by no way: {0}")]
+    Media(String),
     /// A signal stopped it.
     #[error("the test was stopped")]
     Stopped,
@@ -112,7 +118,37 @@ async fn call(client: &Client, rooms: &Api<Room>, settings: &SelftestArgs) -> Re
         until("the media server takes the participant", accepted).await?;
         tracing::info!("the media server takes the participant");
     }
-    Ok(())
+    media_get_through(&http, settings, &invite).await
+}
+
+/// Tells by which protocols media get through.
+async fn media_get_through(http: &reqwest::Client, settings: &SelftestArgs, invite: &str) -> Result<(), Failure> {
+    let mut blocked = Vec::new();
+    let mut get_through = false;
+    for (name, protocol) in [("UDP", Protocol::Udp), ("TCP", Protocol::Tcp)] {
+        let found = match media_by(http, &settings.gateway, invite, protocol).await {
+            Ok(MediaCheck::Connected { place }) => {
+                tracing::info!("media get through by {name}, to {place}");
+                get_through = true;
+                continue;
+            }
+            Ok(MediaCheck::Unanswered { places }) => format!("by {name} there is no answer from {}", Vec::from_iter(places).join(", ")),
+            Ok(MediaCheck::NotOffered) => format!("the media server offers nothing by {name}"),
+            Err(error) => format!("{name} could not be checked: {error}"),
+        };
+        tracing::warn!("{found}");
+        blocked.push(found);
+    }
+    if settings.require_media && !get_through { Err(Failure::Media(blocked.join("; "))) } else { Ok(()) }
+}
+
+/// Whether media get through by one protocol, as the holder of the invite is told to find out.
+async fn media_by(http: &reqwest::Client, gateway: &str, invite: &str, protocol: Protocol) -> Result<MediaCheck, String> {
+    let asked =
+        async || http.post(format!("{gateway}/v1/connection-check")).bearer_auth(invite).send().await?.error_for_status()?.json().await;
+    let way: Value = asked().await.map_err(|error| display_chain(&error))?;
+    let url = way["url"].as_str().filter(|_| way["signalling"] == "Direct").unwrap_or(gateway);
+    media_check(http, url, way["token"].as_str().unwrap_or_default(), protocol).await
 }
 
 /// Deletes the Room, if it is there, and waits until it is gone.

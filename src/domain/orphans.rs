@@ -21,7 +21,7 @@ pub fn orphans<'a>(
     installation: &Installation,
     now: Timestamp,
 ) -> Vec<&'a str> {
-    let is_call = |session: &&str| session.starts_with(installation.prefix()) && installation.check_ends_at(session).is_none();
+    let is_call = |session: &&str| session.starts_with(installation.prefix()) && installation.check(session).is_none();
     let ours: Vec<&str> = sessions.into_iter().filter(is_call).collect();
     // By the sessions, of which there may be far fewer than Rooms.
     let mut by_uid: HashMap<&str, Vec<(&str, i64)>> = HashMap::new();
@@ -42,7 +42,7 @@ pub fn orphans<'a>(
 /// Sessions in which people checked their connection, and whose end has come at `now`.
 #[must_use]
 pub fn ended_checks<'a>(sessions: impl IntoIterator<Item = &'a String>, installation: &Installation, now: Timestamp) -> Vec<&'a String> {
-    sessions.into_iter().filter(|session| installation.check_ends_at(session).is_some_and(|ends_at| ends_at <= now)).collect()
+    sessions.into_iter().filter(|session| installation.check(session).is_some_and(|(_, ends_at)| ends_at <= now)).collect()
 }
 
 fn wants(room: &Room, session: &str, epoch: i64, now: Timestamp) -> bool {

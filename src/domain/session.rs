@@ -59,11 +59,11 @@ impl Installation {
         (self.session_id(&format!("{CHECK}{room_uid}"), ends_at.as_second()), ends_at)
     }
 
-    /// When a session in which people check their connection ends; `None` for every other session.
+    /// The UID of the Room of whose people a session is for checks of their connection, and when it ends; `None` for every other session.
     #[must_use]
-    pub fn check_ends_at(&self, session: &str) -> Option<Timestamp> {
+    pub fn check<'a>(&self, session: &'a str) -> Option<(&'a str, Timestamp)> {
         let (uid, second) = self.room_and_epoch(session)?;
-        uid.starts_with(CHECK).then(|| Timestamp::from_second(second).unwrap_or(Timestamp::MIN))
+        Some((uid.strip_prefix(CHECK)?, Timestamp::from_second(second).unwrap_or(Timestamp::MIN)))
     }
 
     /// Names under which the session that a Room's status records may live: its own and, if it was made and is lost, the one of
@@ -186,13 +186,13 @@ mod tests {
         let at = |second| Timestamp::from_second(second).expect("a time");
         for now in [0, 29, 30, 59, 1_900_000_000, -1] {
             let (name, ends_at) = installation.check_session("room-1", at(now));
-            assert_eq!(installation.check_ends_at(&name), Some(ends_at), "{name}");
+            assert_eq!(installation.check(&name), Some(("room-1", ends_at)), "{name}");
             assert!((30..=60).contains(&(ends_at.as_second() - now)), "{now}");
         }
         assert_eq!(installation.check_session("room-1", at(30)).0, installation.check_session("room-1", at(59)).0);
         assert_eq!(installation.check_session("room-1", at(30)).0, "rk-uid-check-room-1-90");
         for other in [installation.session_id("room-1", 90), "rk-other-check-room-1-90".into(), "rk-uid-check-room-1-x".into()] {
-            assert_eq!(installation.check_ends_at(&other), None, "{other}");
+            assert_eq!(installation.check(&other), None, "{other}");
         }
     }
 

@@ -38,6 +38,8 @@ pub struct Options {
     pub webhook: Option<String>,
     /// Host and port of the Redis by which it is one cluster with others; alone when `None`.
     pub redis: Option<String>,
+    /// The one place that it names for media, wherever they really are; what it finds by itself when `None`.
+    pub media_address: Option<Ipv4Addr>,
 }
 
 impl Default for Options {
@@ -50,6 +52,7 @@ impl Default for Options {
             api_secret: "a secret that only tests know, of 32 characters".to_owned(),
             webhook: None,
             redis: None,
+            media_address: None,
         }
     }
 }
@@ -122,6 +125,10 @@ async fn launch(options: &Options, port: u16) -> Result<Leashed, String> {
         "room": { "auto_create": options.auto_create },
         "webhook": { "api_key": &options.api_key, "urls": options.webhook.iter().collect::<Vec<_>>() },
     });
+    if let Some(address) = options.media_address {
+        config["rtc"]["node_ip"] = json!(address);
+        config["rtc"]["ips"] = json!({"includes": [format!("{}/32", options.address)]});
+    }
     if let Some(address) = &options.redis {
         config["redis"] = json!({ "address": address });
     }

@@ -77,20 +77,30 @@ export function placesNamed(reports: readonly Report[]): string[] {
 export type Tried = "unoffered" | "untried" | "unanswered" | "works";
 export type Ways = Record<"udp" | "tcp" | "turn", Tried>;
 
-/** What is known of each way. Of a relay (TURN) it is that it takes this person; `relays` is whether there is one. */
-export function waysTried(reports: readonly Report[], relays: boolean): Ways {
-  const by = (protocol: string): Tried => {
-    const states = reports.flatMap((report) => {
-      const named = report.filter((stat) => stat.type === "remote-candidate" && stat.protocol === protocol).map(({ id }) => id);
-      const pairs = report.filter(({ type, remoteCandidateId }) => type === "candidate-pair" && named.includes(remoteCandidateId ?? ""));
-      // By a relay is another way, whatever the relay speaks with the media server.
-      const straight = pairs.filter(({ localCandidateId }) => !isRelayed(found(report, localCandidateId)));
-      return named.length > 0 ? ["untried" as const, ...straight.map(({ state, requestsSent }) => (state === "succeeded" ? "works" : requestsSent ? "unanswered" : "untried"))] : [];
-    });
-    return (["works", "unanswered", "untried"] as const).find((state) => states.includes(state)) ?? "unoffered";
-  };
+/**
+ * What is known of each way by all that was ever reported of an attempt: browsers forget pairs that they need no more. `offered` are the
+ * protocols of the places that the media server named, `relays` is whether there is a relay (TURN), of which it is known that it takes this
+ * person.
+ */
+export function waysTried(reports: readonly Report[], offered: readonly string[], relays: boolean): Ways {
+  const states = (protocol: string) =>
+    reports.flatMap((report) =>
+      report.flatMap(({ type, state, requestsSent, localCandidateId, remoteCandidateId }) => {
+        if (type !== "candidate-pair" || found(report, remoteCandidateId)?.protocol !== protocol) return [];
+        // By a relay is another way, whatever the relay speaks with the media server.
+        if (isRelayed(found(report, localCandidateId))) return [];
+        return state === "succeeded" ? "works" : requestsSent ? "unanswered" : "untried";
+      }),
+    );
   const relayed = reports.flat().some((stat) => stat.type === "local-candidate" && isRelayed(stat));
-  return { udp: by("udp"), tcp: by("tcp"), turn: relayed ? "works" : relays ? "unanswered" : "unoffered" };
+  const by = { udp: states("udp"), tcp: states("tcp") };
+  const one = relayed || by.udp.includes("works") || by.tcp.includes("works");
+  const tried = (protocol: "udp" | "tcp"): Tried => {
+    if (!offered.includes(protocol)) return "unoffered";
+    // Where no way is good, nothing else was a reason not to try.
+    return (["works", "unanswered"] as const).find((state) => by[protocol].includes(state)) ?? (one ? "untried" : "unanswered");
+  };
+  return { udp: tried("udp"), tcp: tried("tcp"), turn: relayed ? "works" : relays ? "unanswered" : "unoffered" };
 }
 
 function isRelayed(local: Stat | undefined): boolean {

@@ -35,9 +35,9 @@ async function check(gateway: Gateway, signal: AbortSignal): Promise<Found> {
     const servers = room.engine.latestJoinResponse?.iceServers ?? [];
     relays = servers.some(({ urls }) => urls.some((url) => url.startsWith("turn")));
   });
-  const found = (reports: readonly Report[], blocked: MediaBlocked | null): Found => ({
-    measured: measure(reports),
-    ways: waysTried(reports, relays),
+  const found = (now: readonly Report[], blocked: MediaBlocked | null): Found => ({
+    measured: measure(now),
+    ways: waysTried([...media.reports, ...now], [...media.offered], relays),
     blocked,
   });
   try {
@@ -46,7 +46,7 @@ async function check(gateway: Gateway, signal: AbortSignal): Promise<Found> {
     return found(await reportsOf(room), null);
   } catch (error) {
     const blocked = media.blocked(error);
-    if (blocked && !signal.aborted) return found(media.reports, blocked);
+    if (blocked && !signal.aborted) return found([], blocked);
     throw error;
   } finally {
     media.close();

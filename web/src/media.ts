@@ -3,7 +3,7 @@
 import { ConnectionError, ConnectionErrorReason, type Room, RoomEvent } from "livekit-client";
 import { Problem } from "./api";
 import { type Report, placesNamed } from "./connection";
-import { reportsOf } from "./reports";
+import { protocolsOffered, reportsOf } from "./reports";
 
 /** How often the browser is asked what it tries. */
 const EVERY = 500;
@@ -20,8 +20,10 @@ export class MediaBlocked extends Problem {
 
 /** Watches one attempt to connect. */
 export class MediaPath {
-  /** What the browser told last of the attempt. */
-  reports: readonly Report[] = [];
+  /** All that the browser has told of the attempt. */
+  readonly reports: Report[] = [];
+  /** The protocols of the places that the media server named. */
+  readonly offered = new Set<string>();
   private signalled = false;
   private timer = 0;
   private readonly places = new Set<string>();
@@ -45,9 +47,9 @@ export class MediaPath {
   }
 
   private async look(): Promise<void> {
+    for (const protocol of protocolsOffered(this.room)) this.offered.add(protocol);
     const reports = await reportsOf(this.room);
-    if (reports.every((report) => report.length === 0)) return;
-    this.reports = reports;
+    this.reports.push(...reports);
     for (const place of placesNamed(reports)) this.places.add(place);
   }
 }

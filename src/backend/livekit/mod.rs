@@ -2,6 +2,7 @@
 
 mod failures;
 mod left_over;
+mod media_check;
 mod permissions;
 mod probe;
 mod token;
@@ -17,6 +18,8 @@ use livekit_api::services::{ServiceError, ServiceResult};
 use livekit_protocol::participant_info::{Kind, State};
 use livekit_protocol::{ParticipantInfo, TrackSource};
 use reqwest::Url;
+
+pub use self::media_check::{MediaCheck, media_check};
 
 use self::left_over::LeftOver;
 use self::probe::{Probe, REQUEST_TIMEOUT};

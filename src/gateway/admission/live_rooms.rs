@@ -77,7 +77,7 @@ impl LiveRooms {
 
     /// The Room whose session this is, or may be.
     pub fn of_session(&self, session: &str) -> Option<Arc<Room>> {
-        if self.check_ends_at(session).is_some() {
+        if self.installation.check(session).is_some() {
             return None;
         }
         let named = self.installation.room_and_epoch(session).and_then(|(uid, _)| self.rooms.by_uid(uid));
@@ -90,9 +90,12 @@ impl LiveRooms {
         self.installation.check_session(room_uid, now)
     }
 
-    /// When a session in which people check their connection ends; none for every other session.
-    pub fn check_ends_at(&self, session: &str) -> Option<Timestamp> {
-        self.installation.check_ends_at(session)
+    /// The class whose media server has a session in which people check their connection, if its Room is there, and when it ends; none for
+    /// every other session.
+    pub fn check(&self, session: &str) -> Option<(Option<String>, Timestamp)> {
+        let (of_room, ends_at) = self.installation.check(session)?;
+        let room = self.rooms.by_uid(of_room).or_else(|| self.rooms.find(|room| uid(room) == of_room));
+        Some((room.and_then(|room| room.class_name().map(str::to_owned)), ends_at))
     }
 
     /// Whether a session is, or may be, that of a Room.

@@ -134,13 +134,13 @@ fn authorize(proxy: &SignallingProxy, headers: &HeaderMap, query: &str) -> Resul
     for (class, backend) in proxy.backends.usable() {
         let Signalling::Proxied { upstream } = backend.signalling() else { continue };
         let Some(subject) = backend.token_subject(&token, now) else { continue };
-        if let Some(ends_at) = proxy.rooms.check_ends_at(&subject.session) {
-            if ends_at <= now {
-                return Err(Problem::from(&Refusal::InvalidInvite));
+        // Classes may have one key, and only one of them is the Room's.
+        if let Some((of_class, ends_at)) = proxy.rooms.check(&subject.session) {
+            if of_class.as_ref() == Some(&class) && now < ends_at {
+                return Ok(AuthorizedConnect { upstream, token, purpose: Purpose::Check { ends_at } });
             }
-            return Ok(AuthorizedConnect { upstream, token, purpose: Purpose::Check { ends_at } });
+            continue;
         }
-        // Two classes may be of one media server, and only one of them is the Room's.
         match authorize_token(&proxy.rooms, &subject, proxy.clock.now()) {
             Ok(authorization) if authorization.room.class == class => {
                 authorization.check().map_err(|refusal| Problem::from(&refusal))?;

@@ -50,8 +50,8 @@ async fn a_connection_can_be_checked_before_the_call_and_while_it_is_full_and_ne
 }
 
 #[tokio::test]
-async fn signalling_of_a_check_goes_through_until_its_end() {
-    let fixture = Fixture::new().await;
+async fn signalling_of_a_check_goes_through_to_the_media_server_of_the_rooms_class_until_its_end() {
+    let fixture = Fixture::with(room_with("/spec/roomClassName", json!("default"))).await;
     let (address, served) = quoting_server(401).await;
     fixture.proxy_to(&address);
     let answer = check(&fixture, "att").await.json();
@@ -59,6 +59,9 @@ async fn signalling_of_a_check_goes_through_until_its_end() {
     let query = format!("access_token={}", answer["token"].as_str().unwrap());
     assert_eq!(connect(&fixture, "/rtc", &query).await.problem().1, "bad-request", "let through, and refused by the media server");
     assert!(served.await.unwrap().contains(CHECK));
+    fixture.apply(room_with("/spec/roomClassName", json!("another")));
+    assert_eq!(connect(&fixture, "/rtc", &query).await.problem(), problem(401, "invalid-invite"), "classes may have one key");
+    fixture.apply(room_with("/spec/roomClassName", json!("default")));
     fixture.clock.set("2030-01-15T12:01:00Z");
     assert_eq!(connect(&fixture, "/rtc", &query).await.problem(), problem(401, "invalid-invite"));
 }

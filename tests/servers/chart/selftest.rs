@@ -1,5 +1,6 @@
 //! `helm test`: the command that its pod runs, under the account that the hook makes.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -9,6 +10,7 @@ use serde_json::json;
 
 use super::install::rendered;
 use crate::support::cluster::OPERATOR_NAMESPACE;
+use crate::support::livekit::{LiveKitServer, Options};
 use crate::support::process::{Leashed, free_port};
 use crate::support::stage::{PATIENCE, Stage};
 use crate::support::{eventually, run};
@@ -56,6 +58,8 @@ fn the_test_of_an_installation_goes_step_by_step_and_leaves_nothing() {
             "read the invite",
             "joined through http://127.0.0.1",
             "the media server takes the participant",
+            "media get through by UDP, to ",
+            "media get through by TCP, to ",
             "deleted the Room",
             "the test has passed",
         ];
@@ -78,6 +82,21 @@ fn the_test_of_an_installation_goes_step_by_step_and_leaves_nothing() {
         let log = std::fs::read_to_string(test.log()).expect("the log");
         assert!(log.contains("deleted the Room") && log.contains("the test was stopped"), "{log}");
         assert!(rooms.get_opt(NAME).await.expect("the API server answers").is_none());
+
+        // No packet gets to where this media server says that its media are.
+        let nowhere = Some(Ipv4Addr::new(192, 0, 2, 1));
+        let livekit = LiveKitServer::start(Options { media_address: nowhere, ..Options::default() }).await;
+        stage.class("nowhere", &livekit, json!({})).await;
+        let args: Vec<String> =
+            args.into_iter().filter(|arg| !arg.starts_with("--room-class=")).chain(["--room-class=nowhere".into()]).collect();
+        let mut test = spawn(&kubeconfig, &args, stage.gateway.port);
+        assert!(!until_ended(&mut test).await, "{}", test.log_tail());
+        let log = std::fs::read_to_string(test.log()).expect("the log");
+        for told in
+            ["by UDP there is no answer from 192.0.2.1:", "by TCP there is no answer from 192.0.2.1:", "media reach this process by no way"]
+        {
+            assert!(log.contains(told), "{log}");
+        }
 
         let allowed = stage.cluster.audit().into_iter().filter(|event| {
             event["user"]["username"] == "system:serviceaccount:roomkeeper-system:roomkeeper-selftest"
