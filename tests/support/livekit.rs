@@ -95,6 +95,14 @@ impl LiveKitServer {
         self.process.as_mut().expect("a server that runs").signal(signal);
     }
 
+    /// Processor time and resident bytes that it has used.
+    // By a benchmark alone.
+    #[allow(dead_code)]
+    pub fn used(&self) -> (Duration, u64) {
+        let process = self.process.as_ref().expect("a server that runs");
+        (process.processor_time(), process.resident_bytes())
+    }
+
     /// Address of its HTTP API.
     pub fn url(&self) -> String {
         format!("http://{}:{}", self.options.address, self.port)

@@ -37,6 +37,7 @@ func main() {
 func run() int {
 	url := flag.String("url", "", "LiveKit `URL` (ws://... or wss://...)")
 	publish := flag.String("publish", "", "comma-separated `sources`: microphone, camera, screen_share, screen_share_audio")
+	load := flag.Bool("load", false, "send as many bytes as a person's devices do")
 	seconds := flag.Float64("seconds", 0, "leave after this many seconds instead of at the end of stdin")
 	printToken := flag.Bool("print-refreshed-token", false, "print the fresh tokens the server sends")
 	verbose := flag.Bool("verbose", false, "print the SDK's log on stderr")
@@ -77,7 +78,7 @@ func run() int {
 		}
 	}()
 
-	c := &client{events: newEvents(os.Stdout), ended: make(chan livekit.DisconnectReason, 1), published: newSources()}
+	c := &client{load: *load, events: newEvents(os.Stdout), ended: make(chan livekit.DisconnectReason, 1), published: newSources()}
 	signals := watchSignals(c, *printToken)
 	c.room = lksdk.NewRoom(c.callbacks())
 	if err := c.room.JoinWithContextAndToken(stop, *url, token); err != nil {
@@ -114,6 +115,7 @@ type client struct {
 	room      *lksdk.Room
 	ended     chan livekit.DisconnectReason
 	published *trackSources
+	load      bool
 }
 
 func (c *client) callbacks() *lksdk.RoomCallback {

@@ -107,7 +107,7 @@ impl Check {
             signal_response::Message::Offer(offer) => {
                 let value = |name: &str| offer.sdp.lines().find_map(|line| line.strip_prefix("a=")?.strip_prefix(name)).map(str::to_owned);
                 let creds = value("ice-ufrag:").zip(value("ice-pwd:")).map(|(ufrag, pass)| IceCreds { ufrag, pass });
-                self.agent.set_remote_credentials(creds.ok_or("the media server's offer is none")?);
+                self.agent.set_remote_credentials(creds.ok_or("the media server's offer has no credentials")?);
                 let answer = answer(&offer.sdp, self.agent.local_credentials())?;
                 let answer = SessionDescription { r#type: "answer".into(), sdp: answer, id: offer.id, ..SessionDescription::default() };
                 signalling.send(signal_request::Message::Answer(answer)).await?;
