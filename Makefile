@@ -11,7 +11,7 @@ cargo_deny := $(cache)/cargo-deny-$(cargo_deny_version)/bin/cargo-deny
 bash_scripts := tools/build tools/image tools/need tools/page tools/together tests/support/node.sh .ci/run
 sh_scripts := tests/support/leash.sh
 
-.PHONY: help demo test soak faults check tools crds chart page bench need need-page need-test
+.PHONY: help demo test soak faults oldest check tools crds chart page bench need need-page need-test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ faults: need-test tools ## Attack Roomkeeper with failing requests, old views, b
 	ROOMKEEPER_FAULTS=all cargo test --locked --lib -- --test-threads=32 fuzz::
 	ROOMKEEPER_FAULTS=all cargo test --locked --test servers -- --nocapture door::fuzz::
 
+# Without what newer ones alone have: an API server that sets the finalizer.
+oldest: need-test ## Run tests with the oldest Kubernetes and LiveKit that Roomkeeper is said to work with
+	tools/build --oldest
+	ROOMKEEPER_TOOLS=$(CURDIR)/.tools/oldest cargo test --locked --test servers -- api:: contract:: rooms:: operations:: privilege:: door::signalling \
+		--skip where_the_cluster_sets_the_finalizer
+
 check: need ## Run what needs no server: format, lints, shell scripts, licences and bans of dependencies
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
@@ -69,7 +75,7 @@ image: need ## Build the image, with buildah, podman or docker
 	tools/image
 
 bench: tools ## Run the benchmarks
-	cargo bench --locked --bench rooms --bench door --bench failover
+	cargo bench --locked --bench rooms --bench door --bench failover --bench media
 	cargo bench --locked --bench scale -- throughput 300 steady 300 burst 1000 idle 1000 5000 ends 1000 openings 1000 counts 50 --runs=5
 
 need:

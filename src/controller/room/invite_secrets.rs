@@ -41,12 +41,19 @@ impl InviteSecrets {
                 Some(uid) => Some(uid),
                 None => self.take_over(secret).await?,
             },
-            InviteWrite::Refresh { secret_uid } if secret_uid.is_empty() => self.take_over(secret).await?,
-            InviteWrite::Refresh { secret_uid } => match self.replace(secret, secret_uid).await? {
-                Found::Ours(uid) => Some(uid),
-                Found::Nothing => self.create(secret).await?,
-                Found::Another => self.take_over(secret).await?,
-            },
+            InviteWrite::Refresh { secret_uid } => {
+                let found = if secret_uid.is_empty() { Found::Another } else { self.replace(secret, secret_uid).await? };
+                let ours = match found {
+                    Found::Ours(uid) => Some(uid),
+                    Found::Nothing => None,
+                    // The API server of Kubernetes 1.30 says so of a Secret that is not there, too.
+                    Found::Another => self.take_over(secret).await?,
+                };
+                match ours {
+                    Some(uid) => Some(uid),
+                    None => self.create(secret).await?,
+                }
+            }
         };
         written.ok_or_else(|| moved(name))
     }
