@@ -19,7 +19,7 @@ use crate::domain::{BalancedService, MediaAddress, NoMediaAddress};
 
 /// Keys of the ConfigMap that LiveKit's pod reads: its `node_ip`, and one address as it stands before a port.
 const NODE_IP: &str = "nodeIP";
-const HOST: &str = "host";
+const CIDR: &str = "cidr";
 /// How often the address was another one, on the ConfigMap: LiveKit may run with the one before.
 const CHANGES: &str = "roomkeeper.io/media-address-changes";
 /// On LiveKit's pods: another value makes new ones.
@@ -93,7 +93,7 @@ pub async fn tell_address(
     address: MediaAddress,
 ) -> kube::Result<()> {
     let config_maps = Api::<ConfigMap>::namespaced(client.clone(), namespace);
-    let data = BTreeMap::from([(NODE_IP.to_owned(), address.node_ip()), (HOST.to_owned(), address.host())]);
+    let data = BTreeMap::from([(NODE_IP.to_owned(), address.node_ip()), (CIDR.to_owned(), address.cidr())]);
     let Some(ToldAddress { mut config_map, address: before, mut changes }) = told else {
         let labels = BTreeMap::from([("app.kubernetes.io/part-of".to_owned(), MANAGER.to_owned())]);
         let metadata = ObjectMeta { name: Some(deployment.to_owned()), labels: Some(labels), ..ObjectMeta::default() };

@@ -85,12 +85,12 @@ impl MediaAddress {
         both.into_iter().flatten().collect::<Vec<_>>().join(",")
     }
 
-    /// As it stands before a port: IPv4 where there is one, IPv6 in brackets.
+    /// As a network of this address alone: of IPv4 where there is one.
     #[must_use]
-    pub fn host(&self) -> String {
+    pub fn cidr(&self) -> String {
         match (self.v4, self.v6) {
-            (Some(v4), _) => v4.to_string(),
-            (None, v6) => v6.map(|v6| format!("[{v6}]")).unwrap_or_default(),
+            (Some(v4), _) => format!("{v4}/32"),
+            (None, v6) => v6.map(|v6| format!("{v6}/128")).unwrap_or_default(),
         }
     }
 }
@@ -109,15 +109,18 @@ mod tests {
 
     fn told(services: &[BalancedService]) -> (String, String) {
         let address = media_address(services, None).unwrap();
-        (address.node_ip(), address.host())
+        (address.node_ip(), address.cidr())
     }
 
     #[test]
     fn both_families_are_told_and_of_each_one_address() {
-        let text = |node_ip: &str, host: &str| (node_ip.to_owned(), host.to_owned());
-        assert_eq!(told(&[service("a", &["203.0.113.9"])]), text("203.0.113.9", "203.0.113.9"));
-        assert_eq!(told(&[service("a", &["2001:db8::1"])]), text("2001:db8::1", "[2001:db8::1]"));
-        assert_eq!(told(&[service("a", &["2001:db8::1", "203.0.113.9", "203.0.113.8"])]), text("203.0.113.8,2001:db8::1", "203.0.113.8"));
+        let text = |node_ip: &str, cidr: &str| (node_ip.to_owned(), cidr.to_owned());
+        assert_eq!(told(&[service("a", &["203.0.113.9"])]), text("203.0.113.9", "203.0.113.9/32"));
+        assert_eq!(told(&[service("a", &["2001:db8::1"])]), text("2001:db8::1", "2001:db8::1/128"));
+        assert_eq!(
+            told(&[service("a", &["2001:db8::1", "203.0.113.9", "203.0.113.8"])]),
+            text("203.0.113.8,2001:db8::1", "203.0.113.8/32")
+        );
     }
 
     #[test]

@@ -123,8 +123,8 @@ async fn launch(options: &Options, port: u16) -> Result<Leashed, String> {
         "rtc": {
             "tcp_port": tcp_port,
             "udp_port": udp_port,
-            // Without this it names public servers to its clients. At the port of the media Chromium would take no media by UDP.
-            "stun_servers": [format!("{}:{tcp_port}", options.address)],
+            // Without this it names public servers to its clients.
+            "stun_servers": ["stun.invalid:3478"],
             "use_external_ip": false,
             "node_ip": options.address,
             "enable_loopback_candidate": true,

@@ -44,15 +44,17 @@ async function pairs(page) {
   });
 }
 
-/** The protocols of a page's media, as far as it knows: to a relay it is that of the relay's own way to the media server. */
+/** By which protocols a page's media leave the machine. Under load a relay, to which TLS goes by TCP, may be there before the straight way. */
 async function ways(page) {
   const used = (await pairs(page)).filter(({ nominated, state }) => nominated && state === "succeeded");
-  return [...new Set(used.map(({ local }) => local.protocol))];
+  const protocol = ({ protocol, relayProtocol }) => (relayProtocol === "tls" ? "tcp" : relayProtocol ?? protocol);
+  return [...new Set(used.map(({ local }) => protocol(local)))];
 }
 
 /** All that a page's connections have tried, for a failure. */
 async function tried(page) {
-  const place = ({ candidateType, protocol, address, port }) => `${candidateType} ${protocol} ${address}:${port}`;
+  const place = ({ candidateType, protocol, relayProtocol, address, port }) =>
+    `${candidateType} ${protocol} ${address}:${port}${relayProtocol ? ` by ${relayProtocol}` : ""}`;
   const told = ({ local, remote, state, requestsSent, responsesReceived }) =>
     `${place(local)} to ${place(remote)}: ${state}, ${requestsSent} sent, ${responsesReceived} answered`;
   return (await pairs(page)).map(told).join("\n");

@@ -58,15 +58,15 @@ yes
 {{- end -}}
 {{- end -}}
 
-{{- /* One address of the media as it stands before a port. */ -}}
-{{- define "roomkeeper.mediaHost" -}}
+{{- /* One address of the media as a network of its own. */ -}}
+{{- define "roomkeeper.mediaCIDR" -}}
 {{- $given := first (splitList "," (.Values.livekit.rtc.nodeIP | default "")) -}}
 {{- if include "roomkeeper.learnsMediaAddress" . -}}
-$(NODE_HOST)
+$(NODE_CIDR)
 {{- else if contains ":" $given -}}
-{{- printf "[%s]" $given -}}
+{{- printf "%s/128" $given -}}
 {{- else -}}
-{{- $given | default "$(NODE_IP)" -}}
+{{- $given | default "$(NODE_IP)" }}/32
 {{- end -}}
 {{- end -}}
 
@@ -94,9 +94,9 @@ rtc:
     includes: ["$(HOST_IP)/32"]
   {{- end }}
   {{- if not .Values.livekit.turnServers }}
-  # Unset, it would have clients ask public servers. Nobody answers here, and nobody has to: LiveKit is at an address that people reach. At the port of
-  # the media themselves browsers would take what comes from there for an answer, and no media by UDP.
-  stun_servers: ["{{ include "roomkeeper.mediaHost" . }}:{{ $rtc.tcpPort }}"]
+  # Unset, it would have clients ask public servers. Nobody has to be asked: LiveKit is at an address that people reach. Names that end in .invalid lead
+  # nowhere (RFC 6761), on networks of either family.
+  stun_servers: ["stun.invalid:3478"]
   {{- end }}
   {{- with .Values.livekit.turnServers }}
   turn_servers:
@@ -126,7 +126,7 @@ turn:
   {{- end }}
   ttl_seconds: 60
   # It relays to itself, at an address that is private in many clusters.
-  allow_restricted_peer_cidrs: ["{{ include "roomkeeper.mediaHost" . }}/32"]
+  allow_restricted_peer_cidrs: ["{{ include "roomkeeper.mediaCIDR" . }}"]
 {{- end }}
 room:
   # Rooms are made by Roomkeeper alone.
