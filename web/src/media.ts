@@ -26,7 +26,6 @@ export class MediaPath {
   readonly offered = new Set<string>();
   private signalled = false;
   private timer = 0;
-  private readonly places = new Set<string>();
 
   constructor(private readonly room: Room) {
     room.once(RoomEvent.SignalConnected, () => {
@@ -43,13 +42,11 @@ export class MediaPath {
   /** What a failure to connect says about the network, if it says anything. */
   blocked(error: unknown): MediaBlocked | null {
     const timedOut = error instanceof ConnectionError && error.reason === ConnectionErrorReason.InternalError;
-    return this.signalled && timedOut ? new MediaBlocked([...this.places].sort()) : null;
+    return this.signalled && timedOut ? new MediaBlocked(placesNamed(this.reports)) : null;
   }
 
   private async look(): Promise<void> {
     for (const protocol of protocolsOffered(this.room)) this.offered.add(protocol);
-    const reports = await reportsOf(this.room);
-    this.reports.push(...reports);
-    for (const place of placesNamed(reports)) this.places.add(place);
+    this.reports.push(...(await reportsOf(this.room)));
   }
 }

@@ -17,6 +17,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
@@ -179,12 +180,7 @@ async fn connect(proxy: &SignallingProxy, caller: Caller, url: Url, request: &mu
     let metrics = proxy.metrics.clone();
     tokio::spawn(async move {
         let _seat = seat;
-        // Either side may be gone already, which ends the other too.
-        let (Ok(client), Ok(server)) = tokio::join!(client, answer.upgrade()) else { return };
-        if let Err(error) = tunnel(TokioIo::new(client), server, guard.cut()).await {
-            metrics.signalling_refused(BAD_FRAMES);
-            tracing::info!(target: AUDIT, event = "cut", namespace = room.namespace, room = room.name, participant = identity, %error);
-        }
+        carry(client, answer, guard.cut(), &metrics, Some((&room, &identity))).await;
     });
     Ok(response)
 }
@@ -205,14 +201,26 @@ async fn connect_to_check(
     let response = switching_protocols(answer.headers(), request.headers());
     let client = hyper::upgrade::on(request);
     let (metrics, left) = (proxy.metrics.clone(), ends_at.duration_since(proxy.clock.now()).unsigned_abs());
-    tokio::spawn(async move {
-        let (Ok(client), Ok(server)) = tokio::join!(client, answer.upgrade()) else { return };
-        if let Err(error) = tunnel(TokioIo::new(client), server, sleep(left)).await {
-            metrics.signalling_refused(BAD_FRAMES);
-            tracing::info!(target: AUDIT, event = "cut", %error, "a check of a connection");
-        }
-    });
+    tokio::spawn(async move { carry(client, answer, sleep(left), &metrics, None).await });
     Ok(response)
+}
+
+/// Carries a connection, of this person where it is for a call, until one side ends or `cut` returns.
+async fn carry(
+    client: OnUpgrade,
+    answer: reqwest::Response,
+    cut: impl Future<Output = ()>,
+    metrics: &Metrics,
+    person: Option<(&ObjectRef<Room>, &str)>,
+) {
+    // Either side may be gone already, which ends the other too.
+    let (Ok(client), Ok(server)) = tokio::join!(client, answer.upgrade()) else { return };
+    if let Err(error) = tunnel(TokioIo::new(client), server, cut).await {
+        metrics.signalling_refused(BAD_FRAMES);
+        let (room, participant) = person.unzip();
+        let (namespace, room) = (room.and_then(|room| room.namespace.as_deref()), room.map(|room| room.name.as_str()));
+        tracing::info!(target: AUDIT, event = "cut", namespace, room, participant, %error);
+    }
 }
 
 /// Asks the media server for a WebSocket.
