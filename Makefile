@@ -24,11 +24,11 @@ demo: need ## Show the life of a Room on this machine, and stay up; DEMO_KUBECON
 	cargo test --locked --test demo
 
 # What needs a node builds the image first, which takes one core for minutes, and then mostly waits: the processor is left to the others.
-# Browsers take all there is, so that nothing is beside them.
+# Browsers take all there is, so that nothing is beside them: calls from outside of the node come with the page.
 test: need-test need-page ## Run all tests, against real servers
 	tools/together 'cargo test --locked --no-run' tools/build
-	tools/together 'cargo test --locked -- --skip node:: --skip page::' 'cargo test --locked --test servers node::'
-	cargo test --locked page::
+	tools/together 'cargo test --locked -- --skip node:: --skip page::' 'cargo test --locked --test servers node:: -- --skip node::media::'
+	cargo test --locked -- page:: node::media::
 
 # One at a time, because each of them alone is as much as a machine carries.
 soak: need-page tools ## Run at full length the tests whose repetitions `make test` cuts short

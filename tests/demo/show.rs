@@ -185,7 +185,7 @@ async fn join(installation: &Installation, name: &str, publish: &[&str], clock: 
     let answer =
         ask(installation.gateway.port, "POST", "/v1/join", &value(&secret, "invite"), None).await.expect("an answer of the gateway");
     assert_eq!(answer.status, 200, "{answer:?}");
-    let client = Client::join(&answer.credentials(), publish).await.unwrap_or_else(|status| panic!("{name} is refused with {status}"));
+    let client = Client::join(&answer.credentials(), publish).await.unwrap_or_else(|failure| panic!("{name} is {failure}"));
     let took = now().duration_since(asked).as_millis();
     clock.say(&format!("{name} joined by the invite in {took} ms, with a media token for 60 s, and publishes {}", publish.join(" and ")));
     client

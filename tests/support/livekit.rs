@@ -164,6 +164,15 @@ pub struct Client {
     process: Child,
 }
 
+/// Why a client did not get into a call.
+#[derive(Debug, thiserror::Error)]
+#[error("not in the call, by HTTP status {status:?}: {message}")]
+pub struct NotIn {
+    /// The HTTP status of the refusal, where there was one.
+    pub status: Option<u64>,
+    message: String,
+}
+
 impl Client {
     /// Starts a client that joins by `credentials` and publishes these sources, such as `camera`.
     pub fn start(credentials: &MediaCredentials, publish: &[&str]) -> Self {
@@ -203,11 +212,14 @@ impl Client {
         client
     }
 
-    /// Starts a client and waits until it is in, or says with which HTTP status it was refused (0 when there was none).
-    pub async fn join(credentials: &MediaCredentials, publish: &[&str]) -> Result<Self, u64> {
+    /// Starts a client and waits until it is in, or says why it is not.
+    pub async fn join(credentials: &MediaCredentials, publish: &[&str]) -> Result<Self, NotIn> {
         let client = Self::start(credentials, publish);
         let first = client.wait_for("to be in or refused", |_| true).await;
-        if first["event"] == "connected" { Ok(client) } else { Err(first["status"].as_u64().unwrap_or_default()) }
+        if first["event"] == "connected" {
+            return Ok(client);
+        }
+        Err(NotIn { status: first["status"].as_u64(), message: first["message"].as_str().unwrap_or_default().to_owned() })
     }
 
     /// The events so far.

@@ -28,6 +28,9 @@ import (
 // probe packet does not.
 const mediaProof = 10
 
+// patience is how long joining may take. The SDK's own five seconds are too few where forty clients start on two cores.
+const patience = 30 * time.Second
+
 const exitUsage, exitJoinFailed = 2, 3
 
 func main() {
@@ -81,7 +84,7 @@ func run() int {
 	c := &client{load: *load, events: newEvents(os.Stdout), ended: make(chan livekit.DisconnectReason, 1), published: newSources()}
 	signals := watchSignals(c, *printToken)
 	c.room = lksdk.NewRoom(c.callbacks())
-	if err := c.room.JoinWithContextAndToken(stop, *url, token); err != nil {
+	if err := c.room.JoinWithContextAndToken(stop, *url, token, lksdk.WithConnectTimeout(patience)); err != nil {
 		c.events.finish(event{Event: "join-failed", Message: err.Error(), Status: signals.lastRefusal()})
 		return exitJoinFailed
 	}

@@ -23,13 +23,14 @@ async fn open() -> (LiveKit, String) {
 /// Comes in and publishes.
 async fn join(backend: &LiveKit, session: &str, grant: &TokenGrant, publish: &[&str]) -> Client {
     let credentials = backend.mint_token(session, grant).expect("a token");
-    Client::join(&credentials, publish).await.unwrap_or_else(|status| panic!("refused with status {status}"))
+    Client::join(&credentials, publish).await.unwrap_or_else(|failure| panic!("{failure}"))
 }
 
 /// The HTTP status with which a grant is refused.
 async fn refused(backend: &LiveKit, session: &str, grant: &TokenGrant) -> u64 {
     let credentials = backend.mint_token(session, grant).expect("a token");
-    Client::join(&credentials, &[]).await.err().expect("nobody may come in by this")
+    let failure = Client::join(&credentials, &[]).await.err().expect("nobody may come in by this");
+    failure.status.expect("an answer of HTTP")
 }
 
 #[test]

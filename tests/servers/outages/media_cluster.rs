@@ -84,7 +84,7 @@ async fn comes(stage: &Stage, place: &Place<'_>, name: &str) -> Client {
         if answer.status != 200 {
             return Err(format!("{answer:?}"));
         }
-        Client::join(&answer.credentials(), &[]).await.map_err(|status| format!("refused with {status}"))
+        Client::join(&answer.credentials(), &[]).await.map_err(|failure| failure.to_string())
     })
     .await
 }
