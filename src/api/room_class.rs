@@ -144,7 +144,7 @@ pub enum VideoCodec {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.liveKit)").message("spec.backend: exactly one backend must be set (liveKit)"))]
 pub struct Backend {
-    /// A LiveKit server or cluster, version 1.13 or later. It must run with room.auto_create: false, otherwise every
+    /// A LiveKit server or cluster, version 1.9.11 or later. It must run with room.auto_create: false, otherwise every
     /// media token could revive an ended call, and the class is not used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live_kit: Option<LiveKit>,

@@ -108,7 +108,7 @@ fn the_category_lists_both_kinds() {
 #[case("room.spec.participants", &["<[]Object>", "The invited people, at most 350", "Stable identity of the person", "-required-"])]
 #[case("room.spec.participants.role", &["ENUM: Presenter Collaborator Attendee Consumer", "What the person may do.", "Consumer: only hear and see"])]
 #[case("room.status.phase", &["ENUM: Pending Scheduled Open Suspended Expired", "Where the Room is in its life", "Scheduled: before its window"])]
-#[case("roomclass.spec.backend.liveKit", &["A LiveKit server or cluster, version 1.13 or later", "Address of LiveKit's WebSocket as clients reach it"])]
+#[case("roomclass.spec.backend.liveKit", &["A LiveKit server or cluster, version 1.9.11 or later", "Address of LiveKit's WebSocket as clients reach it"])]
 #[case("roomclass.spec.allowedNamespaces.from", &["ENUM: All Selector", "All: every namespace."])]
 fn explain_reads_like_a_manual(#[case] path: &str, #[case] words: &[&str]) {
     run(async {
