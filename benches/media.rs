@@ -20,7 +20,7 @@ use roomkeeper::domain::TokenGrant;
 use tokio::time::sleep;
 
 use support::livekit::{Client, LiveKitServer, Options};
-use support::{now, run};
+use support::{now, run, window};
 
 /// Calls that are measured unless others are named: how many of how many people send voice and picture.
 const CALLS: [(usize, usize); 4] = [(0, 20), (1, 10), (1, 40), (4, 8)];
@@ -44,13 +44,13 @@ fn main() {
 async fn measure(senders: usize, people: usize) {
     let livekit = LiveKitServer::start(Options::default()).await;
     let backend = livekit.backend();
-    backend.ensure("call").await.expect("made");
+    backend.ensure("call", window()).await.expect("made");
     let (_, memory_before) = livekit.used();
-    let clients = (0..people).map(|number| {
+    let clients = join_all((0..people).map(async |number| {
         let sources: &[&str] = if number < senders { &["microphone", "camera"] } else { &[] };
-        Client::start_with(&credentials(&backend, number), sources, &["--load"])
-    });
-    let clients: Vec<Client> = clients.collect();
+        Client::start_with(&credentials(&backend, number).await, sources, &["--load"])
+    }));
+    let clients: Vec<Client> = clients.await;
     let all_flows = clients.iter().enumerate().map(async |(number, client)| {
         let expected = 2 * if number < senders { senders - 1 } else { senders };
         let is_media = |event: &serde_json::Value| event["event"] == "media-received";
@@ -74,7 +74,7 @@ async fn measure(senders: usize, people: usize) {
     );
 }
 
-fn credentials(backend: &impl Backend, number: usize) -> MediaCredentials {
+async fn credentials(backend: &impl Backend, number: usize) -> MediaCredentials {
     let grant = TokenGrant {
         identity: format!("person-{number}"),
         display_name: format!("Person {number}"),
@@ -84,7 +84,7 @@ fn credentials(backend: &impl Backend, number: usize) -> MediaCredentials {
         not_before: now(),
         expires_at: now() + SignedDuration::from_mins(5),
     };
-    backend.mint_token("call", &grant).expect("a token")
+    backend.mint_token("call", &grant).await.expect("a token")
 }
 
 // No server has so much memory.

@@ -18,7 +18,7 @@ use crate::machine::Machine;
 use crate::moment::{TRIED, moment_after_making, until_moment};
 use crate::plot::Plot;
 use crate::support::cluster::Audit;
-use crate::support::now;
+use crate::support::{now, window};
 
 /// Sessions that the floor closes at the same time: as many as the product.
 const CLOSED_AT_ONCE: usize = 32;
@@ -105,7 +105,7 @@ async fn print_bare(number: usize, media: &Media) -> Result<(), String> {
     let backend = media.backend();
     let names: Vec<String> = (0..number).map(|number| format!("bare-{number}")).collect();
     let told = |failure: roomkeeper::domain::Failure| failure.to_string();
-    let made = stream::iter(&names).map(|name| backend.ensure(name)).buffer_unordered(CLOSED_AT_ONCE);
+    let made = stream::iter(&names).map(|name| backend.ensure(name, window())).buffer_unordered(CLOSED_AT_ONCE);
     made.try_collect::<()>().await.map_err(told)?;
     let began = now();
     let closed = stream::iter(&names).map(|name| backend.close(name)).buffer_unordered(CLOSED_AT_ONCE);

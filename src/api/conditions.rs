@@ -15,6 +15,10 @@ pub enum ConditionType {
     Open,
     /// Sessions and invites are as the spec wants them at this moment.
     Ready,
+    /// Nobody can do in the call what their role does not allow.
+    RolesEnforced,
+    /// Nobody stays in the call after its end.
+    EndEnforced,
     /// Of a class: media reach people.
     MediaReachable,
     /// kstatus: the controller is working towards the spec.
@@ -40,6 +44,8 @@ pub enum Reason {
     WindowTooLong,
     /// Accepted: more participants than the class allows.
     TooManyParticipants,
+    /// Accepted: the media server of the class cannot do what the spec asks for.
+    Unsupported,
     /// Accepted: the spec is wrong in a way that the API server should have refused.
     InvalidSpec,
     /// InvitesReady: all invites are issued.
@@ -80,6 +86,12 @@ pub enum Reason {
     NobodyJoined,
     /// MediaReachable: the load balancer has no address that LiveKit could tell its clients.
     NoMediaAddress,
+    /// MediaReachable: the media server does not say who has joined.
+    NotReported,
+    /// RolesEnforced, EndEnforced: by the media server.
+    Enforced,
+    /// RolesEnforced, EndEnforced: as far as the media server can.
+    BestEffort,
     /// Open: joinable.
     Joinable,
     /// Open: before the window.

@@ -26,8 +26,8 @@ pub use names::{
 pub use role::Role;
 pub use room::{InviteTemplate, InviteTemplateMetadata, JoinPolicy, Link, Participant, Provision, Room, RoomSession, RoomSpec};
 pub use room_class::{
-    AllowedNamespaces, Backend, CredentialsSecretRef, DEFAULT_TTL_SECONDS, LiveKit, NamespacesFrom, RoomClass, RoomClassLimits,
-    RoomClassMedia, RoomClassSession, RoomClassSpec, RoomClassStatus, Signalling, VideoCodec,
+    AllowedNamespaces, AzureCommunicationServices, Backend, CredentialsSecretRef, DEFAULT_TTL_SECONDS, LiveKit, NamespacesFrom, RoomClass,
+    RoomClassLimits, RoomClassMedia, RoomClassSession, RoomClassSpec, RoomClassStatus, Signalling, VideoCodec,
 };
 pub use room_guest::{RoomGuest, RoomGuestSpec, RoomGuestStatus};
 pub use room_owned::RoomOwned;

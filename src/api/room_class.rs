@@ -41,7 +41,11 @@ pub const DEFAULT_TTL_SECONDS: i32 = 86_400;
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("has(self.controllerName) == has(oldSelf.controllerName) && (!has(self.controllerName) || self.controllerName == oldSelf.controllerName)")
-        .message("spec.controllerName: cannot be changed")
+        .message("spec.controllerName: cannot be changed"),
+    validation = Rule::new("!has(self.backend.azureCommunicationServices) || !has(self.media)")
+        .message("spec.media: cannot be set with spec.backend.azureCommunicationServices, where each client decides what it sends"),
+    validation = Rule::new("!has(self.backend.azureCommunicationServices) || !has(self.session) || !has(self.session.provision) || self.session.provision == 'OnOpen'")
+        .message("spec.session.provision: must be OnOpen with spec.backend.azureCommunicationServices")
 )]
 pub struct RoomClassSpec {
     /// The media server. Exactly one kind of backend is set.
@@ -142,12 +146,30 @@ pub enum VideoCodec {
 /// The kinds of media server; exactly one is set.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.liveKit)").message("spec.backend: exactly one backend must be set (liveKit)"))]
+#[x_kube(validation = Rule::new("has(self.liveKit) != has(self.azureCommunicationServices)")
+    .message("spec.backend: exactly one backend must be set (liveKit or azureCommunicationServices)"))]
 pub struct Backend {
     /// A LiveKit server or cluster, version 1.9.11 or later. It must run with room.auto_create: false, otherwise every
     /// media token could revive an ended call, and the class is not used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live_kit: Option<LiveKit>,
+
+    /// A resource of Azure Communication Services, whose Rooms hold the calls. People join with a client of your own: the join page has
+    /// none. What it cannot do is missing from status.capabilities, and a Room that asks for it is not accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azure_communication_services: Option<AzureCommunicationServices>,
+}
+
+/// How to reach a resource of Azure Communication Services.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct AzureCommunicationServices {
+    /// Endpoint of the resource, for example https://contoso.europe.communication.azure.com.
+    #[schemars(length(max = 2048), regex(pattern = r"^https?://[^\s/?#@]+/?$"))]
+    pub endpoint: String,
+
+    /// The Secret in Roomkeeper's own namespace whose key accessKey holds one of the two access keys of the resource.
+    pub credentials_secret_ref: CredentialsSecretRef,
 }
 
 /// How to reach a LiveKit server.
@@ -246,7 +268,10 @@ pub struct RoomClassStatus {
     pub observed_generation: Option<i64>,
 
     /// What the media server of this class can do: LiveRoles (a changed role reaches joined people), LiveRemoval (people
-    /// can be removed from a call), TypedSources (camera and screen are told apart).
+    /// can be removed from a call), LiveEnd (whoever is still in a call is put out at its end), LiveMute (Presenters can
+    /// mute people), TypedSources (camera and screen are told apart), Presence (it says who is in a call), SharedLinks
+    /// (people can come by a shared link), OnFirstJoin (a session can be made when somebody joins), ConnectionCheck (people
+    /// can check their connection before a call).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub capabilities: Vec<String>,
@@ -259,7 +284,7 @@ pub struct RoomClassStatus {
     /// Misconfigured, Rejected. Stalled is there while somebody has to change something, which is so for all of them but
     /// Unreachable. MediaReachable says whether audio and video reach people, by those who joined: MediaConnected, or
     /// MediaNotConnected; Unknown with NobodyJoined until somebody does. NoMediaAddress: the load balancer of the included
-    /// LiveKit has no address.
+    /// LiveKit has no address. NotReported: the media server does not say who has joined.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     pub conditions: Vec<Condition>,

@@ -6,24 +6,13 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::api::Role;
-use crate::domain::{Failure, MediaConnections, SessionMember, TokenGrant};
-
-/// Features that a kind of media server may lack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Capabilities {
-    /// A changed role reaches joined people.
-    pub live_roles: bool,
-    /// People can be removed from a call.
-    pub live_removal: bool,
-    /// Camera and screen are told apart, so that a role may have one and not the other.
-    pub typed_sources: bool,
-}
+use crate::domain::{BackendKind, Failure, MediaConnections, Person, SessionMember, TokenGrant, Window};
 
 /// A session as the media server lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionSummary {
     pub id: String,
-    /// Number of people in it.
+    /// Number of people in it; 0 where the media server does not say.
     pub joined: u32,
 }
 
@@ -66,11 +55,31 @@ pub struct MediaCredentials {
     pub url: Option<String>,
     /// A secret.
     pub token: String,
+    /// When the token ends.
+    pub expires_at: Timestamp,
+    /// By which ids clients join, where session and person have some of the media server's own; otherwise the token says both.
+    pub ids: Option<ServiceIds>,
+}
+
+impl MediaCredentials {
+    /// Of a media server whose tokens say session and person.
+    #[must_use]
+    pub fn by_token(url: Option<String>, token: String, expires_at: Timestamp) -> Self {
+        Self { url, token, expires_at, ids: None }
+    }
+}
+
+/// What a media server that gives out its own ids calls a session and a person. No secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceIds {
+    pub room: String,
+    pub user: String,
 }
 
 impl fmt::Debug for MediaCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MediaCredentials").field("url", &self.url).finish_non_exhaustive()
+        let Self { url, token: _, expires_at, ids } = self;
+        f.debug_struct("MediaCredentials").field("url", url).field("expires_at", expires_at).field("ids", ids).finish_non_exhaustive()
     }
 }
 
@@ -79,23 +88,29 @@ impl fmt::Debug for MediaCredentials {
 /// Every operation is idempotent: a person or a session that is not there counts as removed, muted, changed or closed.
 #[async_trait]
 pub trait Backend: Send + Sync {
-    /// Features that a kind of media server may lack.
-    fn capabilities(&self) -> Capabilities;
+    /// What kind of media server it is, from which follows what it can do.
+    fn kind(&self) -> BackendKind;
 
     /// Whether it can be reached, takes the credentials and is set up safely.
     async fn probe(&self) -> Result<(), Failure>;
 
-    /// The people in a session, without the media server's own services; `None` when there is no such session.
+    /// The people in a session, without the media server's own services; `None` when there is no such session. Where the media server keeps a
+    /// roster of its own these are the people on it, whether they have come or not.
     async fn observe(&self, session: &str) -> Result<Option<Vec<SessionMember>>, Failure>;
 
     /// How the media of the people in a session do, at `now`; of a session that is not there as of an empty one.
     async fn media_connections(&self, session: &str, now: Timestamp) -> Result<MediaConnections, Failure>;
 
-    /// Creates the session if it is absent.
-    async fn ensure(&self, session: &str) -> Result<(), Failure>;
+    /// Creates the session if it is absent. It is wanted in this window; a media server that knows no windows keeps it until it is closed.
+    async fn ensure(&self, session: &str, window: Window) -> Result<(), Failure>;
 
-    /// Mints the media token by which a person joins a session. Needs no request to the media server.
-    fn mint_token(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure>;
+    /// Puts people on the roster of a session that is there, and has its window be this one. Where the media server keeps no roster, a token
+    /// is all that people need, and nothing is done. `signed_by` is the fingerprint of the key that signs their invites.
+    async fn admit(&self, session: &str, window: Window, people: &[Person], signed_by: &str) -> Result<(), Failure>;
+
+    /// Mints the media token by which a person joins a session. It may live longer than the grant where the media server gives out none that
+    /// are shorter; then closing the session and removing the person make it useless.
+    async fn mint_token(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure>;
 
     /// How clients reach the signalling.
     fn signalling(&self) -> Signalling;

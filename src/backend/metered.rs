@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tracing::{Instrument, Span, debug_span, field};
 
-use super::interface::{Backend, Capabilities, MediaCredentials, SessionSummary, Signalling, TokenSubject};
+use super::interface::{Backend, MediaCredentials, SessionSummary, Signalling, TokenSubject};
 use crate::api::Role;
 use crate::clock;
-use crate::domain::{Failure, MediaConnections, SessionMember, TokenGrant};
+use crate::domain::{BackendKind, Failure, MediaConnections, Person, SessionMember, TokenGrant, Window};
 use crate::observability::metrics::Metrics;
 
 pub struct Metered {
@@ -43,8 +43,8 @@ impl Metered {
 
 #[async_trait]
 impl Backend for Metered {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
+    fn kind(&self) -> BackendKind {
+        self.inner.kind()
     }
 
     async fn probe(&self) -> Result<(), Failure> {
@@ -59,12 +59,18 @@ impl Backend for Metered {
         self.call("media_connections", self.inner.media_connections(session, now)).await
     }
 
-    async fn ensure(&self, session: &str) -> Result<(), Failure> {
-        self.call("ensure", self.inner.ensure(session)).await
+    async fn ensure(&self, session: &str, window: Window) -> Result<(), Failure> {
+        self.call("ensure", self.inner.ensure(session, window)).await
     }
 
-    fn mint_token(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
-        self.inner.mint_token(session, grant)
+    async fn admit(&self, session: &str, window: Window, people: &[Person], signed_by: &str) -> Result<(), Failure> {
+        self.call("admit", self.inner.admit(session, window, people, signed_by)).await
+    }
+
+    async fn mint_token(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
+        let minted = self.inner.mint_token(session, grant);
+        // Where the media server keeps no roster, it is not asked.
+        if self.kind().keeps_roster() { self.call("mint_token", minted).await } else { minted.await }
     }
 
     fn signalling(&self) -> Signalling {

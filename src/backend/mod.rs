@@ -2,14 +2,18 @@
 //!
 //! Errors are classified where they arise, as [`Failure`](crate::domain::Failure)s. Backends know neither Kubernetes nor each other.
 
+mod azure;
 pub mod fake;
 mod interface;
 mod livekit;
 mod metered;
 mod registry;
+mod session_ledger;
 
+pub use azure::AzureCommunicationServices;
 pub use fake::FakeMediaServer;
-pub use interface::{Backend, Capabilities, MediaCredentials, SessionSummary, Signalling, TokenSubject};
+pub use interface::{Backend, MediaCredentials, ServiceIds, SessionSummary, Signalling, TokenSubject};
 pub use livekit::{LiveKit, MediaCheck, media_check};
 pub use metered::Metered;
 pub use registry::Registry;
+pub use session_ledger::{LedgerRecord, SessionLedger};

@@ -6,58 +6,100 @@ use std::sync::Arc;
 use kube::ResourceExt;
 use kube::runtime::reflector::Store;
 
-use super::OwnSecrets;
-use crate::api::{Backend as BackendSpec, LiveKit as LiveKitSpec, Reason, RoomClass, Signalling};
-use crate::backend::{Backend, LiveKit, Metered, Registry};
+use super::{OwnSecrets, SessionRecords};
+use crate::api::{
+    AzureCommunicationServices as AzureSpec, Backend as BackendSpec, CredentialsSecretRef, LiveKit as LiveKitSpec, Reason, RoomClass,
+    Signalling,
+};
+use crate::backend::{AzureCommunicationServices, Backend, LiveKit, Metered, Registry};
 use crate::domain::{Failure, Media};
 use crate::observability::metrics::Metrics;
 
 /// Everything that a backend is built from, so that it is built again only when something of it changes.
 #[derive(Clone, PartialEq, Eq)]
-pub struct BackendConfig {
-    url: String,
-    public_url: Option<String>,
-    signalling: Signalling,
-    api_key: String,
-    api_secret: String,
-    audio_only: bool,
+pub enum BackendConfig {
+    LiveKit { url: String, public_url: Option<String>, signalling: Signalling, api_key: String, api_secret: String, audio_only: bool },
+    AzureCommunicationServices { endpoint: String, access_key: String },
 }
 
 impl BackendConfig {
     /// Reads the spec of a class and the Secret that it names.
     pub fn of(class: &RoomClass, secrets: &OwnSecrets) -> Result<Self, Failure> {
-        let BackendSpec { live_kit } = &class.spec.backend;
         let misconfigured = |message: String| Failure::misconfigured(Reason::Misconfigured, message);
-        let LiveKitSpec { url, public_url, signalling, credentials_secret_ref } =
-            live_kit.as_ref().ok_or_else(|| misconfigured("spec.backend: no backend is set".into()))?;
-        let name = &credentials_secret_ref.name;
-        let value = |key: &str| {
+        let value = |CredentialsSecretRef { name }: &CredentialsSecretRef, key: &str| {
             secrets.value(name, key).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()).ok_or_else(|| {
                 misconfigured(format!(
                     "the Secret \"{name}\" in Roomkeeper's namespace has no value under the key {key}, or does not exist"
                 ))
             })
         };
-        let (url, public_url, signalling) = (url.clone(), public_url.clone(), signalling.unwrap_or_default());
-        let audio_only = Media::of(class).audio_only;
-        Ok(Self { url, public_url, signalling, api_key: value("apiKey")?, api_secret: value("apiSecret")?, audio_only })
+        match &class.spec.backend {
+            BackendSpec { live_kit: Some(live_kit), azure_communication_services: None } => {
+                let LiveKitSpec { url, public_url, signalling, credentials_secret_ref } = live_kit;
+                Ok(Self::LiveKit {
+                    url: url.clone(),
+                    public_url: public_url.clone(),
+                    signalling: signalling.unwrap_or_default(),
+                    api_key: value(credentials_secret_ref, "apiKey")?,
+                    api_secret: value(credentials_secret_ref, "apiSecret")?,
+                    audio_only: Media::of(class).audio_only,
+                })
+            }
+            BackendSpec { live_kit: None, azure_communication_services: Some(azure) } => {
+                let AzureSpec { endpoint, credentials_secret_ref } = azure;
+                let endpoint = endpoint.trim_end_matches('/').to_owned();
+                Ok(Self::AzureCommunicationServices { endpoint, access_key: value(credentials_secret_ref, "accessKey")? })
+            }
+            BackendSpec { live_kit: None, azure_communication_services: None } => {
+                Err(misconfigured("spec.backend: no backend is set".into()))
+            }
+            BackendSpec { live_kit: Some(_), azure_communication_services: Some(_) } => {
+                Err(misconfigured("spec.backend: more than one backend is set".into()))
+            }
+        }
     }
 
     /// Whether the other one has another address.
     #[must_use]
     pub fn is_elsewhere(&self, other: &Self) -> bool {
-        self.url != other.url
+        self.address() != other.address()
     }
 
-    /// Builds the backend, whose calls `metrics` counts.
-    pub fn build(&self, metrics: &Metrics) -> Result<Arc<dyn Backend>, Failure> {
-        let Self { url, public_url, signalling, api_key, api_secret, audio_only } = self;
-        let livekit = LiveKit::new(url, public_url.as_deref(), api_key, api_secret)?.audio_only(*audio_only);
-        let livekit = match signalling {
-            Signalling::Proxied => livekit.proxied(url),
-            Signalling::Direct => livekit,
+    fn address(&self) -> &str {
+        match self {
+            Self::LiveKit { url, .. } => url,
+            Self::AzureCommunicationServices { endpoint, .. } => endpoint,
+        }
+    }
+}
+
+/// What every backend is built with.
+#[derive(Clone)]
+pub struct BackendFactory {
+    /// Counts the calls.
+    pub metrics: Metrics,
+    /// Where they keep what they have to know after a crash.
+    pub records: SessionRecords,
+}
+
+impl BackendFactory {
+    /// Builds the backend. It connects to nothing yet.
+    pub fn build(&self, config: &BackendConfig) -> Result<Arc<dyn Backend>, Failure> {
+        let (backend, kind): (Arc<dyn Backend>, _) = match config {
+            BackendConfig::LiveKit { url, public_url, signalling, api_key, api_secret, audio_only } => {
+                let livekit = LiveKit::new(url, public_url.as_deref(), api_key, api_secret)?.audio_only(*audio_only);
+                let livekit = match signalling {
+                    Signalling::Proxied => livekit.proxied(url),
+                    Signalling::Direct => livekit,
+                };
+                (Arc::new(livekit), "livekit")
+            }
+            BackendConfig::AzureCommunicationServices { endpoint, access_key } => {
+                let azure = AzureCommunicationServices::new(endpoint, access_key, self.records.at(endpoint))?;
+                (Arc::new(azure), "azure-communication-services")
+            }
         };
-        Ok(Arc::new(Metered::new(Arc::new(livekit), "livekit", metrics.clone())))
+        Ok(Arc::new(Metered::new(backend, kind, self.metrics.clone())))
     }
 }
 
@@ -67,7 +109,7 @@ pub fn sync_backends(
     registry: &Registry,
     classes: &Store<RoomClass>,
     secrets: &OwnSecrets,
-    metrics: &Metrics,
+    factory: &BackendFactory,
     known: &mut HashMap<String, BackendConfig>,
 ) {
     let classes = classes.state();
@@ -83,7 +125,7 @@ pub fn sync_backends(
         match BackendConfig::of(&class, secrets) {
             Ok(config) if known.get(&name) == Some(&config) => {}
             Ok(config) => {
-                registry.set(&name, config.build(metrics));
+                registry.set(&name, factory.build(&config));
                 known.insert(name, config);
             }
             Err(failure) => {

@@ -18,6 +18,7 @@ mod room_objects;
 mod rooms;
 mod scope;
 mod secrets;
+mod session_records;
 mod shard;
 mod signing_keys;
 mod unreadable;
@@ -26,7 +27,7 @@ mod watch;
 mod watch_ages;
 mod writes;
 
-pub use backends::{BackendConfig, sync_backends};
+pub use backends::{BackendConfig, BackendFactory, sync_backends};
 pub use changes::{Change, ChangeStream, is_older};
 pub use client::{ClientError, REQUEST_TIMEOUT, client, watching_client};
 pub use freshness::{Freshness, Proof};
@@ -40,6 +41,7 @@ pub use room_objects::{Guests, Removals, RoomObjects, room_of, watch_room_object
 pub use rooms::{Aside, Rooms, watch_room_changes, watch_rooms};
 pub use scope::Scope;
 pub use secrets::{KeysError, OwnSecrets, ensure_invite_keys, ensure_livekit_keys, watch_own_secrets};
+pub use session_records::SessionRecords;
 pub use shard::Shard;
 pub use signing_keys::INVITE_KEYS_SECRET;
 pub use unreadable::Unreadable;

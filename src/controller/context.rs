@@ -14,7 +14,7 @@ use super::room::seats::Seats;
 use super::room::state::RoomStates;
 use crate::api::{Room, RoomClass};
 use crate::backend::Registry;
-use crate::cluster::{Freshness, Guests, OtherClasses, OtherShards, Removals, Scope, Shard, Unreadable};
+use crate::cluster::{BackendFactory, Freshness, Guests, OtherClasses, OtherShards, Removals, Scope, Shard, Unreadable};
 use crate::domain::{Installation, KeyRing};
 use crate::observability::health::Health;
 use crate::observability::metrics::Metrics;
@@ -38,6 +38,8 @@ pub struct Context {
     pub namespaces: Store<Namespace>,
     /// The invite signing keys.
     pub keys: watch::Receiver<Option<Arc<KeyRing>>>,
+    /// Builds backends.
+    pub factory: BackendFactory,
     /// The backends by class.
     pub backends: Registry,
     /// Who was seen in the sessions.

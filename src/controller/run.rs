@@ -30,7 +30,7 @@ use crate::api::{Phase, RoomClass};
 use crate::args::ControllerArgs;
 use crate::backend::Registry;
 use crate::clock;
-use crate::cluster::{Aside, Freshness, Scope, Shard, WatchAges, read_class};
+use crate::cluster::{Aside, BackendFactory, Freshness, Scope, SessionRecords, Shard, WatchAges, read_class};
 use crate::domain::Installation;
 use crate::observability::health::Health;
 use crate::observability::metrics::Metrics;
@@ -150,6 +150,7 @@ async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Re
         others,
         namespaces,
         keys,
+        factory: BackendFactory { metrics: metrics.clone(), records: SessionRecords::new(client.clone(), &args.operator_namespace) },
         backends: Registry::default(),
         occupancy: Occupancy::default(),
         states: RoomStates::new(args.resync.into(), lists.clone(), now),

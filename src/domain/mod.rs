@@ -6,6 +6,7 @@
 
 mod accept;
 mod admission;
+mod capabilities;
 mod condition;
 mod failure;
 mod guest;
@@ -25,6 +26,7 @@ mod window;
 
 pub use accept::{NamespaceView, accept};
 pub use admission::{Refusal, TokenGrant, admit, has_ended, identify, recognize, remain};
+pub use capabilities::{BackendKind, Capabilities};
 pub use condition::{ConditionState, ConditionStatus, condition};
 pub use failure::{Failure, FailureClass};
 pub use guest::guest_status;

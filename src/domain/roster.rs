@@ -63,6 +63,14 @@ impl Roster {
         self.people.values()
     }
 
+    /// The people who may come, those of the list first.
+    #[must_use]
+    pub fn admissible(&self) -> Vec<&Person> {
+        let mut people: Vec<&Person> = self.people().filter(|person| !person.suspended && !self.has_removed(&person.name)).collect();
+        people.sort_by_key(|person| person.name.starts_with(GUEST_PREFIX));
+        people
+    }
+
     /// Everybody, and everything, that an invite is issued to: the people, and the shared link.
     pub fn invited(&self) -> impl Iterator<Item = &Person> {
         self.people().chain(&self.link)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::capabilities::BackendKind;
 use super::roster::Roster;
 use super::window::Window;
 use crate::api::{Provision, RoomClass, VideoCodec};
@@ -20,6 +21,8 @@ pub struct ValidRoom {
     /// Title of the call.
     pub display_name: String,
     pub class: String,
+    /// What kind of media server holds the session.
+    pub backend: BackendKind,
     pub window: Window,
     /// Everybody who may come.
     pub roster: Roster,

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::capabilities::BackendKind;
 use super::rejection::Rejection;
 use super::roster::Roster;
 use super::valid_room::{InviteMetadata, Media, ValidRoom};
 use super::window::{Window, later};
 use crate::api::{
-    DEFAULT_CLASS_ANNOTATION, DEFAULT_TTL_SECONDS, MAX_PARTICIPANTS, MAX_WINDOW, Provision, Reason, Room, RoomClass, RoomSpec,
+    DEFAULT_CLASS_ANNOTATION, DEFAULT_TTL_SECONDS, JoinPolicy, MAX_PARTICIPANTS, MAX_WINDOW, Provision, Reason, Room, RoomClass, RoomSpec,
 };
 
 /// What the invites of a Room are bound to; `None` before the API server has given it a UID.
@@ -55,16 +56,20 @@ pub fn validate(room: &Room, roster: Roster, class: &RoomClass) -> Result<ValidR
         let message = format!("spec.participants: {listed} people, at most {MAX_PARTICIPANTS} are allowed");
         return Err(Rejection::new(Reason::TooManyParticipants, message));
     }
+    let backend = BackendKind::of(class);
+    let (max_participants, provision) = (max_participants(room, class)?, provision(room, class));
+    supported(room, class, max_participants, provision)?;
     Ok(ValidRoom {
         namespace: meta.namespace.clone().ok_or_else(|| missing("namespace"))?,
         invite_id: room.spec.id.clone().unwrap_or_else(|| uid.clone()),
         display_name: room.spec.display_name.clone().filter(|title| !title.is_empty()).unwrap_or_else(|| name.clone()),
         class: class.metadata.name.clone().unwrap_or_default(),
+        backend,
         window: window(room, class)?,
         roster,
-        max_participants: max_participants(room, class)?,
+        max_participants,
         suspend: room.spec.suspend,
-        provision: provision(room, class),
+        provision,
         close_when_empty_after: room.spec.session.as_ref().and_then(|session| positive(session.close_when_empty_after?)),
         ttl: ttl(room, class),
         media: Media::of(class),
@@ -72,6 +77,34 @@ pub fn validate(room: &Room, roster: Roster, class: &RoomClass) -> Result<ValidR
         name,
         uid,
     })
+}
+
+/// Whether the media server of a class can do what a Room asks for.
+fn supported(room: &Room, class: &RoomClass, max_participants: usize, provision: Provision) -> Result<(), Rejection> {
+    let (backend, spec) = (BackendKind::of(class), &room.spec);
+    let can = backend.capabilities();
+    let name = class.metadata.name.as_deref().unwrap_or_default();
+    let unsupported = |what: &str| {
+        let message = format!("{what}, which RoomClass \"{name}\" cannot do: its backend is {}", backend.name());
+        Err(Rejection::new(Reason::Unsupported, message))
+    };
+    if spec.join_policy == Some(JoinPolicy::AnyoneWithLink) && !can.shared_links {
+        return unsupported("spec.joinPolicy: AnyoneWithLink lets people in whom nobody has announced");
+    }
+    if provision == Provision::OnFirstJoin && !can.on_first_join {
+        return unsupported("spec.session.provision: OnFirstJoin makes the session when somebody joins");
+    }
+    if spec.session.as_ref().is_some_and(|session| session.close_when_empty_after.is_some()) && !can.presence {
+        return unsupported("spec.session.closeWhenEmptyAfter: needs to know who is in the call");
+    }
+    let people = spec.participants.len();
+    if people > max_participants && !can.presence {
+        let what = format!(
+            "spec.maxParticipants: {max_participants} is less than the {people} people of spec.participants; that needs to know who is in the call"
+        );
+        return unsupported(&what);
+    }
+    Ok(())
 }
 
 fn window(room: &Room, class: &RoomClass) -> Result<Window, Rejection> {

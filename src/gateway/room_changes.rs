@@ -12,8 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use super::signalling::Connections;
 use crate::api::{Room, RoomClass, RoomOwned};
 use crate::backend::Registry;
-use crate::cluster::{OwnSecrets, room_of, sync_backends};
-use crate::observability::metrics::Metrics;
+use crate::cluster::{BackendFactory, OwnSecrets, room_of, sync_backends};
 
 /// What may have left somebody in a call without the right to be there.
 pub enum Change {
@@ -52,13 +51,13 @@ pub async fn follow_classes(
     backends: Arc<Registry>,
     classes: Store<RoomClass>,
     secrets: OwnSecrets,
-    metrics: Metrics,
+    factory: BackendFactory,
     to: UnboundedSender<Change>,
 ) {
     let mut known = HashMap::new();
     let mut changes = std::pin::pin!(changes);
     while changes.next().await.is_some() {
-        sync_backends(&backends, &classes, &secrets, &metrics, &mut known);
+        sync_backends(&backends, &classes, &secrets, &factory, &mut known);
         // Fails only when the gateway ends.
         let _ = to.send(Change::Everything);
     }

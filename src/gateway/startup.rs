@@ -26,8 +26,8 @@ use crate::backend::Registry;
 use crate::bind::bind;
 use crate::clock;
 use crate::cluster::{
-    OtherClasses, OwnSecrets, PreflightError, Scope, WatchAges, installation, may_read, sync_backends, watch_classes, watch_own_secrets,
-    watch_room_objects, watch_rooms,
+    BackendFactory, OtherClasses, OwnSecrets, PreflightError, Scope, SessionRecords, WatchAges, installation, may_read, sync_backends,
+    watch_classes, watch_own_secrets, watch_room_objects, watch_rooms,
 };
 use crate::observability::health::Health;
 use crate::observability::metrics::Metrics;
@@ -130,13 +130,15 @@ async fn watch_cluster(
     tasks.spawn(forward(of_rooms(room_changes), sender.clone()));
     tasks.spawn(forward(of_room_objects(guest_changes), sender.clone()));
     tasks.spawn(forward(of_room_objects(removal_changes), sender.clone()));
+    let records = SessionRecords::read_only(client.clone(), operator_namespace);
+    let factory = BackendFactory { metrics: metrics.clone(), records };
     let follow_both = stream::select(class_changes, secret_changes);
-    tasks.spawn(follow_classes(follow_both, backends.clone(), classes.clone(), secrets.clone(), metrics.clone(), sender));
+    tasks.spawn(follow_classes(follow_both, backends.clone(), classes.clone(), secrets.clone(), factory.clone(), sender));
     secrets.ready().await?;
     let live = LiveRooms::new(rooms, guests, removals, classes.clone(), installation, InviteKeys::new(secrets.keys.clone()), ages);
     live.ready().await?;
     // Fill the backends before serving: the watch task may not have run yet.
-    sync_backends(&backends, &classes, &secrets, metrics, &mut HashMap::new());
+    sync_backends(&backends, &classes, &secrets, &factory, &mut HashMap::new());
     Ok(Cluster { rooms: live, secrets, backends, changes })
 }
 

@@ -4,7 +4,9 @@
 // Clippy takes only functions marked as tests for tests, and some are parts of them: they take what `json!` makes as it is.
 #![allow(clippy::expect_used, clippy::needless_pass_by_value, clippy::panic, clippy::unwrap_used)]
 
+mod acs_double;
 mod api;
+mod azure;
 mod chart;
 mod contract;
 mod docs;

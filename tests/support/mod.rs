@@ -3,6 +3,7 @@
 // Clippy takes only functions marked as tests for tests, and these are their parts.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+pub mod acs;
 pub mod audit;
 pub mod cluster;
 pub mod dates;
@@ -18,6 +19,7 @@ pub mod operator;
 pub mod outside;
 pub mod process;
 pub mod redis;
+pub mod session_ledger;
 pub mod stage;
 pub mod tls;
 pub mod tools;
@@ -27,6 +29,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use roomkeeper::domain::Window;
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -78,6 +81,12 @@ pub fn at_full_length() -> bool {
 /// Whether everything goes wrong that can: by `make faults`.
 pub fn all_faults() -> bool {
     std::env::var("ROOMKEEPER_FAULTS").is_ok_and(|plans| plans == "all")
+}
+
+/// A window from now on for an hour, in whole seconds.
+pub fn window() -> Window {
+    let from = Timestamp::from_second(now().as_second()).expect("a moment");
+    Window { from, until: from + Duration::from_hours(1) }
 }
 
 /// The present moment.

@@ -119,7 +119,7 @@ impl Answer {
     /// What the client joins with.
     pub fn credentials(&self) -> MediaCredentials {
         let text = |key: &str| self.body[key].as_str().unwrap_or_else(|| panic!("no {key} in {self:?}")).to_owned();
-        MediaCredentials { url: Some(text("url")), token: text("token") }
+        MediaCredentials::by_token(Some(text("url")), text("token"), now())
     }
 }
 

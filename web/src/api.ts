@@ -32,6 +32,8 @@ export interface RoomView {
   room: string;
   namespace: string;
   displayName: string;
+  /** What kind of media server holds the call. */
+  kind: "liveKit" | "azureCommunicationServices";
   /** None for the shared link of a link room: whoever joins by it chooses a name. */
   participant: { name: string; displayName: string } | null;
   role: Role;

@@ -68,6 +68,8 @@ export class App {
   private seen(view: RoomView): void {
     if (view.state === "over") return this.gone("over");
     if (view.state === "suspended") return this.suspended();
+    // The client of that service is not free software, so that it is not part of this page.
+    if (view.kind !== "liveKit") return this.gone("client");
     this.latest = view;
     this.devices.media = view.media;
     if (!this.lobby) {

@@ -4,13 +4,14 @@ import { el } from "./dom";
 import { type Key, t } from "./messages";
 import { type Screen, card } from "./screen";
 
-export type Reason = "over" | "suspended" | "revoked" | "removed" | "ended" | "elsewhere" | "left" | "invalid" | "missing" | "login" | "refused" | "media" | "away";
+export type Reason = "over" | "suspended" | "revoked" | "removed" | "ended" | "elsewhere" | "left" | "invalid" | "missing" | "login" | "refused" | "media" | "away" | "client";
 
 /** What can be done about it; nothing, or something else than joining again, has an entry. */
 const ACTIONS: Partial<Record<Reason, Key | null>> = {
   over: null,
   suspended: null,
   missing: null,
+  client: null,
   elsewhere: "gone.here",
   invalid: "gone.retry",
   revoked: "gone.retry",

@@ -16,9 +16,9 @@ use parking_lot::Mutex;
 pub use call::{Call, Operation};
 pub use faults::Hold;
 
-use super::interface::{Backend, Capabilities, MediaCredentials, SessionSummary, Signalling, TokenSubject};
+use super::interface::{Backend, MediaCredentials, SessionSummary, Signalling, TokenSubject};
 use crate::api::{Reason, Role};
-use crate::domain::{Failure, MediaConnections, SessionMember, TokenGrant};
+use crate::domain::{BackendKind, Failure, MediaConnections, Person, SessionMember, TokenGrant, Window};
 use faults::{Fault, Faults};
 
 /// How much earlier and later than it says a token is good, as on real servers.
@@ -180,8 +180,8 @@ impl FakeMediaServer {
 
 #[async_trait]
 impl Backend for FakeMediaServer {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { live_roles: true, live_removal: true, typed_sources: true }
+    fn kind(&self) -> BackendKind {
+        BackendKind::LiveKit
     }
 
     async fn probe(&self) -> Result<(), Failure> {
@@ -198,14 +198,18 @@ impl Backend for FakeMediaServer {
         Ok(MediaConnections { connected, waiting: Vec::new() })
     }
 
-    async fn ensure(&self, session: &str) -> Result<(), Failure> {
+    async fn ensure(&self, session: &str, _: Window) -> Result<(), Failure> {
         self.call(Operation::Ensure, session, |sessions| {
             sessions.entry(session.to_owned()).or_default();
         })
         .await
     }
 
-    fn mint_token(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
+    async fn admit(&self, _: &str, _: Window, _: &[Person], _: &str) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn mint_token(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
         let TokenGrant { identity, display_name, role, generation, signed_by, not_before, expires_at } = grant;
         self.record(Operation::MintToken, identity);
         self.faults.meet_now(Operation::MintToken)?;
@@ -220,7 +224,7 @@ impl Backend for FakeMediaServer {
         let mut state = self.state.lock();
         state.tokens.insert(token.clone(), Issued { subject, not_before: *not_before, ends: *expires_at });
         let url = state.upstream.is_none().then(|| "wss://media.test".to_owned());
-        Ok(MediaCredentials { url, token })
+        Ok(MediaCredentials::by_token(url, token, *expires_at))
     }
 
     fn signalling(&self) -> Signalling {

@@ -24,10 +24,10 @@ pub use self::media_check::{MediaCheck, media_check};
 use self::left_over::LeftOver;
 use self::probe::{Probe, REQUEST_TIMEOUT};
 use self::token::{GENERATION, SIGNED_BY, Signer};
-use super::interface::{Backend, Capabilities, MediaCredentials, SessionSummary, Signalling, TokenSubject};
+use super::interface::{Backend, MediaCredentials, SessionSummary, Signalling, TokenSubject};
 use crate::api::{MAX_PARTICIPANTS, MAX_WINDOW, Reason, Role};
 use crate::clock;
-use crate::domain::{Failure, FailureClass, MediaConnections, SessionMember, TokenGrant};
+use crate::domain::{BackendKind, Failure, FailureClass, MediaConnections, Person, SessionMember, TokenGrant, Window};
 
 /// How long the media of somebody who joined may take to connect. LiveKit's clients give up after 15 seconds, and come again.
 const CONNECTS_WITHIN: SignedDuration = SignedDuration::from_secs(8);
@@ -121,6 +121,23 @@ impl LiveKit {
         }
     }
 
+    /// Makes the session if it is absent.
+    async fn make(&self, session: &str) -> Result<(), Failure> {
+        // The widest values: a second call changes neither on a living room, so the gateway keeps to the capacity of the Room and the
+        // controller to its end.
+        let widest = u32::try_from(MAX_WINDOW.as_secs()).unwrap_or(u32::MAX);
+        let options = CreateRoomOptions {
+            empty_timeout: widest,
+            departure_timeout: widest,
+            max_participants: MAX_PARTICIPANTS.unsigned_abs(),
+            ..CreateRoomOptions::default()
+        };
+        match self.rooms.create_room(session, options).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.failure(error).await),
+        }
+    }
+
     /// How many people are in a session; none if there is no such session, of which the list of people is as empty as that of an empty one.
     async fn number_of_people(&self, session: &str) -> Result<Option<u32>, Failure> {
         match self.rooms.list_rooms(vec![session.to_owned()]).await {
@@ -132,8 +149,8 @@ impl LiveKit {
 
 #[async_trait]
 impl Backend for LiveKit {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { live_roles: true, live_removal: true, typed_sources: true }
+    fn kind(&self) -> BackendKind {
+        BackendKind::LiveKit
     }
 
     async fn probe(&self) -> Result<(), Failure> {
@@ -159,25 +176,18 @@ impl Backend for LiveKit {
         })
     }
 
-    async fn ensure(&self, session: &str) -> Result<(), Failure> {
-        // The widest values: a second call changes neither on a living room, so the gateway keeps to the capacity of the Room and the
-        // controller to its end.
-        let widest = u32::try_from(MAX_WINDOW.as_secs()).unwrap_or(u32::MAX);
-        let options = CreateRoomOptions {
-            empty_timeout: widest,
-            departure_timeout: widest,
-            max_participants: MAX_PARTICIPANTS.unsigned_abs(),
-            ..CreateRoomOptions::default()
-        };
-        match self.rooms.create_room(session, options).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.failure(error).await),
-        }
+    async fn ensure(&self, session: &str, _: Window) -> Result<(), Failure> {
+        self.make(session).await
     }
 
-    fn mint_token(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
+    async fn admit(&self, _: &str, _: Window, _: &[Person], _: &str) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn mint_token(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
         let url = (self.signalling == Signalling::Direct).then(|| self.public_url.clone());
-        Ok(MediaCredentials { url, token: self.signer.media_token(session, grant, self.audio_only) })
+        let token = self.signer.media_token(session, grant, self.audio_only);
+        Ok(MediaCredentials::by_token(url, token, grant.expires_at))
     }
 
     fn signalling(&self) -> Signalling {
@@ -222,7 +232,7 @@ impl Backend for LiveKit {
         let closed = match self.rooms.delete_room(session).await {
             // A room whose server is dead can only be closed once another one has it.
             Err(error) if failures::is_unanswered(&error) => {
-                self.ensure(session).await?;
+                self.make(session).await?;
                 self.rooms.delete_room(session).await
             }
             closed => closed,
@@ -236,7 +246,7 @@ impl Backend for LiveKit {
             // A room that does not exist is not answered for either.
             Err(error) if failures::is_unanswered(&error) && self.number_of_people(session).await?.is_some() => {
                 tracing::warn!(session, "the server of a session does not answer; another one is to take it over");
-                self.ensure(session).await?;
+                self.make(session).await?;
                 // People are counted when something has changed, and nobody reads this.
                 let counted = self.rooms.update_room_metadata(session, &format!("moved at {}", clock::now())).await;
                 self.absent_is_fine(counted).await

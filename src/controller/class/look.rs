@@ -65,9 +65,8 @@ impl ClassLook {
         if counts {
             self.count_at = Some(uptime + COUNT_EVERY);
         }
-        let capabilities = self.backend.as_ref().map(|(_, backend)| backend.capabilities());
         let media = media_state(&self.reach, class, context, uptime);
-        report(class, &health, capabilities, media, counts, context, now).await;
+        report(class, &health, media, counts, context, now).await;
         let pause = if health.is_ok() { SWEEP_EVERY } else { LOOK_AGAIN };
         self.health = Some(health);
         pause
@@ -123,7 +122,7 @@ impl ClassLook {
         }
         self.probe_at = None;
         self.reach = MediaReach::default();
-        let backend = config.build(&context.metrics)?;
+        let backend = context.factory.build(&config)?;
         self.backend = Some((config, backend));
         Ok(())
     }

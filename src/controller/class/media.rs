@@ -10,7 +10,7 @@ use crate::api::{ConditionType, Reason, RoomClass};
 use crate::backend::Backend;
 use crate::clock;
 use crate::controller::context::Context;
-use crate::domain::{ConditionStatus, MediaConnections, MediaReach};
+use crate::domain::{BackendKind, ConditionStatus, MediaConnections, MediaReach};
 
 /// Sessions that are looked at each time: what holds for some people of a media server mostly holds for all.
 const LOOKED_AT: usize = 3;
@@ -27,6 +27,10 @@ pub async fn look_at_media(backend: &dyn Backend, sessions: &Sessions) -> Vec<Me
 pub fn media_state(reach: &MediaReach, class: &RoomClass, context: &Context, uptime: Duration) -> MediaState {
     if let Some(problem) = context.included_media.problem_of(class) {
         return (ConditionStatus::False, Reason::NoMediaAddress, problem);
+    }
+    if !BackendKind::of(class).capabilities().presence {
+        let message = "The media server does not say who has joined, so whether media reach people is not seen";
+        return (ConditionStatus::Unknown, Reason::NotReported, message.to_owned());
     }
     let status = class.status.as_ref().filter(|status| status.observed_generation == class.metadata.generation);
     let conditions = status.map(|status| status.conditions.as_slice()).unwrap_or_default();

@@ -6,25 +6,16 @@ use kube::api::ObjectMeta;
 use kube::{Api, ResourceExt};
 
 use crate::api::{ConditionType, Reason, RoomClass, RoomClassStatus};
-use crate::backend::Capabilities;
 use crate::cluster::post_params;
 use crate::controller::context::{Context, may_use, uses};
 use crate::controller::request::timed;
-use crate::domain::{ConditionStatus, Failure, condition};
+use crate::domain::{BackendKind, ConditionStatus, Failure, condition};
 
 /// What the condition `MediaReachable` says.
 pub type MediaState = (ConditionStatus, Reason, String);
 
 /// Writes the status of a class if it changed; with `counts` its Rooms are counted again. Of several shards the first one does it for all.
-pub async fn report(
-    class: &RoomClass,
-    health: &Result<(), Failure>,
-    capabilities: Option<Capabilities>,
-    media: MediaState,
-    counts: bool,
-    context: &Context,
-    now: Timestamp,
-) {
+pub async fn report(class: &RoomClass, health: &Result<(), Failure>, media: MediaState, counts: bool, context: &Context, now: Timestamp) {
     if !context.shard.is_first() {
         return;
     }
@@ -34,7 +25,7 @@ pub async fn report(
     let count = || context.rooms.state().iter().filter(|room| uses(room, &name)).count() + of_others();
     let after = RoomClassStatus {
         observed_generation: class.metadata.generation,
-        capabilities: capabilities.map_or_else(Vec::new, names),
+        capabilities: BackendKind::of(class).capabilities().names().map(str::to_owned).collect(),
         rooms: if counts { i32::try_from(count()).ok() } else { before.rooms },
         conditions: conditions(class, &before, health, media, now),
     };
@@ -62,12 +53,6 @@ fn conditions(
     let (before, generation) = (&before.conditions, class.metadata.generation);
     let of_health = states.into_iter().flatten().map(|(kind, state)| condition(before, kind, state, generation, now));
     of_health.chain([condition(before, ConditionType::MediaReachable, media, generation, now)]).collect()
-}
-
-fn names(capabilities: Capabilities) -> Vec<String> {
-    let Capabilities { live_roles, live_removal, typed_sources } = capabilities;
-    let all = [(live_roles, "LiveRoles"), (live_removal, "LiveRemoval"), (typed_sources, "TypedSources")];
-    all.into_iter().filter(|(has, _)| *has).map(|(_, name)| name.to_owned()).collect()
 }
 
 async fn write(class: &RoomClass, status: RoomClassStatus, context: &Context) -> Result<RoomClass, kube::Error> {

@@ -129,7 +129,11 @@ fn fine_if<T>(done: impl FnOnce(&Status) -> bool, answer: Result<T, kube::Error>
 async fn session_step(step: &SessionStep, snapshot: &Snapshot) -> Result<(), Failure> {
     let backend = || snapshot.backend.as_ref().map_err(Clone::clone);
     match step {
-        SessionStep::Ensure { session, epoch: _ } => backend()?.ensure(session).await,
+        SessionStep::Ensure { session, epoch: _, window } => backend()?.ensure(session, *window).await,
+        SessionStep::Admit { session, window, people } => {
+            let keys = snapshot.keys.as_deref().ok_or_else(no_key)?;
+            backend()?.admit(session, *window, people, keys.signing_key_fingerprint()).await
+        }
         // The gateway creates it.
         SessionStep::Reserve { session: _, epoch: _ } => Ok(()),
         SessionStep::Close { session } => backend()?.close(session).await,
@@ -140,13 +144,17 @@ async fn session_step(step: &SessionStep, snapshot: &Snapshot) -> Result<(), Fai
     Ok(())
 }
 
+fn no_key() -> Failure {
+    Failure::transient(Reason::Misconfigured, "there is no invite signing key")
+}
+
 /// Writes down what was done to a call or to somebody in it.
 fn audit(step: &SessionStep, snapshot: &Snapshot) {
     let (event, participant, role) = match step {
         SessionStep::RemoveMember { session: _, identity } => ("removed", Some(identity), None),
         SessionStep::SetRole { session: _, person } => ("role changed", Some(&person.name), Some(person.role)),
         SessionStep::Close { session } if snapshot.observed.is_recorded(session) => ("ended", None, None),
-        SessionStep::Close { .. } | SessionStep::Ensure { .. } | SessionStep::Reserve { .. } => return,
+        SessionStep::Close { .. } | SessionStep::Ensure { .. } | SessionStep::Admit { .. } | SessionStep::Reserve { .. } => return,
     };
     let role = role.map(tracing::field::debug);
     tracing::info!(target: AUDIT, event, namespace = snapshot.namespace(), room = snapshot.name(), participant, role);
@@ -158,7 +166,6 @@ async fn invite_step(step: &InviteStep, snapshot: &Snapshot, context: &Context) 
         InviteStep::Issue { person, write } => {
             // Plans issue invites of accepted Rooms only.
             let room = snapshot.observed.valid.as_ref().map_err(|rejection| Failure::rejected(rejection.reason, &rejection.message))?;
-            let no_key = || Failure::transient(Reason::Misconfigured, "there is no invite signing key");
             let keys = snapshot.keys.as_deref().ok_or_else(no_key)?;
             let invites = Invites { owner: snapshot.room(), room, keys, gateway_url, client };
             invites.issue(person, write).await.map(InviteChange::Issued)

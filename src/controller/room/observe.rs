@@ -72,7 +72,11 @@ pub async fn observe(
     let backend = context.backends.get(&class).map_err(|failure| if context.has_class(&class) { failure } else { without_class(&class) });
     let session = match session_to_observe(&room, valid.as_ref(), now) {
         None => SessionView::NotAsked,
-        Some(session) if backend.is_ok() && is_known_empty(&room, &guests, session, &class, context, now) => {
+        // A roster of the media server's own is not empty because nobody has come.
+        Some(session)
+            if backend.as_ref().is_ok_and(|backend| !backend.kind().keeps_roster())
+                && is_known_empty(&room, &guests, session, &class, context, now) =>
+        {
             SessionView::Present(Vec::new())
         }
         Some(session) => view(&backend, session, keys.as_deref()).await,

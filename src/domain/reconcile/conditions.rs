@@ -10,6 +10,9 @@ use super::observed::Observed;
 use super::outcome::Outcome;
 use crate::api::{ConditionType, Reason, SessionStatus};
 
+/// What is told of the end where nobody can be put out by it.
+const MAY_STAY: &str = "After the end nobody can join; whoever is in the call then is out when their client leaves or its token ends";
+
 /// What the conditions are told from.
 pub(super) struct Conditions<'a> {
     pub(super) observed: &'a Observed,
@@ -37,7 +40,11 @@ impl Conditions<'_> {
             (ConditionType::Ready, ready),
         ];
         let generation = self.observed.room.metadata.generation;
-        all.into_iter().chain(kstatus).map(|(kind, state)| condition(before, kind, state, generation, now)).collect()
+        all.into_iter()
+            .chain(self.enforcement())
+            .chain(kstatus)
+            .map(|(kind, state)| condition(before, kind, state, generation, now))
+            .collect()
     }
 
     fn accepted(&self) -> ConditionState {
@@ -82,6 +89,18 @@ impl Conditions<'_> {
             Goal::Suspended => (false, Reason::Suspended, "The Room is suspended by its spec".into()),
             Goal::NotAccepted(_) => (false, Reason::NotAccepted, "The spec is not accepted".into()),
             Goal::Expired | Goal::Gone { .. } => (false, Reason::Expired, "The window is over".into()),
+        }
+    }
+
+    /// What the media server sees to itself, and what only as far as it can. Where it sees to all of it, nothing needs to be told.
+    fn enforcement(&self) -> Vec<(ConditionType, ConditionState)> {
+        let over = matches!(self.outcome.goal, Goal::Expired | Goal::Gone { .. });
+        match &self.observed.valid {
+            Ok(room) if !over && !room.backend.capabilities().live_end => vec![
+                (ConditionType::RolesEnforced, (true, Reason::Enforced, "The media server holds everybody to their role".into())),
+                (ConditionType::EndEnforced, (false, Reason::BestEffort, MAY_STAY.into())),
+            ],
+            _ => Vec::new(),
         }
     }
 

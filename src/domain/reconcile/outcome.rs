@@ -117,6 +117,8 @@ impl Execution {
                 }
                 Batch::Members(members)
             }
+            // Nobody is admitted to a session that is not there, nor before somebody else was put out.
+            Step::Session(SessionStep::Admit { .. }) if self.outcome.session_failure.is_some() => return self.next_batch(),
             Step::Session(step) => Batch::Session(step),
             Step::Invite(first) => {
                 let mut invites = vec![first];
@@ -162,11 +164,11 @@ impl Execution {
             return;
         }
         match step {
-            SessionStep::Ensure { session, epoch } => self.outcome.session_made = Some((session, epoch)),
+            SessionStep::Ensure { session, epoch, window: _ } => self.outcome.session_made = Some((session, epoch)),
             SessionStep::Reserve { session, epoch } => self.outcome.session_reserved = Some((session, epoch)),
             SessionStep::Close { session } => self.outcome.session_closed |= self.recorded.as_ref() == Some(&session),
             SessionStep::RemoveMember { session: _, identity } => self.outcome.removed.push(identity),
-            SessionStep::SetRole { .. } => {}
+            SessionStep::SetRole { .. } | SessionStep::Admit { .. } => {}
         }
     }
 

@@ -1,6 +1,6 @@
 //! From what was observed to the whole ordered list of steps: pure and total.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -78,13 +78,33 @@ fn open(observed: &Observed, room: &ValidRoom, installation: &Installation, now:
         (Some(_), SessionView::NotAsked | SessionView::Unknown(_)) => Vec::new(),
         (Some(session), SessionView::Absent) if session.created_at.is_none() => {
             let waits = on_demand || room.close_when_empty_after.is_some();
-            let ensure = SessionStep::Ensure { session: session.id.clone(), epoch: session.epoch };
+            let ensure = SessionStep::Ensure { session: session.id.clone(), epoch: session.epoch, window: room.window };
             if waits { Vec::new() } else { vec![ensure] }
         }
         (None, _) | (Some(_), SessionView::Absent) if on_demand => vec![SessionStep::Reserve { session: next(), epoch }],
-        (None, _) | (Some(_), SessionView::Absent) => vec![SessionStep::Ensure { session: next(), epoch }],
+        (None, _) | (Some(_), SessionView::Absent) => vec![SessionStep::Ensure { session: next(), epoch, window: room.window }],
     };
-    steps.into_iter().map(Step::Session).collect()
+    let admit = room.backend.keeps_roster().then(|| admit(observed, room, &steps)).flatten();
+    steps.into_iter().chain(admit).map(Step::Session).collect()
+}
+
+/// Has everybody who may come be on the roster of the media server, and the window of the session be right, once these steps are done.
+fn admit(observed: &Observed, room: &ValidRoom, steps: &[SessionStep]) -> Option<SessionStep> {
+    let made = steps.iter().find_map(|step| match step {
+        SessionStep::Ensure { session, .. } => Some((session.as_str(), &[][..])),
+        _ => None,
+    });
+    let there = || match (observed.live_session(), &observed.session) {
+        (Some(session), SessionView::Present(members)) => Some((session.id.as_str(), members.as_slice())),
+        _ => None,
+    };
+    let (session, members) = made.or_else(there)?;
+    let admitted: BTreeSet<String> = members.iter().filter_map(|member| room.roster.recognize(member)).map(|person| person.name).collect();
+    let mut wanted = room.roster.admissible();
+    // Those beyond the limit find the call full.
+    wanted.truncate(room.max_participants);
+    wanted.retain(|person| !admitted.contains(&person.name));
+    Some(SessionStep::Admit { session: session.to_owned(), window: room.window, people: wanted.into_iter().cloned().collect() })
 }
 
 /// Whether nobody has been in the session for as long as the spec lets it stay.

@@ -1,6 +1,7 @@
 //! The steps of a plan, by who carries them out.
 
 use super::super::roster::Person;
+use super::super::window::Window;
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,7 +17,7 @@ impl Step {
     pub(super) fn takes_away(&self) -> bool {
         match self {
             Self::Room(_) => false,
-            Self::Session(step) => !matches!(step, SessionStep::Ensure { .. } | SessionStep::Reserve { .. }),
+            Self::Session(step) => !matches!(step, SessionStep::Ensure { .. } | SessionStep::Admit { .. } | SessionStep::Reserve { .. }),
             Self::Invite(step) => !matches!(step, InviteStep::Issue { person: _, write: InviteWrite::Create }),
         }
     }
@@ -42,6 +43,13 @@ pub enum SessionStep {
     Ensure {
         session: String,
         epoch: i64,
+        window: Window,
+    },
+    /// Put people on the roster of the media server, and have the session's window be the Room's.
+    Admit {
+        session: String,
+        window: Window,
+        people: Vec<Person>,
     },
     /// Record the name under which the gateway creates the session when somebody joins.
     Reserve {

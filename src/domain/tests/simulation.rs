@@ -302,7 +302,8 @@ impl Simulation {
 
     async fn session_step(&self, step: &SessionStep) -> Result<(), Failure> {
         match step {
-            SessionStep::Ensure { session, epoch: _ } => self.media.ensure(session).await,
+            SessionStep::Ensure { session, epoch: _, window } => self.media.ensure(session, *window).await,
+            SessionStep::Admit { session, window, people } => self.media.admit(session, *window, people, "").await,
             SessionStep::Reserve { session: _, epoch: _ } => Ok(()),
             SessionStep::Close { session } => self.media.close(session).await,
             SessionStep::RemoveMember { session, identity } => self.media.remove(session, identity).await,

@@ -7,7 +7,7 @@ use super::live_rooms::LiveRooms;
 use super::random_name::random_name;
 use crate::api::Role;
 use crate::backend::MediaCredentials;
-use crate::domain::{Invite, Refusal, TokenGrant};
+use crate::domain::{Invite, Refusal, TokenGrant, Window};
 use crate::gateway::wall_clock::WallClock;
 
 /// Lets people check their connection.
@@ -31,9 +31,12 @@ impl ConnectionChecks {
             Ok(()) | Err(Refusal::TooEarly { .. } | Refusal::Full) => {}
             Err(refusal) => return Err(refusal.into()),
         }
+        if !authorization.room.backend.capabilities().connection_check {
+            return Err(Denied::Unsupported);
+        }
         let backend = self.calls.backend(&authorization.room.class)?;
         let (session, ends_at) = self.rooms.check_session(&authorization.room.uid, authorization.now);
-        backend.ensure(&session).await?;
+        backend.ensure(&session, Window { from: authorization.now, until: ends_at }).await?;
         let grant = TokenGrant {
             // Whoever has the page open twice, or shares a link, is somebody else each time.
             identity: random_name()?,
@@ -44,6 +47,6 @@ impl ConnectionChecks {
             not_before: authorization.now,
             expires_at: ends_at,
         };
-        Ok(backend.mint_token(&session, &grant)?)
+        Ok(backend.mint_token(&session, &grant).await?)
     }
 }

@@ -17,6 +17,9 @@ pub enum Denied {
     /// As many people as may come at the same time are on their way.
     #[error("too many people are on their way")]
     Crowded,
+    /// The media server of the call cannot do this.
+    #[error("the media server of the call cannot do this")]
+    Unsupported,
     /// The Room cannot take one more guest.
     #[error("the Room has {limit} guests, which is the most it may have")]
     TooManyGuests { limit: usize },

@@ -16,7 +16,7 @@ use super::random_name::random_name;
 use super::reservations::{Claim, Reservations, Visit};
 use crate::api::Role;
 use crate::backend::{Backend, MediaCredentials, Signalling, TokenSubject};
-use crate::domain::{Availability, Invite, Media, Person, Refusal, ValidRoom, bounded_display_name, visitor_identity};
+use crate::domain::{Availability, BackendKind, Invite, Media, Person, Refusal, ValidRoom, Window, bounded_display_name, visitor_identity};
 use crate::gateway::wall_clock::WallClock;
 
 /// How long somebody waits for the session of a call that has just opened.
@@ -40,9 +40,9 @@ pub struct RoomView {
 /// What somebody joins with.
 pub struct JoinResponse {
     pub credentials: MediaCredentials,
+    /// What kind of client it takes.
+    pub backend: BackendKind,
     pub identity: String,
-    /// When the media token ends.
-    pub expires_at: Timestamp,
     /// Of somebody who came by a shared link, the invite by which they come back as the same person: a secret.
     pub invite: Option<String>,
     pub media: Media,
@@ -107,7 +107,7 @@ impl AdmissionService {
         authorization.check()?;
         let ObservedCall { backend, snapshot } = self.observe(&authorization).await?;
         if !snapshot.exists {
-            backend.ensure(&snapshot.session).await?;
+            make(backend.as_ref(), &snapshot.session, authorization.room.window).await?;
         }
         // The Room may have changed or ended while the media server was asked, so that it is judged once more.
         let mut authorization = self.authorize(invite)?;
@@ -120,12 +120,15 @@ impl AdmissionService {
             None => None,
         };
         let claim = claim(&authorization, backend.as_ref());
+        // Nobody has a place without a token; and nobody gets the token if the place is taken by now.
+        let grant = authorization.grant_in(&snapshot, self.reservations.others(&claim, &snapshot))?;
+        let credentials = backend.mint_token(&snapshot.session, &grant).await?;
         self.reservations.reserve(&claim, &snapshot, authorization.now, |others| {
-            let grant = authorization.grant_in(&snapshot, others)?;
-            let credentials = backend.mint_token(&snapshot.session, &grant)?;
-            let (identity, expires_at) = (grant.identity, grant.expires_at);
-            Ok((expires_at, JoinResponse { credentials, identity, expires_at, invite: own_invite, media: authorization.room.media }))
-        })
+            authorization.grant_in(&snapshot, others)?;
+            Ok((grant.expires_at, ()))
+        })?;
+        let (backend, media) = (authorization.room.backend, authorization.room.media);
+        Ok(JoinResponse { credentials, backend, identity: grant.identity, invite: own_invite, media })
     }
 
     /// Reserves a place for somebody who connects by a media token, and mints the one that the media server gets in its stead: what
@@ -137,12 +140,14 @@ impl AdmissionService {
         let ObservedCall { backend, snapshot } = self.observe(&authorization).await?;
         let authorization = authorize_token(&self.rooms, subject, self.clock.now())?;
         let is_member = snapshot.has(&subject.identity);
-        let (credentials, role) = self.reservations.connect(&claim(&authorization, backend.as_ref()), &snapshot, |others| {
-            let grant = authorization.grant_in(&snapshot, if is_member { 0 } else { others })?;
-            Ok((grant.expires_at, (backend.mint_token(&subject.session, &grant)?, grant.role)))
-        })?;
+        let grant_among = |others| authorization.grant_in(&snapshot, if is_member { 0 } else { others });
+        let claim = claim(&authorization, backend.as_ref());
+        let grant = grant_among(self.reservations.others(&claim, &snapshot))?;
+        let credentials = backend.mint_token(&subject.session, &grant).await?;
+        self.reservations.connect(&claim, &snapshot, |others| Ok((grant_among(others)?.expires_at, ())))?;
         let (session, identity) = (snapshot.session.clone(), subject.identity.clone());
-        Ok((credentials, role, Seat { reservations: self.reservations.clone(), session, identity, clock: self.clock.clone() }))
+        let seat = Seat { reservations: self.reservations.clone(), session, identity, clock: self.clock.clone() };
+        Ok((credentials, grant.role, seat))
     }
 
     /// Judges the invite. While the call is open and has no session, waits a little for the one that the controller is
@@ -167,6 +172,15 @@ impl AdmissionService {
     async fn observe(&self, authorization: &Authorization) -> Result<ObservedCall, Denied> {
         self.calls.observe(&authorization.room.class, &authorization.sessions).await
     }
+}
+
+/// Makes a session that is not made yet, or that the media server has lost. Where everybody has to be on a roster first, that is for the
+/// controller.
+async fn make(backend: &dyn Backend, session: &str, window: Window) -> Result<(), Denied> {
+    if backend.kind().keeps_roster() {
+        return Err(Denied::unavailable("the session is not there yet"));
+    }
+    Ok(backend.ensure(session, window).await?)
 }
 
 /// What somebody is who comes by the shared link.

@@ -32,6 +32,9 @@ impl ModerationService {
 
     /// Mutes a person in the call.
     pub async fn mute(&self, invite: &Invite, identity: &str) -> Result<(), Denied> {
+        if !self.moderator(invite)?.room.backend.capabilities().live_mute {
+            return Err(Denied::Unsupported);
+        }
         let (presenter, ObservedCall { backend, snapshot }) = self.moderate(invite, Some(identity)).await?;
         backend.mute(&snapshot.session, identity).await?;
         self.record(&presenter, Reason::ParticipantMuted, identity, |by| format!("{by} muted {identity}"));

@@ -49,6 +49,12 @@ impl Problem {
         "This is too much at once",
         "Wait as long as the header Retry-After says, and try again.",
     );
+    const UNSUPPORTED: Self = Self::new(
+        "unsupported",
+        StatusCode::NOT_IMPLEMENTED,
+        "This call cannot do this",
+        "The media server that holds the call has no such function; use that of your client.",
+    );
     const INTERNAL: Self =
         Self::new("internal", StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here", "The fault is on the side of the server.");
 
@@ -130,6 +136,7 @@ impl From<&Denied> for Problem {
             Denied::Refused(refusal) => refusal.into(),
             Denied::Unavailable(_) => Self::UNAVAILABLE,
             Denied::Crowded => Self::TOO_MANY_REQUESTS,
+            Denied::Unsupported => Self::UNSUPPORTED,
             Denied::Invalid(field) => Self::bad_request(&field.to_string()),
             Denied::TooManyGuests { limit } => Self::bad_request(&format!("The Room has {limit} guests, which is the most it may have.")),
             Denied::NotInCall | Denied::NoSuchGuest | Denied::NotRemoved => Self::of_status(StatusCode::NOT_FOUND),

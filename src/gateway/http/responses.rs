@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::subprotocol::SUBPROTOCOL;
 use super::timestamp::rfc3339;
 use crate::api::{Role, Signalling, VideoCodec};
-use crate::backend::MediaCredentials;
+use crate::backend::{MediaCredentials, ServiceIds};
 use crate::domain::{Availability, Media, Permissions};
 use crate::gateway::admission::{AddedGuest, JoinResponse, ListedGuest, ListedRemoval, RoomView};
 
@@ -19,6 +19,7 @@ struct RoomBody {
     room: String,
     namespace: String,
     display_name: String,
+    kind: &'static str,
     participant: Option<ParticipantBody>,
     role: Role,
     permissions: PermissionsBody,
@@ -66,10 +67,19 @@ impl From<Media> for MediaBody {
     }
 }
 
-/// Body of the response to `POST /v1/join`.
+/// Body of the response to `POST /v1/join`: what the client libraries of the media server take.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum JoinBody {
+    LiveKit(LiveKitJoinBody),
+    AzureCommunicationServices(AzureJoinBody),
+}
+
+/// What LiveKit's client libraries join with.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct JoinBody {
+pub struct LiveKitJoinBody {
+    kind: &'static str,
     url: String,
     signalling: Signalling,
     token: String,
@@ -83,20 +93,40 @@ pub struct JoinBody {
     subprotocol: Option<&'static str>,
 }
 
+/// What the Calling SDK of Azure Communication Services joins with.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AzureJoinBody {
+    kind: &'static str,
+    endpoint: String,
+    room_id: String,
+    token: String,
+    communication_user_id: String,
+    identity: String,
+    expires_at: String,
+}
+
 impl JoinBody {
     /// What somebody joins with, at `gateway` where the media server names no address of its own.
     pub fn new(joined: JoinResponse, gateway: String) -> Self {
-        let JoinResponse { credentials, identity, expires_at, invite, media } = joined;
-        let (url, signalling, subprotocol) = signalling_at(credentials.url, gateway);
-        Self {
-            url,
-            signalling,
-            token: credentials.token,
-            identity,
-            expires_at: rfc3339(expires_at),
-            media: media.into(),
-            invite,
-            subprotocol,
+        let JoinResponse { credentials, backend, identity, invite, media } = joined;
+        let MediaCredentials { url, token, expires_at, ids } = credentials;
+        let (kind, expires_at) = (backend.name(), rfc3339(expires_at));
+        match ids {
+            Some(ServiceIds { room, user }) => Self::AzureCommunicationServices(AzureJoinBody {
+                kind,
+                endpoint: url.unwrap_or_default(),
+                room_id: room,
+                token,
+                communication_user_id: user,
+                identity,
+                expires_at,
+            }),
+            None => {
+                let (url, signalling, subprotocol) = signalling_at(url, gateway);
+                let media = media.into();
+                Self::LiveKit(LiveKitJoinBody { kind, url, signalling, token, identity, expires_at, media, invite, subprotocol })
+            }
         }
     }
 }
@@ -114,7 +144,7 @@ pub struct CheckBody {
 
 impl CheckBody {
     /// What somebody checks their connection with, at `gateway` where the media server names no address of its own.
-    pub fn new(MediaCredentials { url, token }: MediaCredentials, gateway: String) -> Self {
+    pub fn new(MediaCredentials { url, token, .. }: MediaCredentials, gateway: String) -> Self {
         let (url, signalling, subprotocol) = signalling_at(url, gateway);
         Self { url, signalling, token, subprotocol }
     }
@@ -225,6 +255,7 @@ impl IntoResponse for RoomView {
             room: room.name,
             namespace: room.namespace,
             display_name: room.display_name,
+            kind: room.backend.name(),
             // Whoever comes by the shared link chooses a name each time.
             participant: (!person.is_link() && !person.is_visitor())
                 .then_some(ParticipantBody { name: person.name.clone(), display_name: person.display_name.clone() }),

@@ -12,6 +12,7 @@ async fn an_invited_person_joins_an_open_call_with_address_token_and_its_end() {
     assert_eq!(
         answer.json(),
         json!({
+            "kind": "liveKit",
             "url": "wss://media.test",
             "signalling": "Direct",
             "token": format!("media-token/{SESSION}/pia/Presenter/2030-01-15T12:00:00Z/2030-01-15T12:01:00Z/0"),

@@ -17,6 +17,7 @@ mod removals;
 mod signalling;
 mod viewing;
 
+use futures::FutureExt;
 use std::sync::Arc;
 
 use axum::Router;
@@ -262,7 +263,7 @@ impl Fixture {
             not_before: moment(FROM),
             expires_at: moment(UNTIL),
         };
-        self.media.mint_token(SESSION, &grant).unwrap().token
+        self.media.mint_token(SESSION, &grant).now_or_never().unwrap().unwrap().token
     }
 
     /// From now on signalling goes through the gateway, to this address.

@@ -15,6 +15,7 @@ async fn the_view_says_who_one_is_what_one_may_do_and_how_things_stand() {
             "room": "standup",
             "namespace": "team",
             "displayName": "Daily standup",
+            "kind": "liveKit",
             "participant": {"name": "pia", "displayName": "Pia Presenter"},
             "role": "Presenter",
             "permissions": {"microphone": true, "camera": true, "screenShare": true, "data": true, "moderate": true, "addPeople": true},

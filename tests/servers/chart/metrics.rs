@@ -16,7 +16,7 @@ use crate::support::helm::chart;
 use crate::support::livekit::Client;
 use crate::support::process::{Leashed, free_port, log_file};
 use crate::support::stage::{Place, Stage, in_seconds};
-use crate::support::{eventually, run};
+use crate::support::{eventually, now, run};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -91,7 +91,7 @@ async fn make_one_of_each(stage: &Stage, place: &Place<'_>) -> Client {
     place.edit("call", json!({"participants": [{"name": "ben", "role": "Presenter"}]})).await;
     ada.event("disconnected").await;
     assert_eq!(stage.join(&invite).await.problem(), "invalid-invite");
-    let forged = MediaCredentials { url: Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), token: "none".into() };
+    let forged = MediaCredentials::by_token(Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), "none".into(), now());
     assert!(Client::join(&forged, &[]).await.is_err());
     let taken = ["create", "secret", "generic", "stuck-invite-ada", "-n", &place.namespace];
     assert!(stage.cluster.kubectl(&taken, "").status.success());

@@ -11,24 +11,24 @@ use livekit_api::services::room::RoomClient;
 
 use super::{grant, server, session, ticket_for};
 use crate::support::livekit::Client;
-use crate::support::{eventually, now, run};
+use crate::support::{eventually, now, run, window};
 
 /// A session on the shared server.
 async fn open() -> (LiveKit, String) {
     let (backend, session) = (server().await.backend(), session());
-    backend.ensure(&session).await.expect("ensure");
+    backend.ensure(&session, window()).await.expect("ensure");
     (backend, session)
 }
 
 /// Comes in and publishes.
 async fn join(backend: &LiveKit, session: &str, grant: &TokenGrant, publish: &[&str]) -> Client {
-    let credentials = backend.mint_token(session, grant).expect("a token");
+    let credentials = backend.mint_token(session, grant).await.expect("a token");
     Client::join(&credentials, publish).await.unwrap_or_else(|failure| panic!("{failure}"))
 }
 
 /// The HTTP status with which a grant is refused.
 async fn refused(backend: &LiveKit, session: &str, grant: &TokenGrant) -> u64 {
-    let credentials = backend.mint_token(session, grant).expect("a token");
+    let credentials = backend.mint_token(session, grant).await.expect("a token");
     let failure = Client::join(&credentials, &[]).await.err().expect("nobody may come in by this");
     failure.status.expect("an answer of HTTP")
 }

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::wire::{ask, exchange};
 use crate::support::livekit::{Client, LiveKitServer, Options};
-use crate::support::run;
 use crate::support::stage::Stage;
+use crate::support::{now, run};
 
 #[test]
 fn somebody_who_comes_back_past_the_door_is_put_out_at_livekits_own_hint() {
@@ -30,7 +30,7 @@ fn somebody_who_comes_back_past_the_door_is_put_out_at_livekits_own_hint() {
         ada.event("disconnected").await;
         // From here on only the gateway is there to see her come back.
         stage.controller.process.signal("KILL");
-        let back = Client::start(&MediaCredentials { url: Some(own), token: renewed }, &[]);
+        let back = Client::start(&MediaCredentials::by_token(Some(own), renewed, now()), &[]);
         assert_eq!(back.event("disconnected").await["reason"], "PARTICIPANT_REMOVED");
     });
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::wire;
 use crate::support::livekit::Client;
 use crate::support::stage::{PATIENCE, Place, Stage, in_seconds, session};
-use crate::support::{eventually, now, run};
+use crate::support::{eventually, now, run, window};
 
 /// How long it may take until somebody is out.
 const A_SECOND: Duration = Duration::from_secs(1);
@@ -23,7 +23,7 @@ async fn open(place: &Place<'_>, name: &str) -> String {
 
 /// LiveKit's own address, which nobody but the gateway should reach.
 fn past_the_door(stage: &Stage, token: &str) -> MediaCredentials {
-    MediaCredentials { url: Some(stage.livekit.url().replacen("http", "ws", 1)), token: token.to_owned() }
+    MediaCredentials::by_token(Some(stage.livekit.url().replacen("http", "ws", 1)), token.to_owned(), now())
 }
 
 /// Status and name of the problem with which the gateway refuses a token.
@@ -65,7 +65,7 @@ fn a_removed_client_stays_out_with_a_token_that_livekit_itself_renewed_and_would
         place.edit("call", json!({"participants": [{"name": "ben"}]})).await;
         assert_eq!(ada.event("disconnected").await["reason"], "PARTICIPANT_REMOVED", "the page is told why");
         assert_eq!(refusal(stage, &renewed).await, invalid());
-        let own = MediaCredentials { url: Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), token: renewed.clone() };
+        let own = MediaCredentials::by_token(Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), renewed.clone(), now());
         assert_eq!(Client::join(&own, &[]).await.err().and_then(|failure| failure.status), Some(401));
         // The hole that the door closes.
         let back = Client::join(&past_the_door(stage, &renewed), &[]).await;
@@ -82,7 +82,7 @@ fn somebody_in_the_call_comes_back_with_a_token_that_livekit_renewed() {
         let ada = Client::join_telling_tokens(&place.credentials("call", "ada").await).await;
         let renewed = ada.event("token-refreshed").await["token"].as_str().expect("a token").to_owned();
         ada.close().await;
-        let own = MediaCredentials { url: Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), token: renewed };
+        let own = MediaCredentials::by_token(Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), renewed, now());
         Client::join(&own, &["microphone"]).await.expect("ada is in again").event("track-published").await;
     });
 }
@@ -99,7 +99,7 @@ async fn who_was_demoted_meanwhile_is_no_more_than_that(stage: &Stage, place: &P
         other => Err(format!("{other:?}")),
     })
     .await;
-    let own = MediaCredentials { url: Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), token: renewed };
+    let own = MediaCredentials::by_token(Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), renewed, now());
     let ada = Client::join(&own, &[]).await.expect("ada is in again");
     let session = session(&place.rooms().get(room).await.expect("the Room"));
     let members = stage.livekit.backend().observe(&session).await.expect("an answer").expect("a session");
@@ -209,7 +209,7 @@ fn tokens_of_an_older_epoch_are_refused() {
         stage.livekit.backend().close(&first).await.expect("deleted");
         place.until("call", |status| status.session.as_ref().is_some_and(|session| session.epoch == 2)).await;
         // Even if the media server still had it.
-        stage.livekit.backend().ensure(&first).await.expect("made");
+        stage.livekit.backend().ensure(&first, window()).await.expect("made");
         eventually(PATIENCE, async || match refusal(stage, &old.token).await {
             refused if refused == invalid() => Ok(()),
             other => Err(format!("{other:?}")),

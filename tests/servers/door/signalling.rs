@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures::FutureExt;
 use roomkeeper::api::{Phase, Role};
 use roomkeeper::backend::{Backend, LiveKit};
 use roomkeeper::domain::TokenGrant;
@@ -167,7 +168,9 @@ fn foreign_forged_expired_and_missing_tokens_are_refused_alike() {
         let key = &stage.livekit.options.api_key;
         let theirs = LiveKit::new(&stage.livekit.url(), None, key, "a secret of somebody else, of 32 characters").expect("a backend");
         let other_key = LiveKit::new(&stage.livekit.url(), None, "other", &stage.livekit.options.api_secret).expect("a backend");
-        let token = |backend: &LiveKit, session: &str, grant: &TokenGrant| backend.mint_token(session, grant).expect("a token").token;
+        let token = |backend: &LiveKit, session: &str, grant: &TokenGrant| {
+            backend.mint_token(session, grant).now_or_never().expect("at once").expect("a token").token
+        };
         let (head, rest) = good.split_once('.').expect("parts");
         let (claims, signature) = rest.split_once('.').expect("parts");
         let other_claims =

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::fault_proxy::{FaultProxy, Faults};
 use crate::support::stage::{Place, Stage, names, session};
-use crate::support::{eventually, run};
+use crate::support::{eventually, run_heavy};
 
 /// More calls than a class ends at the same time.
 const ON_THE_HANGING: usize = 40;
@@ -24,7 +24,7 @@ const RECOVERED: Duration = Duration::from_mins(2);
 
 #[test]
 fn a_media_server_that_answers_no_deletion_and_no_creation_holds_up_neither_ends_nor_openings_of_another_class() {
-    run(async {
+    run_heavy(async {
         let stage = Stage::start().await;
         let (hanging, healthy) = (Faults::default(), Faults::default());
         let proxies = [FaultProxy::before(&stage.livekit.url(), &hanging).await, FaultProxy::before(&stage.livekit.url(), &healthy).await];

@@ -121,7 +121,7 @@ fn no_metric_names_a_room_or_a_person() {
             names.extend([name, stays, goes].map(str::to_owned));
             names.extend([session(&room), room.metadata.uid.expect("a UID")]);
         }
-        let forged = MediaCredentials { url: Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), token: "none".into() };
+        let forged = MediaCredentials::by_token(Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), "none".into(), now());
         assert!(Client::join(&forged, &[]).await.is_err());
         place.delete("great-pyramid").await;
         place.until_gone("great-pyramid", PATIENCE).await;

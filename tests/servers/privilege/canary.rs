@@ -18,7 +18,7 @@ use crate::support::http::{Response, exchange, get};
 use crate::support::livekit::{Client, LiveKitServer, Options};
 use crate::support::operator::Role;
 use crate::support::stage::{PATIENCE, Place, Stage, in_seconds, set_credentials, value};
-use crate::support::{eventually, run};
+use crate::support::{eventually, now, run};
 
 const KEYS: &str = "roomkeeper-invite-keys";
 /// The API secret of a class that its media server refuses.
@@ -63,7 +63,7 @@ impl Walk<'_> {
         });
         let told: Value = serde_json::from_str(&answer.await.body).expect("JSON");
         let text = |key: &str| told[key].as_str().expect("text").to_owned();
-        MediaCredentials { url: Some(text("url")), token: text("token") }
+        MediaCredentials::by_token(Some(text("url")), text("token"), now())
     }
 
     /// All invites of a Room by names, that of the link included. They are secrets from now on.

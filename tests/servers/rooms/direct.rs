@@ -5,8 +5,8 @@ use roomkeeper::backend::MediaCredentials;
 use serde_json::json;
 
 use crate::support::livekit::Client;
-use crate::support::run;
 use crate::support::stage::Stage;
+use crate::support::{now, run};
 
 #[test]
 fn who_comes_back_with_a_token_that_livekit_renewed_is_put_out_again() {
@@ -26,7 +26,7 @@ fn who_comes_back_with_a_token_that_livekit_renewed_is_put_out_again() {
         assert_eq!(ada.event("disconnected").await["reason"], "PARTICIPANT_REMOVED");
 
         let back =
-            Client::join(&MediaCredentials { url: Some(address), token: renewed }, &[]).await.expect("LiveKit alone takes the token");
+            Client::join(&MediaCredentials::by_token(Some(address), renewed, now()), &[]).await.expect("LiveKit alone takes the token");
         assert_eq!(back.event("disconnected").await["reason"], "PARTICIPANT_REMOVED");
         assert!(ben.events().iter().all(|event| event["event"] != "disconnected"), "nobody else is put out");
         ben.close().await;

@@ -12,7 +12,7 @@ use crate::support::cluster::OPERATOR_NAMESPACE;
 use crate::support::livekit::Client;
 use crate::support::operator::Role;
 use crate::support::stage::{PATIENCE, Place, Stage, value};
-use crate::support::{eventually, run};
+use crate::support::{eventually, now, run};
 
 const KEYS: &str = "roomkeeper-invite-keys";
 
@@ -156,7 +156,7 @@ fn the_deletion_of_the_keys_puts_out_everybody_with_the_controller_dead_and_the_
             client.event("disconnected").await;
         }
         assert_eq!(stage.join(&old).await.problem(), "unavailable", "without keys nobody comes in");
-        let own = MediaCredentials { url: Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), token: renewed_token };
+        let own = MediaCredentials::by_token(Some(format!("ws://127.0.0.1:{}", stage.gateway.port)), renewed_token, now());
         assert_eq!(Client::join(&own, &[]).await.err().and_then(|failure| failure.status), Some(503), "not by what LiveKit renewed either");
 
         stage.restart_controller().await;

@@ -1,5 +1,6 @@
 //! Media tokens and webhooks that LiveKit and Roomkeeper did not sign, made of those that they did.
 
+use futures::FutureExt;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -48,8 +49,8 @@ fn a_media_token_that_was_changed_in_whatever_way_is_nobodys() {
     let server = server();
     let strangers = LiveKit::new("http://livekit:7880", None, KEY, "a secret of somebody else, of 32 characters").unwrap();
     fuzz(&((grants(), grants()), mutations(), any::<bool>()), |((one, other), changes, from_foreign)| {
-        let genuine = [&one, &other].map(|(session, grant)| server.mint_token(session, grant).unwrap().token);
-        let forged = strangers.mint_token(&one.0, &one.1).unwrap().token;
+        let genuine = [&one, &other].map(|(session, grant)| server.mint_token(session, grant).now_or_never().unwrap().unwrap().token);
+        let forged = strangers.mint_token(&one.0, &one.1).now_or_never().unwrap().unwrap().token;
         let hook = signed(&json!({"alg": "HS256"}), &hook_claims(KEY, b"{}", 0, moment(UNTIL).as_second()), SECRET);
         let others = [genuine[1].clone(), forged.clone(), hook].map(String::into_bytes);
         let from = if from_foreign { &forged } else { &genuine[0] };

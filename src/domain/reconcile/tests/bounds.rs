@@ -163,7 +163,7 @@ proptest! {
                 Some((epoch, true, false)) => epoch,
                 session => session.map_or(0, |(epoch, ..)| epoch) + 1,
             };
-            prop_assert_eq!(step, Step::Session(SessionStep::Ensure { session: session_id(epoch), epoch }));
+            prop_assert_eq!(step, Step::Session(SessionStep::Ensure { session: session_id(epoch), epoch, window: sight.window }));
         }
     }
 
@@ -209,6 +209,9 @@ proptest! {
                     | SessionStep::Reserve { session, .. },
                 ) => {
                     prop_assert!(session.starts_with(&sessions));
+                }
+                Step::Session(SessionStep::Admit { session, people, .. }) => {
+                    prop_assert!(session.starts_with(&sessions) && people.iter().all(|person| listed(&person.name)));
                 }
                 Step::Session(SessionStep::SetRole { session, person }) => {
                     prop_assert!(session.starts_with(&sessions) && listed(&person.name));

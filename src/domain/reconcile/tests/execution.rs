@@ -2,7 +2,7 @@
 
 use crate::api::{ConditionType, FINALIZER, LedgerEntry, Reason, RoomSpec};
 use crate::domain::tests::{Simulation, at, installation, session_id, spec};
-use crate::domain::{Batch, Execution, Failure, InviteChange, InviteStep, RoomStep, SessionStep, plan, status};
+use crate::domain::{Batch, Execution, Failure, InviteChange, InviteStep, RoomStep, SessionStep, Window, plan, status};
 use crate::fixtures::unreachable;
 
 /// The execution of the plan for a Room, before its first step.
@@ -36,7 +36,8 @@ fn deleted(now: &str, session: &Result<(), Failure>, invites: &Result<(), Failur
 fn steps_are_due_one_by_one_and_invites_at_the_same_time() {
     let mut execution = begun(&Simulation::new(spec()));
     assert_eq!(execution.next_batch(), Some(Batch::Room(RoomStep::AddFinalizer)));
-    assert_eq!(execution.next_batch(), Some(Batch::Session(SessionStep::Ensure { session: session_id(1), epoch: 1 })));
+    let window = Window { from: at("09:00"), until: at("10:00") };
+    assert_eq!(execution.next_batch(), Some(Batch::Session(SessionStep::Ensure { session: session_id(1), epoch: 1, window })));
     assert!(matches!(execution.next_batch(), Some(Batch::Invites(steps)) if steps.len() == 2));
     assert_eq!(execution.next_batch(), None);
 }

@@ -8,4 +8,5 @@ mod leaving;
 mod living;
 mod on_demand;
 mod priority;
+mod roster;
 mod status;
