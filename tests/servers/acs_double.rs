@@ -45,7 +45,8 @@ impl Call {
         let text = [*method, target, &[&date, host, &sum].join(";")].join("\n");
         let key = hmac::Key::new(hmac::HMAC_SHA256, &STANDARD.decode(key).expect("a key in base64"));
         let signature = STANDARD.encode(hmac::sign(&key, text.as_bytes()));
-        let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let more: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let more = more.concat();
         format!(
             "{method} {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {}\r\nx-ms-date: {date}\r\n\
              x-ms-content-sha256: {sum}\r\n{more}authorization: HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&\

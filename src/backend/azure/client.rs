@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::failures::{Refused, classify, malformed, unanswered};
+use super::failures::{Refused, classify, malformed, nothing_there, unanswered};
 use super::signature::{http_date, sign};
 use crate::api::{Reason, Role};
 use crate::clock;
@@ -102,7 +102,7 @@ impl Client {
 
     /// Whether the resource answers to the key.
     pub(super) async fn probe(&self) -> Result<(), Failure> {
-        let _: Page<RoomModel> = self.read(self.send(Method::GET, &format!("/rooms?{ROOMS}"), None, &[]).await?).await?;
+        let _: Page<RoomModel> = self.get(&format!("/rooms?{ROOMS}")).await?.ok_or_else(nothing_there)?;
         Ok(())
     }
 
@@ -111,33 +111,31 @@ impl Client {
         let id = repeatability_id(request, first_sent);
         let headers = [("Repeatability-Request-ID", id), ("Repeatability-First-Sent", http_date(first_sent))];
         let body = json!({ "validUntil": until.to_string() });
-        let answer = self.send(Method::POST, &format!("/rooms?{ROOMS}"), Some((JSON, body)), &headers).await?;
-        self.read(answer).await.map(|room: RoomModel| room.id)
+        let made = self.send(Method::POST, &format!("/rooms?{ROOMS}"), Some((JSON, body)), &headers).await?;
+        let room: RoomModel = read(made.ok_or_else(nothing_there)?).await?;
+        Ok(room.id)
     }
 
     /// Whether there is such a room.
     pub(super) async fn has_room(&self, room: &str) -> Result<bool, Failure> {
-        let answer = self.send(Method::GET, &room_path(room, ""), None, &[]).await?;
-        found(answer).map_or(Ok(None), |answer| self.accept(answer).map(Some)).map(|answer| answer.is_some())
+        Ok(self.send(Method::GET, &room_path(room, ""), None, &[]).await?.is_some())
     }
 
     /// Has a room end then; whether there is such a room.
     pub(super) async fn set_end(&self, room: &str, until: Timestamp) -> Result<bool, Failure> {
         let body = json!({ "validUntil": until.to_string() });
-        let answer = self.send(Method::PATCH, &room_path(room, ""), Some((MERGE_PATCH, body)), &[]).await?;
-        found(answer).map_or(Ok(None), |answer| self.accept(answer).map(Some)).map(|answer| answer.is_some())
+        Ok(self.send(Method::PATCH, &room_path(room, ""), Some((MERGE_PATCH, body)), &[]).await?.is_some())
     }
 
     /// Deletes a room, if it is there.
     pub(super) async fn delete_room(&self, room: &str) -> Result<(), Failure> {
-        let answer = self.send(Method::DELETE, &room_path(room, ""), None, &[]).await?;
-        found(answer).map_or(Ok(()), |answer| self.accept(answer).map(drop))
+        self.send(Method::DELETE, &room_path(room, ""), None, &[]).await.map(drop)
     }
 
     /// The ids of all rooms of the resource.
     pub(super) async fn rooms(&self) -> Result<Vec<String>, Failure> {
-        let all: Option<Vec<RoomModel>> = self.list(format!("/rooms?{ROOMS}")).await?;
-        Ok(all.into_iter().flatten().map(|room| room.id).collect())
+        let all: Vec<RoomModel> = self.list(format!("/rooms?{ROOMS}")).await?.ok_or_else(nothing_there)?;
+        Ok(all.into_iter().map(|room| room.id).collect())
     }
 
     /// The people on the roster of a room, with their roles, if there is such a room. A role that is not known is none.
@@ -151,30 +149,29 @@ impl Client {
         let people: BTreeMap<&str, Value> =
             people.iter().map(|(user, role)| (user.as_str(), role.map_or(Value::Null, |role| json!({ "role": role })))).collect();
         let body = json!({ "participants": people });
-        let answer = self.send(Method::PATCH, &room_path(room, "/participants"), Some((MERGE_PATCH, body)), &[]).await?;
-        found(answer).map_or(Ok(None), |answer| self.accept(answer).map(Some)).map(|answer| answer.is_some())
+        Ok(self.send(Method::PATCH, &room_path(room, "/participants"), Some((MERGE_PATCH, body)), &[]).await?.is_some())
     }
 
     /// Makes an identity; its id.
     pub(super) async fn create_identity(&self) -> Result<String, Failure> {
-        let answer = self.send(Method::POST, &format!("/identities?{IDENTITY}"), Some((JSON, json!({}))), &[]).await?;
-        self.read(answer).await.map(|made: IdentityModel| made.identity.id)
+        let made = self.send(Method::POST, &format!("/identities?{IDENTITY}"), Some((JSON, json!({}))), &[]).await?;
+        let made: IdentityModel = read(made.ok_or_else(nothing_there)?).await?;
+        Ok(made.identity.id)
     }
 
     /// A token of an identity for calls; none if there is no such identity.
     pub(super) async fn issue_token(&self, user: &str) -> Result<Option<AccessToken>, Failure> {
         let body = json!({ "scopes": ["voip"], "expiresInMinutes": TOKEN_MINUTES });
         let path = format!("/identities/{user}/:issueAccessToken?{IDENTITY}");
-        match found(self.send(Method::POST, &path, Some((JSON, body)), &[]).await?) {
-            Some(answer) => self.read(answer).await.map(Some),
+        match self.send(Method::POST, &path, Some((JSON, body)), &[]).await? {
+            Some(issued) => read(issued).await.map(Some),
             None => Ok(None),
         }
     }
 
     /// Deletes an identity, if it is there, and makes all its tokens useless.
     pub(super) async fn delete_identity(&self, user: &str) -> Result<(), Failure> {
-        let answer = self.send(Method::DELETE, &format!("/identities/{user}?{IDENTITY}"), None, &[]).await?;
-        found(answer).map_or(Ok(()), |answer| self.accept(answer).map(drop))
+        self.send(Method::DELETE, &format!("/identities/{user}?{IDENTITY}"), None, &[]).await.map(drop)
     }
 
     /// All entries of a list, page by page; none if there is no such list.
@@ -182,8 +179,7 @@ impl Client {
         let (mut all, mut next) = (Vec::new(), Some(first));
         for _ in 0..MOST_PAGES {
             let Some(path) = next else { return Ok(Some(all)) };
-            let Some(answer) = found(self.send(Method::GET, &path, None, &[]).await?) else { return Ok(None) };
-            let page: Page<T> = self.read(answer).await?;
+            let Some(page) = self.get::<Page<T>>(&path).await? else { return Ok(None) };
             all.extend(page.value);
             next = page.next_link.map(|link| self.own_path(&link)).transpose()?;
         }
@@ -196,13 +192,21 @@ impl Client {
         Ok(path_of(&link))
     }
 
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failure> {
+        match self.send(Method::GET, path, None, &[]).await? {
+            Some(answer) => read(answer).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Sends a signed request. The answer, if it is a success; none if what it is about does not exist.
     async fn send(
         &self,
         method: Method,
         path: &str,
         body: Option<(&'static str, Value)>,
         headers: &[(&'static str, String)],
-    ) -> Result<Response, Failure> {
+    ) -> Result<Option<Response>, Failure> {
         let url = self.endpoint.join(path).map_err(|_| malformed())?;
         let (content_type, body) = body.map_or((None, String::new()), |(kind, body)| (Some(kind), body.to_string()));
         let signed = sign(&self.key, method.as_str(), &self.host, &path_of(&url), body.as_bytes(), clock::now());
@@ -220,18 +224,18 @@ impl Client {
         if let Some(content_type) = content_type {
             request = request.header(CONTENT_TYPE, content_type);
         }
-        request.send().await.map_err(|error| unanswered(&error))
+        let answer = request.send().await.map_err(|error| unanswered(&error))?;
+        match answer.status() {
+            StatusCode::NOT_FOUND => Ok(None),
+            status if status.is_success() => Ok(Some(answer)),
+            _ => Err(classify(&refused(&answer), clock::now())),
+        }
     }
+}
 
-    /// The answer, if it is a success.
-    fn accept(&self, answer: Response) -> Result<Response, Failure> {
-        if answer.status().is_success() { Ok(answer) } else { Err(classify(&refused(&answer), clock::now())) }
-    }
-
-    /// What a success says.
-    async fn read<T: DeserializeOwned>(&self, answer: Response) -> Result<T, Failure> {
-        self.accept(answer)?.json().await.map_err(|error| if error.is_decode() { malformed() } else { unanswered(&error) })
-    }
+/// What a success says.
+async fn read<T: DeserializeOwned>(answer: Response) -> Result<T, Failure> {
+    answer.json().await.map_err(|error| if error.is_decode() { malformed() } else { unanswered(&error) })
 }
 
 fn refused(answer: &Response) -> Refused {
@@ -242,11 +246,6 @@ fn refused(answer: &Response) -> Refused {
         retry_after: text(RETRY_AFTER).and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs),
         date: text(DATE).and_then(|date| rfc2822::parse(date).ok()).map(|date| date.timestamp()),
     }
-}
-
-/// The answer, unless it says that what was asked about does not exist.
-fn found(answer: Response) -> Option<Response> {
-    (answer.status() != StatusCode::NOT_FOUND).then_some(answer)
 }
 
 fn room_path(room: &str, below: &str) -> String {
@@ -264,7 +263,7 @@ fn role_of(name: &str) -> Option<Role> {
 /// By which the service knows that it has seen a request before: a UUID that follows from what is made.
 fn repeatability_id(request: &str, first_sent: Timestamp) -> String {
     let digest: [u8; 32] = Sha256::digest(format!("{request} {first_sent}")).into();
-    let mut hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let mut hex = digest.iter().take(16).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     // A UUID of version 8, whose content is its maker's.
     hex.replace_range(12..13, "8");
     hex.replace_range(16..17, "a");

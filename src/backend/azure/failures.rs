@@ -32,7 +32,6 @@ pub(super) fn classify(refused: &Refused, now: Timestamp) -> Failure {
         }
         StatusCode::UNAUTHORIZED => Failure::unauthorized("Azure Communication Services refuses the access key of the class"),
         StatusCode::FORBIDDEN => Failure::unauthorized("Azure Communication Services forbids this to the access key of the class"),
-        StatusCode::NOT_FOUND => transient("Azure Communication Services has nothing at this address; check the endpoint of the class"),
         StatusCode::TOO_MANY_REQUESTS => {
             let failure = transient("Azure Communication Services asks for fewer requests");
             Failure { class: FailureClass::Transient { after: refused.retry_after }, ..failure }
@@ -54,6 +53,11 @@ pub(super) fn unanswered(error: &reqwest::Error) -> Failure {
         Some(_) => "the certificate of the endpoint is not trusted",
         None => "Azure Communication Services cannot be reached",
     })
+}
+
+/// The answer that there is no such thing, where there always is one.
+pub(super) fn nothing_there() -> Failure {
+    transient("there is no Azure Communication Services at the endpoint of the class")
 }
 
 /// An answer of another shape than the documented one.
@@ -81,7 +85,7 @@ mod tests {
             (&[401, 403][..], FailureClass::Unauthorized),
             (&[400, 405, 413, 415], FailureClass::Rejected),
             (&[429, 500, 503], FailureClass::Transient { after }),
-            (&[302, 404, 409, 418], FailureClass::Transient { after: None }),
+            (&[302, 409, 418], FailureClass::Transient { after: None }),
         ] {
             for status in statuses {
                 assert_eq!(class_of(*status), expected, "{status}");

@@ -182,13 +182,12 @@ impl Backend for AzureCommunicationServices {
     async fn ensure(&self, session: &str, window: Window) -> Result<(), Failure> {
         let _turn = self.turn(session).await;
         let new = || SessionRecord::new(clock::now(), window.until);
-        let mut kept = match self.kept(session).await? {
-            Some(kept) => kept,
-            None => {
-                let mut kept = Kept { session: session.to_owned(), record: new(), version: None };
-                self.keep(&mut kept).await?;
-                kept
-            }
+        let mut kept = if let Some(kept) = self.kept(session).await? {
+            kept
+        } else {
+            let mut kept = Kept { session: session.to_owned(), record: new(), version: None };
+            self.keep(&mut kept).await?;
+            kept
         };
         if let Some(room) = &kept.record.room {
             if self.client.has_room(room).await? {

@@ -112,22 +112,14 @@ impl JoinBody {
         let JoinResponse { credentials, backend, identity, invite, media } = joined;
         let MediaCredentials { url, token, expires_at, ids } = credentials;
         let (kind, expires_at) = (backend.name(), rfc3339(expires_at));
-        match ids {
-            Some(ServiceIds { room, user }) => Self::AzureCommunicationServices(AzureJoinBody {
-                kind,
-                endpoint: url.unwrap_or_default(),
-                room_id: room,
-                token,
-                communication_user_id: user,
-                identity,
-                expires_at,
-            }),
-            None => {
-                let (url, signalling, subprotocol) = signalling_at(url, gateway);
-                let media = media.into();
-                Self::LiveKit(LiveKitJoinBody { kind, url, signalling, token, identity, expires_at, media, invite, subprotocol })
-            }
+        if let Some(ServiceIds { room: room_id, user: communication_user_id }) = ids {
+            let endpoint = url.unwrap_or_default();
+            let body = AzureJoinBody { kind, endpoint, room_id, token, communication_user_id, identity, expires_at };
+            return Self::AzureCommunicationServices(body);
         }
+        let (url, signalling, subprotocol) = signalling_at(url, gateway);
+        let media = media.into();
+        Self::LiveKit(LiveKitJoinBody { kind, url, signalling, token, identity, expires_at, media, invite, subprotocol })
     }
 }
 

@@ -83,7 +83,7 @@ fn who_was_removed_has_no_identity_and_no_token_that_is_good() {
         backend.remove(&session, "bob").await.expect("remove");
         assert_eq!(server.join(&room, &credentials.token), Err(5828));
         assert_eq!(server.identities().len(), 1);
-        let refused = backend.mint_token(&session, &ticket_for("bob", Role::Attendee)).await.err().expect("nobody");
+        let refused = backend.mint_token(&session, &ticket_for("bob", Role::Attendee)).await.expect_err("nobody");
         assert!(!refused.needs_change(), "{refused}");
     });
 }
@@ -247,7 +247,7 @@ fn nobody_gets_a_token_before_they_are_on_the_roster() {
         let server = AcsServer::start().await;
         let backend = backend(&server);
         let (session, _) = made(&backend, &[]).await;
-        let Failure { class, .. } = backend.mint_token(&session, &grant(Role::Attendee)).await.err().expect("nobody");
+        let Failure { class, .. } = backend.mint_token(&session, &grant(Role::Attendee)).await.expect_err("nobody");
         assert_eq!(class, FailureClass::Transient { after: None });
         assert_eq!(requests(&server).len(), 1, "nothing but the creation was asked for");
     });

@@ -45,7 +45,7 @@ pub struct Rooms {
     endpoint: String,
     created: u64,
     /// By the order of their creation.
-    rooms: BTreeMap<u64, Room>,
+    existing: BTreeMap<u64, Room>,
     /// What was made by repeatable requests, by their ids.
     repeatable: BTreeMap<String, Repeatable>,
 }
@@ -113,12 +113,12 @@ fn not_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<O
 impl Rooms {
     /// Those of a new resource: none.
     pub fn new(endpoint: String) -> Self {
-        Self { endpoint, created: 0, rooms: BTreeMap::new(), repeatable: BTreeMap::new() }
+        Self { endpoint, created: 0, existing: BTreeMap::new(), repeatable: BTreeMap::new() }
     }
 
     /// All of them, in the order of their creation.
     pub fn states(&self) -> Vec<RoomState> {
-        self.rooms.values().map(|room| room.state.clone()).collect()
+        self.existing.values().map(|room| room.state.clone()).collect()
     }
 
     /// Whether there is one with this id.
@@ -138,14 +138,14 @@ impl Rooms {
 
     /// Removes one; whether it was there.
     pub fn remove(&mut self, id: &str) -> bool {
-        let before = self.rooms.len();
-        self.rooms.retain(|_, room| room.state.id != id);
-        self.rooms.len() < before
+        let before = self.existing.len();
+        self.existing.retain(|_, room| room.state.id != id);
+        self.existing.len() < before
     }
 
     /// Puts somebody on the roster of one, without a request; whether it was there.
     pub fn add(&mut self, id: &str, user: &str, role: &str) -> bool {
-        let found = self.rooms.values_mut().find(|room| room.state.id == id);
+        let found = self.existing.values_mut().find(|room| room.state.id == id);
         found.is_some_and(|room| room.state.participants.insert(user.to_owned(), role.to_owned()).is_none())
     }
 
@@ -187,7 +187,7 @@ impl Rooms {
         let state = RoomState { id, valid_from, valid_until, pstn_dial_out_enabled, participants };
         let room = Room { created_at: now, state };
         let answer = model(&room);
-        self.rooms.insert(self.created, room);
+        self.existing.insert(self.created, room);
         self.created += 1;
         Ok(answer)
     }
@@ -195,7 +195,7 @@ impl Rooms {
     /// `GET /rooms`
     pub fn list(&self, place: Option<&str>) -> Result<Reply, Reply> {
         let before = place.map_or(Ok(u64::MAX), |place| place.parse().map_err(|_| invalid_place()))?;
-        let newest_first = self.rooms.range(..before).rev();
+        let newest_first = self.existing.range(..before).rev();
         Ok(self.page("/rooms", newest_first.map(|(number, room)| (number.to_string(), model(room)))))
     }
 
@@ -255,14 +255,14 @@ impl Rooms {
         if !is_room_id(id) {
             return Err(invalid_id());
         }
-        self.rooms.values().find(|room| room.state.id == id).ok_or_else(Reply::not_found)
+        self.existing.values().find(|room| room.state.id == id).ok_or_else(Reply::not_found)
     }
 
     fn find_mut(&mut self, id: &str) -> Result<&mut Room, Reply> {
         if !is_room_id(id) {
             return Err(invalid_id());
         }
-        self.rooms.values_mut().find(|room| room.state.id == id).ok_or_else(Reply::not_found)
+        self.existing.values_mut().find(|room| room.state.id == id).ok_or_else(Reply::not_found)
     }
 
     /// The first items, each with its place, and where the next are.

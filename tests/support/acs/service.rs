@@ -64,8 +64,13 @@ impl<'a> Operation<'a> {
             ("POST", ["identities", id, ":issueAccessToken"]) => Self::IssueToken(id),
             ("POST", ["identities", id, ":revokeAccessTokens"]) => Self::RevokeTokens(id),
             ("DELETE", ["identities", id]) => Self::DeleteIdentity(id),
-            (_, ["rooms" | "identities"] | ["rooms" | "identities", _] | ["rooms", _, "participants"])
-            | (_, ["identities", _, ":issueAccessToken" | ":revokeAccessTokens"]) => {
+            (
+                _,
+                ["rooms" | "identities"]
+                | ["rooms" | "identities", _]
+                | ["rooms", _, "participants"]
+                | ["identities", _, ":issueAccessToken" | ":revokeAccessTokens"],
+            ) => {
                 return Err(Reply::refusal(405, "MethodNotAllowed", "The resource has no such operation."));
             }
             _ => return Err(Reply::not_found()),
