@@ -130,6 +130,38 @@ pub struct ControllerArgs {
     /// How often the invite Secrets of every Room are looked at, so that deleted ones come back.
     #[arg(long, env = "ROOMKEEPER_RESYNC", default_value = "1h", value_parser = resync)]
     pub resync: Duration,
+
+    #[command(flatten)]
+    pub azure: AzureArgs,
+}
+
+/// The workload identity of the pod on Azure, in the variables that its webhook for workload identities sets.
+#[derive(Args, Debug)]
+pub struct AzureArgs {
+    /// Client id of the workload identity by which RoomClasses without a credentialsSecretRef use Azure Communication Services.
+    #[arg(long, env = "AZURE_CLIENT_ID", value_name = "ID")]
+    pub azure_client_id: Option<String>,
+
+    /// Tenant of that identity.
+    #[arg(long, env = "AZURE_TENANT_ID", value_name = "ID")]
+    pub azure_tenant_id: Option<String>,
+
+    /// File with the token that Kubernetes projects for that identity.
+    #[arg(long, env = "AZURE_FEDERATED_TOKEN_FILE", value_name = "PATH")]
+    pub azure_federated_token_file: Option<PathBuf>,
+
+    /// Address of Microsoft Entra, which gives a token for that one.
+    #[arg(long, env = "AZURE_AUTHORITY_HOST", value_name = "URL", default_value = "https://login.microsoftonline.com", value_parser = base_url)]
+    pub azure_authority_host: String,
+}
+
+impl AzureArgs {
+    /// Authority, tenant, client and file, if all of them are known.
+    #[must_use]
+    pub fn identity(&self) -> Option<(&str, &str, &str, &PathBuf)> {
+        let Self { azure_client_id: client, azure_tenant_id: tenant, azure_federated_token_file: file, azure_authority_host } = self;
+        Some((azure_authority_host, tenant.as_deref()?, client.as_deref()?, file.as_ref()?))
+    }
 }
 
 #[derive(Args, Debug)]
@@ -172,6 +204,9 @@ pub struct GatewayArgs {
     /// Address that serves /metrics, /healthz and /readyz.
     #[arg(long, env = "ROOMKEEPER_METRICS_ADDR", default_value = "0.0.0.0:9090")]
     pub metrics_addr: SocketAddr,
+
+    #[command(flatten)]
+    pub azure: AzureArgs,
 }
 
 #[derive(Args, Debug)]

@@ -168,8 +168,10 @@ pub struct AzureCommunicationServices {
     #[schemars(length(max = 2048), regex(pattern = r"^https?://[^\s/?#@]+/?$"))]
     pub endpoint: String,
 
-    /// The Secret in Roomkeeper's own namespace whose key accessKey holds one of the two access keys of the resource.
-    pub credentials_secret_ref: CredentialsSecretRef,
+    /// The Secret in Roomkeeper's own namespace whose key accessKey holds one of the two access keys of the resource. Default:
+    /// none; the workload identity of Roomkeeper's pods is used, which needs the role Contributor of the resource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_secret_ref: Option<CredentialsSecretRef>,
 }
 
 /// How to reach a LiveKit server.

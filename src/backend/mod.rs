@@ -10,7 +10,7 @@ mod metered;
 mod registry;
 mod session_ledger;
 
-pub use azure::AzureCommunicationServices;
+pub use azure::{AzureCommunicationServices, WorkloadIdentity};
 pub use fake::FakeMediaServer;
 pub use interface::{Backend, MediaCredentials, ServiceIds, SessionSummary, Signalling, TokenSubject};
 pub use livekit::{LiveKit, MediaCheck, media_check};

@@ -11,15 +11,26 @@ use crate::api::{
     AzureCommunicationServices as AzureSpec, Backend as BackendSpec, CredentialsSecretRef, LiveKit as LiveKitSpec, Reason, RoomClass,
     Signalling,
 };
-use crate::backend::{AzureCommunicationServices, Backend, LiveKit, Metered, Registry};
+use crate::backend::{AzureCommunicationServices, Backend, LiveKit, Metered, Registry, WorkloadIdentity};
 use crate::domain::{Failure, Media};
 use crate::observability::metrics::Metrics;
 
 /// Everything that a backend is built from, so that it is built again only when something of it changes.
 #[derive(Clone, PartialEq, Eq)]
 pub enum BackendConfig {
-    LiveKit { url: String, public_url: Option<String>, signalling: Signalling, api_key: String, api_secret: String, audio_only: bool },
-    AzureCommunicationServices { endpoint: String, access_key: String },
+    LiveKit {
+        url: String,
+        public_url: Option<String>,
+        signalling: Signalling,
+        api_key: String,
+        api_secret: String,
+        audio_only: bool,
+    },
+    /// Without an access key it is the workload identity of the pods that has the right.
+    AzureCommunicationServices {
+        endpoint: String,
+        access_key: Option<String>,
+    },
 }
 
 impl BackendConfig {
@@ -48,7 +59,8 @@ impl BackendConfig {
             BackendSpec { live_kit: None, azure_communication_services: Some(azure) } => {
                 let AzureSpec { endpoint, credentials_secret_ref } = azure;
                 let endpoint = endpoint.trim_end_matches('/').to_owned();
-                Ok(Self::AzureCommunicationServices { endpoint, access_key: value(credentials_secret_ref, "accessKey")? })
+                let access_key = credentials_secret_ref.as_ref().map(|secret| value(secret, "accessKey")).transpose()?;
+                Ok(Self::AzureCommunicationServices { endpoint, access_key })
             }
             BackendSpec { live_kit: None, azure_communication_services: None } => {
                 Err(misconfigured("spec.backend: no backend is set".into()))
@@ -80,6 +92,8 @@ pub struct BackendFactory {
     pub metrics: Metrics,
     /// Where they keep what they have to know after a crash.
     pub records: SessionRecords,
+    /// That of the pod, if it has one.
+    pub workload_identity: Option<WorkloadIdentity>,
 }
 
 impl BackendFactory {
@@ -95,7 +109,15 @@ impl BackendFactory {
                 (Arc::new(livekit), "livekit")
             }
             BackendConfig::AzureCommunicationServices { endpoint, access_key } => {
-                let azure = AzureCommunicationServices::new(endpoint, access_key, self.records.at(endpoint))?;
+                let records = self.records.at(endpoint);
+                let azure = match (access_key, &self.workload_identity) {
+                    (Some(key), _) => AzureCommunicationServices::new(endpoint, key, records)?,
+                    (None, Some(identity)) => AzureCommunicationServices::with_identity(endpoint, identity.clone(), records)?,
+                    (None, None) => {
+                        let message = "the class names no credentialsSecretRef, and Roomkeeper's pods have no workload identity: AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_FEDERATED_TOKEN_FILE are not all set";
+                        return Err(Failure::misconfigured(Reason::Misconfigured, message));
+                    }
+                };
                 (Arc::new(azure), "azure-communication-services")
             }
         };

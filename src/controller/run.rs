@@ -28,7 +28,7 @@ use super::unreadable;
 use super::watches::{self, Watches};
 use crate::api::{Phase, RoomClass};
 use crate::args::ControllerArgs;
-use crate::backend::Registry;
+use crate::backend::{Registry, WorkloadIdentity};
 use crate::clock;
 use crate::cluster::{Aside, BackendFactory, Freshness, Scope, SessionRecords, Shard, WatchAges, read_class};
 use crate::domain::Installation;
@@ -150,7 +150,11 @@ async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Re
         others,
         namespaces,
         keys,
-        factory: BackendFactory { metrics: metrics.clone(), records: SessionRecords::new(client.clone(), &args.operator_namespace) },
+        factory: BackendFactory {
+            metrics: metrics.clone(),
+            records: SessionRecords::new(client.clone(), &args.operator_namespace),
+            workload_identity: args.azure.identity().map(WorkloadIdentity::from),
+        },
         backends: Registry::default(),
         occupancy: Occupancy::default(),
         states: RoomStates::new(args.resync.into(), lists.clone(), now),

@@ -22,7 +22,7 @@ use super::wall_clock::WallClock;
 use super::webhooks::Webhooks;
 use crate::api::{RoomClass, RoomGuest, RoomRemoval};
 use crate::args::GatewayArgs;
-use crate::backend::Registry;
+use crate::backend::{Registry, WorkloadIdentity};
 use crate::bind::bind;
 use crate::clock;
 use crate::cluster::{
@@ -131,7 +131,8 @@ async fn watch_cluster(
     tasks.spawn(forward(of_room_objects(guest_changes), sender.clone()));
     tasks.spawn(forward(of_room_objects(removal_changes), sender.clone()));
     let records = SessionRecords::read_only(client.clone(), operator_namespace);
-    let factory = BackendFactory { metrics: metrics.clone(), records };
+    let workload_identity = args.azure.identity().map(WorkloadIdentity::from);
+    let factory = BackendFactory { metrics: metrics.clone(), records, workload_identity };
     let follow_both = stream::select(class_changes, secret_changes);
     tasks.spawn(follow_classes(follow_both, backends.clone(), classes.clone(), secrets.clone(), factory.clone(), sender));
     secrets.ready().await?;

@@ -10,6 +10,7 @@
 //! - Identity's own refusals have no `x-ms-error-code`, as in its recordings; those of Rooms and of the signature have one.
 
 mod calls;
+mod entra;
 mod faults;
 mod identifiers;
 mod identities;
@@ -87,6 +88,13 @@ impl AcsServer {
     /// The resource's key, in base64.
     pub fn access_key(&self) -> &str {
         &self.access_key
+    }
+
+    /// From now on it takes the tokens of this workload identity, too, which it gives out itself, and which last so many seconds.
+    pub fn trust_identity(&self, client: &str, assertion: &str, seconds: i64) {
+        let mut service = self.shared.service.lock();
+        service.entra.identity = Some((client.to_owned(), assertion.to_owned()));
+        service.entra.lasts = SignedDuration::from_secs(seconds);
     }
 
     /// From now on its clock is so far ahead of the right time, or behind it.

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::credential::{Federated, WorkloadIdentity};
 use super::failures::{Refused, classify, malformed, nothing_there, unanswered};
 use super::signature::{http_date, sign};
 use crate::api::{Reason, Role};
@@ -39,7 +40,14 @@ pub(super) struct Client {
     http: reqwest::Client,
     endpoint: Url,
     host: String,
-    key: Vec<u8>,
+    credential: Credential,
+}
+
+/// By what requests prove that they may be sent.
+enum Credential {
+    /// A secret.
+    AccessKey(Vec<u8>),
+    Federated(Federated),
 }
 
 /// A token by which somebody joins calls.
@@ -77,13 +85,22 @@ struct Page<T> {
 
 impl Client {
     /// The resource at `endpoint`, with one of its access keys. Connects to nothing yet.
-    pub(super) fn new(endpoint: &str, access_key: &str) -> Result<Self, Failure> {
+    pub(super) fn with_key(endpoint: &str, access_key: &str) -> Result<Self, Failure> {
+        let key = STANDARD.decode(access_key).ok().filter(|key| !key.is_empty());
+        let wrong = || Failure::misconfigured(Reason::Misconfigured, "the access key is not what the service gives out: it is no base64");
+        Self::new(endpoint, Credential::AccessKey(key.ok_or_else(wrong)?))
+    }
+
+    /// The resource at `endpoint`, by a workload identity that has the right to it. Connects to nothing yet.
+    pub(super) fn with_identity(endpoint: &str, identity: WorkloadIdentity) -> Result<Self, Failure> {
+        Self::new(endpoint, Credential::Federated(Federated::new(identity)))
+    }
+
+    fn new(endpoint: &str, credential: Credential) -> Result<Self, Failure> {
         let misconfigured = |message: &str| Failure::misconfigured(Reason::Misconfigured, message);
         let bare = |url: &Url| url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
         let endpoint = Url::parse(endpoint).ok().filter(|url| ["http", "https"].contains(&url.scheme()) && url.has_host() && bare(url));
         let endpoint = endpoint.ok_or_else(|| misconfigured("the endpoint must be https:// with a host and nothing after it"))?;
-        let key = STANDARD.decode(access_key).ok().filter(|key| !key.is_empty());
-        let key = key.ok_or_else(|| misconfigured("the access key is not what the service gives out: it is no base64"))?;
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls::client().map_err(|_| misconfigured("TLS cannot be set up for the endpoint"))?)
             .redirect(Policy::none())
@@ -92,7 +109,7 @@ impl Client {
             .map_err(|_| misconfigured("TLS cannot be set up for the endpoint"))?;
         let port = endpoint.port().map(|port| format!(":{port}")).unwrap_or_default();
         let host = format!("{}{port}", endpoint.host_str().unwrap_or_default());
-        Ok(Self { http, endpoint, host, key })
+        Ok(Self { http, endpoint, host, credential })
     }
 
     /// The endpoint, without a slash at the end.
@@ -199,7 +216,7 @@ impl Client {
         }
     }
 
-    /// Sends a signed request. The answer, if it is a success; none if what it is about does not exist.
+    /// Sends a request with what proves that it may be sent. The answer, if it is a success; none if what it is about does not exist.
     async fn send(
         &self,
         method: Method,
@@ -209,15 +226,16 @@ impl Client {
     ) -> Result<Option<Response>, Failure> {
         let url = self.endpoint.join(path).map_err(|_| malformed())?;
         let (content_type, body) = body.map_or((None, String::new()), |(kind, body)| (Some(kind), body.to_string()));
-        let signed = sign(&self.key, method.as_str(), &self.host, &path_of(&url), body.as_bytes(), clock::now());
-        let mut request = self
-            .http
-            .request(method, url)
-            .header(HOST, &self.host)
-            .header("x-ms-date", signed.date)
-            .header("x-ms-content-sha256", signed.digest)
-            .header(AUTHORIZATION, signed.authorization)
-            .body(body);
+        let mut request = self.http.request(method.clone(), url.clone()).header(HOST, &self.host);
+        request = match &self.credential {
+            Credential::AccessKey(key) => {
+                let signed = sign(key, method.as_str(), &self.host, &path_of(&url), body.as_bytes(), clock::now());
+                let request = request.header("x-ms-date", signed.date).header("x-ms-content-sha256", signed.digest);
+                request.header(AUTHORIZATION, signed.authorization)
+            }
+            Credential::Federated(identity) => request.bearer_auth(identity.token(&self.http).await?),
+        };
+        request = request.body(body);
         for (name, value) in headers {
             request = request.header(*name, value);
         }
@@ -225,6 +243,9 @@ impl Client {
             request = request.header(CONTENT_TYPE, content_type);
         }
         let answer = request.send().await.map_err(|error| unanswered(&error))?;
+        if let (StatusCode::UNAUTHORIZED, Credential::Federated(identity)) = (answer.status(), &self.credential) {
+            identity.forget().await;
+        }
         match answer.status() {
             StatusCode::NOT_FOUND => Ok(None),
             status if status.is_success() => Ok(Some(answer)),
@@ -284,14 +305,14 @@ mod tests {
             ("https://contoso.communication.azure.com", "not base64!", "access key"),
             ("https://contoso.communication.azure.com", "", "access key"),
         ] {
-            let failure = Client::new(endpoint, key).err().expect("must be refused");
+            let failure = Client::with_key(endpoint, key).err().expect("must be refused");
             assert!(failure.message.contains(named), "{failure}");
         }
     }
 
     #[test]
     fn a_link_to_another_place_is_not_followed() {
-        let client = Client::new("https://contoso.communication.azure.com", "a2V5").unwrap();
+        let client = Client::with_key("https://contoso.communication.azure.com", "a2V5").unwrap();
         let path = |link| client.own_path(link).ok();
         assert_eq!(path("https://contoso.communication.azure.com/rooms?skip=30"), Some("/rooms?skip=30".to_owned()));
         assert_eq!(path("/rooms?skip=30"), Some("/rooms?skip=30".to_owned()));

@@ -30,8 +30,10 @@ pub(super) fn classify(refused: &Refused, now: Timestamp) -> Failure {
                 "Azure Communication Services refuses the signature, because the clock of Roomkeeper's node is wrong by more than ten minutes",
             )
         }
-        StatusCode::UNAUTHORIZED => Failure::unauthorized("Azure Communication Services refuses the access key of the class"),
-        StatusCode::FORBIDDEN => Failure::unauthorized("Azure Communication Services forbids this to the access key of the class"),
+        StatusCode::UNAUTHORIZED => Failure::unauthorized("Azure Communication Services refuses the access key or identity of the class"),
+        StatusCode::FORBIDDEN => {
+            Failure::unauthorized("Azure Communication Services forbids this to the access key or identity of the class")
+        }
         StatusCode::TOO_MANY_REQUESTS => {
             let failure = transient("Azure Communication Services asks for fewer requests");
             Failure { class: FailureClass::Transient { after: refused.retry_after }, ..failure }

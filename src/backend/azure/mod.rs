@@ -4,6 +4,7 @@
 //! depends on them: a room before somebody is on its roster, an identity before it is on one.
 
 mod client;
+mod credential;
 mod failures;
 mod record;
 mod signature;
@@ -19,6 +20,8 @@ use futures::future::join_all;
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use parking_lot::Mutex;
+
+pub use self::credential::WorkloadIdentity;
 
 use self::client::Client;
 use self::failures::transient;
@@ -61,8 +64,20 @@ impl AzureCommunicationServices {
     /// # Errors
     /// When endpoint or key cannot be right.
     pub fn new(endpoint: &str, access_key: &str, ledger: Arc<dyn SessionLedger>) -> Result<Self, Failure> {
+        Ok(Self::of(Client::with_key(endpoint, access_key)?, ledger))
+    }
+
+    /// The resource at `endpoint`, by a workload identity that has the right to it. Connects to nothing yet.
+    ///
+    /// # Errors
+    /// When the endpoint cannot be right.
+    pub fn with_identity(endpoint: &str, identity: WorkloadIdentity, ledger: Arc<dyn SessionLedger>) -> Result<Self, Failure> {
+        Ok(Self::of(Client::with_identity(endpoint, identity)?, ledger))
+    }
+
+    fn of(client: Client, ledger: Arc<dyn SessionLedger>) -> Self {
         let changes = std::array::from_fn(|_| tokio::sync::Mutex::default());
-        Ok(Self { client: Client::new(endpoint, access_key)?, ledger, listed: Mutex::default(), changes })
+        Self { client, ledger, listed: Mutex::default(), changes }
     }
 
     /// Waits for the turn to change what is kept of a session.

@@ -50,6 +50,9 @@ fn a_wrong_key_and_a_missing_right_are_told_in_the_class() {
         server.refuse_access(true);
         make_class(&stage, "forbidden", &server).await;
         stage.class_reason("forbidden", "Unauthorized").await;
+        let backend = json!({"azureCommunicationServices": {"endpoint": server.endpoint()}});
+        apply_class(&stage, "without-key", json!({"backend": backend})).await.expect("accepted");
+        stage.class_reason("without-key", "Misconfigured").await;
     });
 }
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use roomkeeper::api::{Reason, Role};
-use roomkeeper::backend::{AzureCommunicationServices, Backend};
+use roomkeeper::backend::{AzureCommunicationServices, Backend, WorkloadIdentity};
 use roomkeeper::domain::{Failure, FailureClass, Person, TokenGrant, Window};
 
 use super::{grant, session, ticket_for};
 use crate::support::acs::{AcsServer, Fault};
+use crate::support::process::log_file;
 use crate::support::session_ledger::MemoryLedger;
 use crate::support::{run, window};
 
@@ -250,5 +251,62 @@ fn nobody_gets_a_token_before_they_are_on_the_roster() {
         let Failure { class, .. } = backend.mint_token(&session, &grant(Role::Attendee)).await.expect_err("nobody");
         assert_eq!(class, FailureClass::Transient { after: None });
         assert_eq!(requests(&server).len(), 1, "nothing but the creation was asked for");
+    });
+}
+
+/// The workload identity of a pod whose projected token is this.
+fn identity(server: &AcsServer, projected: &str) -> WorkloadIdentity {
+    let token_file = log_file("projected-token");
+    std::fs::write(&token_file, projected).expect("a file");
+    WorkloadIdentity { authority: server.endpoint(), tenant: "tenant".to_owned(), client: "client".to_owned(), token_file }
+}
+
+fn by_identity(server: &AcsServer, identity: WorkloadIdentity) -> AzureCommunicationServices {
+    AzureCommunicationServices::with_identity(&server.endpoint(), identity, Arc::new(MemoryLedger::default())).expect("usable")
+}
+
+fn tokens_asked_for(server: &AcsServer) -> usize {
+    count(server, "POST", "/tenant/oauth2/v2.0/token")
+}
+
+#[test]
+fn a_workload_identity_holds_calls_without_a_key_and_asks_for_a_token_only_when_it_has_none_that_is_good() {
+    run(async {
+        let server = AcsServer::start().await;
+        server.trust_identity("client", "projected", 3600);
+        let backend = by_identity(&server, identity(&server, "projected\n"));
+        let (session, _) = made(&backend, &people(3)).await;
+        assert_eq!(backend.observe(&session).await.expect("an answer").map(|members| members.len()), Some(3));
+        assert_eq!(tokens_asked_for(&server), 1);
+        // One that ends before it would be renewed is asked for each time.
+        server.trust_identity("client", "projected", 60);
+        let backend = by_identity(&server, identity(&server, "projected"));
+        server.clear_requests();
+        backend.probe().await.expect("an answer");
+        backend.probe().await.expect("an answer");
+        assert_eq!(tokens_asked_for(&server), 2);
+    });
+}
+
+#[test]
+fn a_workload_identity_that_is_refused_or_missing_is_told() {
+    run(async {
+        let server = AcsServer::start().await;
+        server.trust_identity("client", "projected", 3600);
+        let refused = by_identity(&server, identity(&server, "another")).probe().await.expect_err("refused");
+        assert_eq!(refused.class, FailureClass::Unauthorized);
+        assert!(refused.message.contains("Microsoft Entra"), "{refused}");
+        let missing = WorkloadIdentity { token_file: "/nowhere".into(), ..identity(&server, "") };
+        let failure = by_identity(&server, missing).probe().await.expect_err("no file");
+        assert_eq!(failure.class, FailureClass::Misconfigured);
+        // A token that the service does not take any more is not kept.
+        let backend = by_identity(&server, identity(&server, "projected"));
+        backend.probe().await.expect("an answer");
+        server.set_skew(SignedDuration::from_hours(2));
+        assert_eq!(backend.probe().await.expect_err("refused").class, FailureClass::Unauthorized);
+        server.set_skew(SignedDuration::ZERO);
+        server.clear_requests();
+        backend.probe().await.expect("an answer");
+        assert_eq!(tokens_asked_for(&server), 1);
     });
 }

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::now;
 use super::calls::Calls;
+use super::entra::Entra;
 use super::faults::Faults;
 use super::identifiers::is_room_id;
 use super::identities::{self, Identities};
@@ -28,6 +29,8 @@ pub struct Service {
     pub faults: Faults,
     /// The requests so far.
     pub log: Vec<String>,
+    /// Tokens by which requests are taken besides the key.
+    pub entra: Entra,
     key: Vec<u8>,
 }
 
@@ -102,6 +105,7 @@ impl Service {
             faults: Faults::default(),
             log: Vec::new(),
             key,
+            entra: Entra::default(),
         }
     }
 
@@ -117,6 +121,11 @@ impl Service {
 
     /// Carries a request out or refuses it, and records that, with something after the status.
     pub fn carry_out(&mut self, request: &Received, after_status: &str) -> Reply {
+        if Entra::is_asked(request) {
+            let reply = self.entra.issue(request, self.now());
+            self.note(request, &format!("{}{after_status}", reply.status));
+            return reply;
+        }
         let reply = self.check(request).and_then(|operation| self.perform(&operation, request)).unwrap_or_else(|refusal| refusal);
         self.note(request, &format!("{}{after_status}", reply.status));
         reply
@@ -124,7 +133,10 @@ impl Service {
 
     /// Refuses what no operation takes.
     fn check<'a>(&self, request: &'a Received) -> Result<Operation<'a>, Reply> {
-        signature::check(request, &self.key, self.now())?;
+        match request.header("authorization").and_then(|header| header.strip_prefix("Bearer ")) {
+            Some(token) => self.entra.check(token, self.now())?,
+            None => signature::check(request, &self.key, self.now())?,
+        }
         if self.refuses_access {
             return Err(Reply::refusal(403, "Forbidden", "This key has no access."));
         }
