@@ -11,12 +11,20 @@ use roomkeeper::domain::Failure;
 
 /// The records by session, each with the number of its state.
 #[derive(Clone, Default)]
-pub struct MemoryLedger(Arc<Mutex<BTreeMap<String, (u64, String)>>>);
+pub struct MemoryLedger {
+    records: Arc<Mutex<BTreeMap<String, (u64, String)>>>,
+    is_read_only: bool,
+}
 
 impl MemoryLedger {
     /// The sessions that are kept.
     pub fn sessions(&self) -> Vec<String> {
-        self.0.lock().keys().cloned().collect()
+        self.records.lock().keys().cloned().collect()
+    }
+
+    /// The same records, as a gateway has them.
+    pub fn read_only(&self) -> Self {
+        Self { is_read_only: true, ..self.clone() }
     }
 }
 
@@ -27,11 +35,14 @@ fn record((version, content): &(u64, String)) -> LedgerRecord {
 #[async_trait]
 impl SessionLedger for MemoryLedger {
     async fn get(&self, session: &str) -> Result<Option<LedgerRecord>, Failure> {
-        Ok(self.0.lock().get(session).map(record))
+        Ok(self.records.lock().get(session).map(record))
     }
 
     async fn put(&self, session: &str, new: &LedgerRecord) -> Result<Option<String>, Failure> {
-        let mut kept = self.0.lock();
+        if self.is_read_only {
+            return Err(Failure::transient(Reason::NoSession, "the session is the controller's to make"));
+        }
+        let mut kept = self.records.lock();
         let known = kept.get(session).map(|(version, _)| *version);
         if known.map(|version| version.to_string()) != new.version {
             return Err(Failure::transient(Reason::ApiServerUnavailable, "another state is kept by now"));
@@ -42,12 +53,14 @@ impl SessionLedger for MemoryLedger {
     }
 
     async fn delete(&self, session: &str) -> Result<(), Failure> {
-        self.0.lock().remove(session);
+        if !self.is_read_only {
+            self.records.lock().remove(session);
+        }
         Ok(())
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<(String, LedgerRecord)>, Failure> {
-        let kept = self.0.lock();
+        let kept = self.records.lock();
         Ok(kept
             .iter()
             .filter(|(session, _)| session.starts_with(prefix))

@@ -32,8 +32,10 @@ const MERGE_PATCH: &str = "application/merge-patch+json";
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Shortest life of a token that the service gives out, in minutes.
 const TOKEN_MINUTES: u32 = 60;
-/// More pages of a list are not asked for: a page has 30 entries.
-const MOST_PAGES: usize = 1000;
+/// More pages of a roster are not asked for: a page has 30 people, and there are 350 at most.
+const PAGES_OF_PEOPLE: usize = 100;
+/// The same of the list of rooms, whose newest come first: the resource may have many more that are not ours.
+const PAGES_OF_ROOMS: usize = 20;
 
 /// A resource of Azure Communication Services.
 pub(super) struct Client {
@@ -149,16 +151,20 @@ impl Client {
         self.send(Method::DELETE, &room_path(room, ""), None, &[]).await.map(drop)
     }
 
-    /// The ids of all rooms of the resource.
-    pub(super) async fn rooms(&self) -> Result<Vec<String>, Failure> {
-        let all: Vec<RoomModel> = self.list(format!("/rooms?{ROOMS}")).await?.ok_or_else(nothing_there)?;
-        Ok(all.into_iter().map(|room| room.id).collect())
+    /// The ids of the newest rooms of the resource.
+    pub(super) async fn newest_rooms(&self) -> Result<Vec<String>, Failure> {
+        let (newest, _): (Vec<RoomModel>, _) = self.list(format!("/rooms?{ROOMS}"), PAGES_OF_ROOMS).await?.ok_or_else(nothing_there)?;
+        Ok(newest.into_iter().map(|room| room.id).collect())
     }
 
     /// The people on the roster of a room, with their roles, if there is such a room. A role that is not known is none.
     pub(super) async fn participants(&self, room: &str) -> Result<Option<Vec<(String, Option<Role>)>>, Failure> {
-        let all: Option<Vec<ParticipantModel>> = self.list(room_path(room, "/participants")).await?;
-        Ok(all.map(|people| people.into_iter().map(|person| (person.raw_id, role_of(&person.role))).collect()))
+        let listed: Option<(Vec<ParticipantModel>, bool)> = self.list(room_path(room, "/participants"), PAGES_OF_PEOPLE).await?;
+        let Some((people, is_whole)) = listed else { return Ok(None) };
+        if !is_whole {
+            return Err(malformed());
+        }
+        Ok(Some(people.into_iter().map(|person| (person.raw_id, role_of(&person.role))).collect()))
     }
 
     /// Puts people on the roster of a room in these roles, or takes off those who have none; whether there is such a room.
@@ -191,16 +197,16 @@ impl Client {
         self.send(Method::DELETE, &format!("/identities/{user}?{IDENTITY}"), None, &[]).await.map(drop)
     }
 
-    /// All entries of a list, page by page; none if there is no such list.
-    async fn list<T: DeserializeOwned>(&self, first: String) -> Result<Option<Vec<T>>, Failure> {
-        let (mut all, mut next) = (Vec::new(), Some(first));
-        for _ in 0..MOST_PAGES {
-            let Some(path) = next else { return Ok(Some(all)) };
+    /// The entries of the first `pages` of a list, and whether these are all; none if there is no such list.
+    async fn list<T: DeserializeOwned>(&self, first: String, pages: usize) -> Result<Option<(Vec<T>, bool)>, Failure> {
+        let (mut entries, mut next) = (Vec::new(), Some(first));
+        for _ in 0..pages {
+            let Some(path) = next else { break };
             let Some(page) = self.get::<Page<T>>(&path).await? else { return Ok(None) };
-            all.extend(page.value);
+            entries.extend(page.value);
             next = page.next_link.map(|link| self.own_path(&link)).transpose()?;
         }
-        Err(malformed())
+        Ok(Some((entries, next.is_none())))
     }
 
     /// Path and query of a link to the same endpoint: no other is sent what the key signs.

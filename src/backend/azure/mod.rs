@@ -34,7 +34,7 @@ use crate::domain::{BackendKind, Failure, MediaConnections, Person, SessionMembe
 
 /// How many requests of one session are under way at the same time. As many identities may be left behind by a crash, which are on no roster.
 const AT_ONCE: usize = 8;
-/// How often all rooms of the resource are listed: a page has 30 of them, and others may have many.
+/// How often the rooms of the resource are listed. Those that are not among the newest are asked for one by one.
 const LIST_EVERY: Duration = Duration::from_secs(30);
 /// How many sessions can be changed at the same time; two may have to wait for each other.
 const LOCKS: usize = 64;
@@ -45,7 +45,7 @@ const RAW_ID: &str = "8:";
 pub struct AzureCommunicationServices {
     client: Client,
     ledger: Arc<dyn SessionLedger>,
-    /// The rooms of the resource, and when they were listed.
+    /// The newest rooms of the resource, and when they were listed.
     listed: Mutex<Option<(Duration, Arc<HashSet<String>>)>>,
     /// What is kept of a session is changed by one at a time.
     changes: [tokio::sync::Mutex<()>; LOCKS],
@@ -138,24 +138,34 @@ impl AzureCommunicationServices {
         Ok(())
     }
 
+    /// Deletes the identities that are of no use any more, and notes that.
+    async fn delete_replaced(&self, kept: &mut Kept) -> Result<(), Failure> {
+        let replaced = std::mem::take(&mut kept.record.replaced);
+        if replaced.is_empty() {
+            return Ok(());
+        }
+        self.delete_identities(&replaced.iter().collect::<Vec<_>>()).await?;
+        self.keep(kept).await
+    }
+
     async fn delete_identities(&self, users: &[&String]) -> Result<(), Failure> {
         let users = stream::iter(users.iter().map(Ok::<_, Failure>));
         users.try_for_each_concurrent(AT_ONCE, |user| self.client.delete_identity(user)).await
     }
 
-    /// The rooms of the resource as they were half a minute ago at most.
+    /// The newest rooms of the resource, as they were half a minute ago at most.
     async fn rooms(&self) -> Result<Arc<HashSet<String>>, Failure> {
         let uptime = clock::uptime();
         let recent = self.listed.lock().clone().filter(|(at, _)| uptime.saturating_sub(*at) < LIST_EVERY);
         if let Some((_, rooms)) = recent {
             return Ok(rooms);
         }
-        let rooms = Arc::new(self.client.rooms().await?.into_iter().collect());
+        let rooms = Arc::new(self.client.newest_rooms().await?.into_iter().collect());
         *self.listed.lock() = Some((uptime, Arc::clone(&rooms)));
         Ok(rooms)
     }
 
-    /// Whether the room of a session is there. One that is made after the rooms were listed is asked for by itself.
+    /// Whether the room of a session is there. One that was not listed is asked for by itself.
     async fn has_room(&self, room: &str, listed: &HashSet<String>) -> Result<bool, Failure> {
         Ok(listed.contains(room) || self.client.has_room(room).await?)
     }
@@ -237,12 +247,7 @@ impl Backend for AzureCommunicationServices {
         if !self.client.set_participants(&room, &people.iter().filter_map(user).chain(off).collect()).await? {
             return Err(absent());
         }
-        let replaced = std::mem::take(&mut kept.record.replaced);
-        if replaced.is_empty() {
-            return Ok(());
-        }
-        self.delete_identities(&replaced.iter().collect::<Vec<_>>()).await?;
-        self.keep(&mut kept).await
+        self.delete_replaced(&mut kept).await
     }
 
     async fn mint_token(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {
@@ -292,18 +297,18 @@ impl Backend for AzureCommunicationServices {
         let _turn = self.turn(session).await;
         let Some(mut kept) = self.kept(session).await? else { return Ok(()) };
         let Some(room) = kept.record.room.clone() else { return Ok(()) };
-        let known = kept.record.people.remove(identity);
-        let user = known.as_ref().map_or(identity, |known| &known.user);
+        let known = kept.record.people.remove(identity).map(|known| known.user);
+        let user = known.as_deref().unwrap_or(identity);
         if known.is_none() && !identity.starts_with(RAW_ID) {
             return Ok(());
         }
-        // Off the roster first, which puts them out; without the identity their tokens are worth nothing.
+        // Off the roster first, which puts them out, and needs no record; without the identity their tokens are worth nothing.
         self.client.set_participants(&room, &BTreeMap::from([(user.to_owned(), None)])).await?;
-        if known.is_none() {
-            return Ok(());
-        }
-        self.client.delete_identity(user).await?;
-        self.keep(&mut kept).await
+        let Some(user) = known else { return Ok(()) };
+        // Before it is deleted, so that nobody is ever put on the roster by an identity that is gone.
+        kept.record.replaced.insert(user);
+        self.keep(&mut kept).await?;
+        self.delete_replaced(&mut kept).await
     }
 
     async fn close(&self, session: &str) -> Result<(), Failure> {

@@ -108,6 +108,24 @@ fn an_invite_of_another_generation_is_another_identity_and_the_one_before_is_gon
     });
 }
 
+/// A gateway puts people out, too, and keeps nothing.
+#[test]
+fn who_is_put_out_without_a_record_of_it_is_off_the_roster_and_can_come_again() {
+    run(async {
+        let server = AcsServer::start().await;
+        let ledger = MemoryLedger::default();
+        let controller = restarted(&server, &ledger);
+        let (session, window) = made(&controller, &[person("bob", Role::Attendee)]).await;
+        let gateway =
+            AzureCommunicationServices::new(&server.endpoint(), server.access_key(), Arc::new(ledger.read_only())).expect("usable");
+        assert!(gateway.remove(&session, "bob").await.is_err_and(|failure| !failure.needs_change()));
+        assert_eq!(controller.observe(&session).await, Ok(Some(Vec::new())));
+        controller.admit(&session, window, &[person("bob", Role::Attendee)], KEY).await.expect("admit");
+        let credentials = gateway.mint_token(&session, &ticket_for("bob", Role::Attendee)).await.expect("a token");
+        assert_eq!(server.join(&credentials.ids.expect("ids").room, &credentials.token).as_deref(), Ok("Attendee"));
+    });
+}
+
 #[test]
 fn another_end_is_told_once() {
     run(async {
