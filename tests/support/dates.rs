@@ -97,6 +97,10 @@ fn copy(from: &Path, to: &Path, change: &dyn Fn(&str) -> String) {
         fs::create_dir_all(to).expect("a directory");
         for entry in fs::read_dir(from).expect("a directory") {
             let entry = entry.expect("an entry");
+            // Not what somebody has installed to try an example.
+            if entry.file_name() == "node_modules" {
+                continue;
+            }
             copy(&entry.path(), &to.join(entry.file_name()), change);
         }
         return;

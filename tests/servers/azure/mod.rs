@@ -2,6 +2,7 @@
 
 mod calls;
 mod classes;
+mod client;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};

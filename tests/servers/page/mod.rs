@@ -1,7 +1,7 @@
 //! The join page in real browsers, against a whole installation; and that what is committed of it is what its sources say.
 
 pub mod browser;
-mod build;
+pub mod build;
 mod chromium;
 mod controls;
 pub mod files;
