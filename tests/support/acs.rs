@@ -32,7 +32,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -157,6 +157,11 @@ impl AcsServer {
     /// When there is no such room.
     pub fn delete_room(&self, id: &str) {
         assert!(self.shared.service.lock().rooms.remove(id), "no room {id}");
+    }
+
+    /// Makes a room with this window, as another program does, some time ago if the window is over; its id.
+    pub fn add_room(&self, valid_from: Timestamp, valid_until: Timestamp) -> String {
+        self.shared.service.lock().rooms.add_room(valid_from, valid_until)
     }
 
     /// Puts somebody on the roster of a room, as another program does.

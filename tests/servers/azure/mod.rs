@@ -3,6 +3,7 @@
 mod calls;
 mod classes;
 mod client;
+mod export;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
