@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { screenshot } from "./lib/accessibility.mjs";
+import { accessible, screenshot } from "./lib/accessibility.mjs";
 import { eventually, inSeconds } from "./lib/eventually.mjs";
 import { gateway } from "./lib/installation.mjs";
-import { makeRoom } from "./lib/kubernetes.mjs";
+import { makeAzureClass, makeRoom } from "./lib/kubernetes.mjs";
 import { showsPicture } from "./lib/media.mjs";
 import { controlOf, inCall, join, person, tile } from "./lib/people.mjs";
 import { breakable } from "./lib/proxy.mjs";
@@ -167,4 +167,22 @@ testEverywhere("a connection that breaks for a while comes back by itself", asyn
   await inCall(ben);
   await controlOf(ben, "leave").click();
   await heading(ben, "You left the call").waitFor();
+});
+
+test("a call that needs another application says so, and no device is asked for", async (t) => {
+  const roomClassName = await makeAzureClass();
+  // Not open yet, so that it needs no session on a server that there is not.
+  const room = await makeRoom({ roomClassName, validFrom: inSeconds(3600), duration: "1h", participants: people });
+  const page = await person(t, room.link("ben"), { open: false });
+  await page.addInitScript(() => {
+    window.asked = 0;
+    const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = (constraints) => ((window.asked += 1), ask(constraints));
+  });
+  await page.goto(room.link("ben"));
+  await heading(page, "This call needs another application").waitFor();
+  await page.getByText("Azure Communication Services").waitFor();
+  assert.equal(await page.locator("main button, video").count(), 0);
+  assert.equal(await page.evaluate(() => window.asked), 0);
+  await accessible(page, "ended-client");
 });

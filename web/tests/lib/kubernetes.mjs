@@ -31,6 +31,14 @@ async function ask(method, path, body, type = "application/json") {
 let namespace;
 let made = 0;
 
+/** A class on Azure Communication Services, whose endpoint does not answer; its name. */
+export async function makeAzureClass() {
+  // That of discarding, on which nobody listens.
+  const backend = { azureCommunicationServices: { endpoint: "http://127.0.0.1:9", credentialsSecretRef: { name: "azure" } } };
+  const spec = { apiVersion: "roomkeeper.io/v1alpha1", kind: "RoomClass", metadata: { generateName: "azure-" }, spec: { backend } };
+  return (await ask("POST", "/apis/roomkeeper.io/v1alpha1/roomclasses", spec)).metadata.name;
+}
+
 /** A Room with this spec, once its invites are there, and once it is open if it is to be. */
 export async function makeRoom(spec) {
   namespace ??= ask("POST", "/api/v1/namespaces", { metadata: { generateName: "page-" } }).then(({ metadata }) => metadata.name);
