@@ -30,7 +30,7 @@ use super::interface::{Backend, MediaCredentials, ServiceIds, SessionSummary, Si
 use super::session_ledger::{LedgerRecord, SessionLedger};
 use crate::api::{Reason, Role};
 use crate::clock;
-use crate::domain::{BackendKind, Failure, MediaConnections, Person, SessionMember, TokenGrant, Window};
+use crate::domain::{BackendKind, Failure, FailureClass, MediaConnections, Person, SessionMember, TokenGrant, Window};
 
 /// How many requests of one session are under way at the same time. As many identities may be left behind by a crash, which are on no roster.
 const AT_ONCE: usize = 8;
@@ -108,6 +108,18 @@ impl AzureCommunicationServices {
         kept.record.room = Some(room.clone());
         self.keep(kept).await?;
         Ok(room)
+    }
+
+    /// The room of a session that is to end. One whose id is not known may be there all the same; not where the service would not make it, because
+    /// its end has passed.
+    async fn room_to_delete(&self, kept: &mut Kept) -> Result<Option<String>, Failure> {
+        if let Some(room) = &kept.record.room {
+            return Ok(Some(room.clone()));
+        }
+        match self.make_room(kept).await {
+            Err(failure) if failure.class == FailureClass::Rejected => Ok(None),
+            made => made.map(Some),
+        }
     }
 
     /// Gives people identities who have none that fits their invite.
@@ -238,7 +250,7 @@ impl Backend for AzureCommunicationServices {
             kept.record.until = window.until;
             self.keep(&mut kept).await?;
         }
-        if people.is_empty() {
+        if people.is_empty() && kept.record.replaced.is_empty() {
             return Ok(());
         }
         self.identify(&mut kept, people, signed_by).await?;
@@ -314,12 +326,9 @@ impl Backend for AzureCommunicationServices {
     async fn close(&self, session: &str) -> Result<(), Failure> {
         let _turn = self.turn(session).await;
         let Some(mut kept) = self.kept(session).await? else { return Ok(()) };
-        // One whose id is not known may be there all the same.
-        let room = match kept.record.room.clone() {
-            Some(room) => room,
-            None => self.make_room(&mut kept).await?,
-        };
-        self.client.delete_room(&room).await?;
+        if let Some(room) = self.room_to_delete(&mut kept).await? {
+            self.client.delete_room(&room).await?;
+        }
         self.delete_identities(&kept.record.users().collect::<Vec<_>>()).await?;
         self.ledger.delete(session).await
     }

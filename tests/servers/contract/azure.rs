@@ -227,6 +227,36 @@ fn an_end_that_is_cut_short_at_whichever_request_is_brought_to_its_end() {
 }
 
 #[test]
+fn a_session_whose_room_the_service_will_not_make_any_more_can_be_closed() {
+    run(async {
+        let server = AcsServer::start().await;
+        let ledger = MemoryLedger::default();
+        let (backend, session) = (restarted(&server, &ledger), session());
+        let Window { from, .. } = window();
+        let over = Window { from, until: from - Duration::from_hours(1) };
+        assert!(backend.ensure(&session, over).await.is_err_and(|failure| failure.needs_change()));
+        assert_eq!(ledger.sessions(), [session.as_str()]);
+        backend.close(&session).await.expect("close");
+        assert!(ledger.sessions().is_empty() && server.rooms().is_empty());
+    });
+}
+
+#[test]
+fn an_identity_whose_replacement_was_cut_short_is_deleted_by_the_next_look() {
+    run(async {
+        let server = AcsServer::start().await;
+        let backend = backend(&server);
+        let (session, window) = made(&backend, &[person("bob", Role::Attendee)]).await;
+        let later = Person { generation: 4, ..person("bob", Role::Attendee) };
+        server.fail_next("PATCH", "/participants", 1, Fault::Unanswered);
+        assert!(backend.admit(&session, window, &[later], KEY).await.is_err());
+        assert_eq!(server.identities().len(), 2);
+        backend.admit(&session, window, &[], KEY).await.expect("admit");
+        assert_eq!((server.identities().len(), server.rooms()[0].participants.len()), (1, 1));
+    });
+}
+
+#[test]
 fn what_the_service_refuses_is_told_with_what_is_to_be_done() {
     run(async {
         let server = AcsServer::start().await;
