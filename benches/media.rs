@@ -44,7 +44,7 @@ fn main() {
 async fn measure(senders: usize, people: usize) {
     let livekit = LiveKitServer::start(Options::default()).await;
     let backend = livekit.backend();
-    backend.ensure("call", window()).await.expect("made");
+    backend.ensure("call", window().into()).await.expect("made");
     let (_, memory_before) = livekit.used();
     let clients = join_all((0..people).map(async |number| {
         let sources: &[&str] = if number < senders { &["microphone", "camera"] } else { &[] };

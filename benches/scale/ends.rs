@@ -105,7 +105,7 @@ async fn print_bare(number: usize, media: &Media) -> Result<(), String> {
     let backend = media.backend();
     let names: Vec<String> = (0..number).map(|number| format!("bare-{number}")).collect();
     let told = |failure: roomkeeper::domain::Failure| failure.to_string();
-    let made = stream::iter(&names).map(|name| backend.ensure(name, window())).buffer_unordered(CLOSED_AT_ONCE);
+    let made = stream::iter(&names).map(|name| backend.ensure(name, window().into())).buffer_unordered(CLOSED_AT_ONCE);
     made.try_collect::<()>().await.map_err(told)?;
     let began = now();
     let closed = stream::iter(&names).map(|name| backend.close(name)).buffer_unordered(CLOSED_AT_ONCE);

@@ -144,6 +144,11 @@ pub struct RoomSpec {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suspend: bool,
 
+    /// Lets Presenters call telephones from the call and bring them in, where the media server of the class can do that
+    /// (PstnDialOut in its status.capabilities) and the resource there has a number. Default: false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pstn_dial_out_enabled: bool,
+
     /// Seconds after the Room was first seen to be over at which the object itself is deleted; 0 deletes it at once. Default:
     /// the class's ttlSecondsAfterExpired, but never for a Room that Argo CD, Flux or Helm tracks, because they would only
     /// create it again.

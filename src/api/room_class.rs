@@ -273,7 +273,7 @@ pub struct RoomClassStatus {
     /// can be removed from a call), LiveEnd (whoever is still in a call is put out at its end), LiveMute (Presenters can
     /// mute people), TypedSources (camera and screen are told apart), Presence (it says who is in a call), SharedLinks
     /// (people can come by a shared link), OnFirstJoin (a session can be made when somebody joins), ConnectionCheck (people
-    /// can check their connection before a call).
+    /// can check their connection before a call), PstnDialOut (Presenters can call telephones).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub capabilities: Vec<String>,

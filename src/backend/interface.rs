@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::api::Role;
-use crate::domain::{BackendKind, Failure, MediaConnections, Person, SessionMember, TokenGrant, Window};
+use crate::domain::{BackendKind, Failure, MediaConnections, Person, SessionMember, SessionSettings, TokenGrant};
 
 /// A session as the media server lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,12 +101,12 @@ pub trait Backend: Send + Sync {
     /// How the media of the people in a session do, at `now`; of a session that is not there as of an empty one.
     async fn media_connections(&self, session: &str, now: Timestamp) -> Result<MediaConnections, Failure>;
 
-    /// Creates the session if it is absent. It is wanted in this window; a media server that knows no windows keeps it until it is closed.
-    async fn ensure(&self, session: &str, window: Window) -> Result<(), Failure>;
+    /// Creates the session if it is absent. A media server that knows no windows keeps it until it is closed.
+    async fn ensure(&self, session: &str, settings: SessionSettings) -> Result<(), Failure>;
 
-    /// Puts people on the roster of a session that is there, and has its window be this one. Where the media server keeps no roster, a token
+    /// Puts people on the roster of a session that is there, and has it be as these settings say. Where the media server keeps no roster, a token
     /// is all that people need, and nothing is done. `signed_by` is the fingerprint of the key that signs their invites.
-    async fn admit(&self, session: &str, window: Window, people: &[Person], signed_by: &str) -> Result<(), Failure>;
+    async fn admit(&self, session: &str, settings: SessionSettings, people: &[Person], signed_by: &str) -> Result<(), Failure>;
 
     /// Mints the media token by which a person joins a session. It may live longer than the grant where the media server gives out none that
     /// are shorter; then closing the session and removing the person make it useless.

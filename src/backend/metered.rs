@@ -10,7 +10,7 @@ use tracing::{Instrument, Span, debug_span, field};
 use super::interface::{Backend, MediaCredentials, SessionSummary, Signalling, TokenSubject};
 use crate::api::Role;
 use crate::clock;
-use crate::domain::{BackendKind, Failure, MediaConnections, Person, SessionMember, TokenGrant, Window};
+use crate::domain::{BackendKind, Failure, MediaConnections, Person, SessionMember, SessionSettings, TokenGrant};
 use crate::observability::metrics::Metrics;
 
 pub struct Metered {
@@ -59,12 +59,12 @@ impl Backend for Metered {
         self.call("media_connections", self.inner.media_connections(session, now)).await
     }
 
-    async fn ensure(&self, session: &str, window: Window) -> Result<(), Failure> {
-        self.call("ensure", self.inner.ensure(session, window)).await
+    async fn ensure(&self, session: &str, settings: SessionSettings) -> Result<(), Failure> {
+        self.call("ensure", self.inner.ensure(session, settings)).await
     }
 
-    async fn admit(&self, session: &str, window: Window, people: &[Person], signed_by: &str) -> Result<(), Failure> {
-        self.call("admit", self.inner.admit(session, window, people, signed_by)).await
+    async fn admit(&self, session: &str, settings: SessionSettings, people: &[Person], signed_by: &str) -> Result<(), Failure> {
+        self.call("admit", self.inner.admit(session, settings, people, signed_by)).await
     }
 
     async fn mint_token(&self, session: &str, grant: &TokenGrant) -> Result<MediaCredentials, Failure> {

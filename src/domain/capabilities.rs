@@ -32,6 +32,8 @@ pub struct Capabilities {
     pub on_first_join: bool,
     /// People can check their connection before the call.
     pub connection_check: bool,
+    /// Presenters can call telephones.
+    pub pstn_dial_out: bool,
 }
 
 impl BackendKind {
@@ -64,6 +66,7 @@ impl BackendKind {
                 shared_links: true,
                 on_first_join: true,
                 connection_check: true,
+                pstn_dial_out: false,
             },
             Self::AzureCommunicationServices => Capabilities {
                 live_roles: true,
@@ -75,6 +78,7 @@ impl BackendKind {
                 shared_links: false,
                 on_first_join: false,
                 connection_check: false,
+                pstn_dial_out: true,
             },
         }
     }
@@ -99,6 +103,7 @@ impl Capabilities {
             (self.shared_links, "SharedLinks"),
             (self.on_first_join, "OnFirstJoin"),
             (self.connection_check, "ConnectionCheck"),
+            (self.pstn_dial_out, "PstnDialOut"),
         ];
         all.into_iter().filter(|(has, _)| *has).map(|(_, name)| name)
     }

@@ -44,7 +44,7 @@ pub use room_index::RoomIndex;
 pub use roster::{
     Person, Roster, bounded_display_name, guest_generation, guest_identity, is_above, is_visitor, judge_guests, lower, visitor_identity,
 };
-pub use session::{Installation, SESSION_PREFIX, SessionMember, recorded_session};
+pub use session::{Installation, SESSION_PREFIX, SessionMember, SessionSettings, recorded_session};
 pub use valid_room::{Availability, InviteMetadata, Media, ValidRoom};
 pub use validate::{choose_class, invite_id, validate};
 pub use window::Window;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::invite::KeyRing;
-use super::window::later;
+use super::window::{Window, later};
 use crate::api::{Role, Room, SessionStatus};
 
 /// What the names of the sessions of all installations begin with.
@@ -94,6 +94,22 @@ fn next_if_lost(recorded: &SessionStatus) -> Option<i64> {
 #[must_use]
 pub fn recorded_session(room: &Room) -> Option<&str> {
     room.status.as_ref()?.live_session().map(|session| session.id.as_str())
+}
+
+/// What a Room asks of its session, besides who may be in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionSettings {
+    /// When the session is wanted.
+    pub window: Window,
+    /// Whether Presenters may call telephones.
+    pub pstn_dial_out: bool,
+}
+
+impl From<Window> for SessionSettings {
+    /// Those of a session that asks for nothing else.
+    fn from(window: Window) -> Self {
+        Self { window, pstn_dial_out: false }
+    }
 }
 
 /// A person seen in a session.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::capabilities::BackendKind;
 use super::roster::Roster;
+use super::session::SessionSettings;
 use super::window::Window;
 use crate::api::{Provision, RoomClass, VideoCodec};
 
@@ -29,6 +30,8 @@ pub struct ValidRoom {
     /// Most people in the call at one time.
     pub max_participants: usize,
     pub suspend: bool,
+    /// Whether Presenters may call telephones.
+    pub pstn_dial_out: bool,
     /// When the session is made.
     pub provision: Provision,
     /// How long the session stays when nobody is in it; `None` means until the end of the window.
@@ -90,6 +93,12 @@ pub enum Availability {
 }
 
 impl ValidRoom {
+    /// What its session is to be like.
+    #[must_use]
+    pub fn session_settings(&self) -> SessionSettings {
+        SessionSettings { window: self.window, pstn_dial_out: self.pstn_dial_out }
+    }
+
     /// Whether somebody can join at `now`; `others` is the number of other people in the call or on their way into it.
     #[must_use]
     pub fn availability(&self, others: usize, now: Timestamp) -> Availability {

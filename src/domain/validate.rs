@@ -69,6 +69,7 @@ pub fn validate(room: &Room, roster: Roster, class: &RoomClass) -> Result<ValidR
         roster,
         max_participants,
         suspend: room.spec.suspend,
+        pstn_dial_out: room.spec.pstn_dial_out_enabled,
         provision,
         close_when_empty_after: room.spec.session.as_ref().and_then(|session| positive(session.close_when_empty_after?)),
         ttl: ttl(room, class),
@@ -96,6 +97,9 @@ fn supported(room: &Room, class: &RoomClass, max_participants: usize, provision:
     }
     if spec.session.as_ref().is_some_and(|session| session.close_when_empty_after.is_some()) && !can.presence {
         return unsupported("spec.session.closeWhenEmptyAfter: needs to know who is in the call");
+    }
+    if spec.pstn_dial_out_enabled && !can.pstn_dial_out {
+        return unsupported("spec.pstnDialOutEnabled: lets Presenters call telephones");
     }
     let people = spec.participants.len();
     if people > max_participants && !can.presence {

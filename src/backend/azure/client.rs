@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::credential::{Federated, WorkloadIdentity};
 use super::failures::{Refused, classify, malformed, nothing_there, unanswered};
+use super::record::RoomSettings;
 use super::signature::{http_date, sign};
 use crate::api::{Reason, Role};
 use crate::clock;
@@ -125,11 +126,11 @@ impl Client {
         Ok(())
     }
 
-    /// Makes a room that can be joined from now on until then; its id. The same `request`, first sent at the same moment, makes no second one.
-    pub(super) async fn create_room(&self, request: &str, first_sent: Timestamp, until: Timestamp) -> Result<String, Failure> {
+    /// Makes a room that can be joined from now on; its id. The same `request`, first sent at the same moment, makes no second one.
+    pub(super) async fn create_room(&self, request: &str, first_sent: Timestamp, wanted: RoomSettings) -> Result<String, Failure> {
         let id = repeatability_id(request, first_sent);
         let headers = [("Repeatability-Request-ID", id), ("Repeatability-First-Sent", http_date(first_sent))];
-        let body = json!({ "validUntil": until.to_string() });
+        let body = room_body(wanted);
         let made = self.send(Method::POST, &format!("/rooms?{ROOMS}"), Some((JSON, body)), &headers).await?;
         let room: RoomModel = read(made.ok_or_else(nothing_there)?).await?;
         Ok(room.id)
@@ -140,9 +141,9 @@ impl Client {
         Ok(self.send(Method::GET, &room_path(room, ""), None, &[]).await?.is_some())
     }
 
-    /// Has a room end then; whether there is such a room.
-    pub(super) async fn set_end(&self, room: &str, until: Timestamp) -> Result<bool, Failure> {
-        let body = json!({ "validUntil": until.to_string() });
+    /// Has a room be as it is wanted; whether there is such a room.
+    pub(super) async fn update_room(&self, room: &str, wanted: RoomSettings) -> Result<bool, Failure> {
+        let body = room_body(wanted);
         Ok(self.send(Method::PATCH, &room_path(room, ""), Some((MERGE_PATCH, body)), &[]).await?.is_some())
     }
 
@@ -273,6 +274,10 @@ fn refused(answer: &Response) -> Refused {
         retry_after: text(RETRY_AFTER).and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs),
         date: text(DATE).and_then(|date| rfc2822::parse(date).ok()).map(|date| date.timestamp()),
     }
+}
+
+fn room_body(RoomSettings { until, pstn_dial_out }: RoomSettings) -> Value {
+    json!({ "validUntil": until.to_string(), "pstnDialOutEnabled": pstn_dial_out })
 }
 
 fn room_path(room: &str, below: &str) -> String {

@@ -30,7 +30,7 @@ use super::interface::{Backend, MediaCredentials, ServiceIds, SessionSummary, Si
 use super::session_ledger::{LedgerRecord, SessionLedger};
 use crate::api::{Reason, Role};
 use crate::clock;
-use crate::domain::{BackendKind, Failure, FailureClass, MediaConnections, Person, SessionMember, TokenGrant, Window};
+use crate::domain::{BackendKind, Failure, FailureClass, MediaConnections, Person, SessionMember, SessionSettings, TokenGrant};
 
 /// How many requests of one session are under way at the same time. As many identities may be left behind by a crash, which are on no roster.
 const AT_ONCE: usize = 8;
@@ -103,8 +103,8 @@ impl AzureCommunicationServices {
 
     /// Makes the room of a session, or finds the one that was made when the answer was lost.
     async fn make_room(&self, kept: &mut Kept) -> Result<String, Failure> {
-        let SessionRecord { first_sent, until, .. } = kept.record;
-        let room = self.client.create_room(&kept.session, first_sent, until).await?;
+        let SessionRecord { first_sent, wanted, .. } = kept.record;
+        let room = self.client.create_room(&kept.session, first_sent, wanted).await?;
         kept.record.room = Some(room.clone());
         self.keep(kept).await?;
         Ok(room)
@@ -216,9 +216,9 @@ impl Backend for AzureCommunicationServices {
         Ok(MediaConnections::default())
     }
 
-    async fn ensure(&self, session: &str, window: Window) -> Result<(), Failure> {
+    async fn ensure(&self, session: &str, settings: SessionSettings) -> Result<(), Failure> {
         let _turn = self.turn(session).await;
-        let new = || SessionRecord::new(clock::now(), window.until);
+        let new = || SessionRecord::new(clock::now(), settings);
         let mut kept = if let Some(kept) = self.kept(session).await? {
             kept
         } else {
@@ -238,16 +238,17 @@ impl Backend for AzureCommunicationServices {
         self.make_room(&mut kept).await.map(drop)
     }
 
-    async fn admit(&self, session: &str, window: Window, people: &[Person], signed_by: &str) -> Result<(), Failure> {
+    async fn admit(&self, session: &str, settings: SessionSettings, people: &[Person], signed_by: &str) -> Result<(), Failure> {
         let _turn = self.turn(session).await;
         let absent = || transient("the room is not there");
         let mut kept = self.kept(session).await?.ok_or_else(absent)?;
         let room = kept.record.room.clone().ok_or_else(absent)?;
-        if kept.record.until != window.until {
-            if !self.client.set_end(&room, window.until).await? {
+        let wanted = settings.into();
+        if kept.record.wanted != wanted {
+            if !self.client.update_room(&room, wanted).await? {
                 return Err(absent());
             }
-            kept.record.until = window.until;
+            kept.record.wanted = wanted;
             self.keep(&mut kept).await?;
         }
         if people.is_empty() && kept.record.replaced.is_empty() {

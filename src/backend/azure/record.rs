@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::Reason;
 use crate::backend::session_ledger::LedgerRecord;
-use crate::domain::Failure;
+use crate::domain::{Failure, SessionSettings};
 
 /// A session as it is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,8 +15,9 @@ use crate::domain::Failure;
 pub(super) struct SessionRecord {
     /// When the room was asked for first. It is asked for again by the same moment, so that there is no second one.
     pub first_sent: Timestamp,
-    /// When the room ends.
-    pub until: Timestamp,
+    /// What the room is asked to be.
+    #[serde(flatten)]
+    pub wanted: RoomSettings,
     /// Id of the room, once it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub room: Option<String>,
@@ -30,13 +31,30 @@ pub(super) struct SessionRecord {
 
 impl SessionRecord {
     /// One whose room is to be asked for from now on.
-    pub(super) fn new(now: Timestamp, until: Timestamp) -> Self {
-        Self { first_sent: now, until, room: None, people: BTreeMap::new(), replaced: BTreeSet::new() }
+    pub(super) fn new(now: Timestamp, settings: SessionSettings) -> Self {
+        Self { first_sent: now, wanted: settings.into(), room: None, people: BTreeMap::new(), replaced: BTreeSet::new() }
     }
 
     /// The raw ids of all identities that there may be.
     pub(super) fn users(&self) -> impl Iterator<Item = &String> {
         self.people.values().map(|person| &person.user).chain(&self.replaced)
+    }
+}
+
+/// What a room can be asked to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RoomSettings {
+    /// When it ends.
+    pub until: Timestamp,
+    /// Whether Presenters may call telephones.
+    #[serde(default)]
+    pub pstn_dial_out: bool,
+}
+
+impl From<SessionSettings> for RoomSettings {
+    fn from(SessionSettings { window, pstn_dial_out }: SessionSettings) -> Self {
+        Self { until: window.until, pstn_dial_out }
     }
 }
 

@@ -18,7 +18,7 @@ pub use faults::Hold;
 
 use super::interface::{Backend, MediaCredentials, SessionSummary, Signalling, TokenSubject};
 use crate::api::{Reason, Role};
-use crate::domain::{BackendKind, Failure, MediaConnections, Person, SessionMember, TokenGrant, Window};
+use crate::domain::{BackendKind, Failure, MediaConnections, Person, SessionMember, SessionSettings, TokenGrant};
 use faults::{Fault, Faults};
 
 /// How much earlier and later than it says a token is good, as on real servers.
@@ -198,14 +198,14 @@ impl Backend for FakeMediaServer {
         Ok(MediaConnections { connected, waiting: Vec::new() })
     }
 
-    async fn ensure(&self, session: &str, _: Window) -> Result<(), Failure> {
+    async fn ensure(&self, session: &str, _: SessionSettings) -> Result<(), Failure> {
         self.call(Operation::Ensure, session, |sessions| {
             sessions.entry(session.to_owned()).or_default();
         })
         .await
     }
 
-    async fn admit(&self, _: &str, _: Window, _: &[Person], _: &str) -> Result<(), Failure> {
+    async fn admit(&self, _: &str, _: SessionSettings, _: &[Person], _: &str) -> Result<(), Failure> {
         Ok(())
     }
 

@@ -27,7 +27,7 @@ use self::token::{GENERATION, SIGNED_BY, Signer};
 use super::interface::{Backend, MediaCredentials, SessionSummary, Signalling, TokenSubject};
 use crate::api::{MAX_PARTICIPANTS, MAX_WINDOW, Reason, Role};
 use crate::clock;
-use crate::domain::{BackendKind, Failure, FailureClass, MediaConnections, Person, SessionMember, TokenGrant, Window};
+use crate::domain::{BackendKind, Failure, FailureClass, MediaConnections, Person, SessionMember, SessionSettings, TokenGrant};
 
 /// How long the media of somebody who joined may take to connect. LiveKit's clients give up after 15 seconds, and come again.
 const CONNECTS_WITHIN: SignedDuration = SignedDuration::from_secs(8);
@@ -176,11 +176,11 @@ impl Backend for LiveKit {
         })
     }
 
-    async fn ensure(&self, session: &str, _: Window) -> Result<(), Failure> {
+    async fn ensure(&self, session: &str, _: SessionSettings) -> Result<(), Failure> {
         self.make(session).await
     }
 
-    async fn admit(&self, _: &str, _: Window, _: &[Person], _: &str) -> Result<(), Failure> {
+    async fn admit(&self, _: &str, _: SessionSettings, _: &[Person], _: &str) -> Result<(), Failure> {
         Ok(())
     }
 

@@ -129,10 +129,10 @@ fn fine_if<T>(done: impl FnOnce(&Status) -> bool, answer: Result<T, kube::Error>
 async fn session_step(step: &SessionStep, snapshot: &Snapshot) -> Result<(), Failure> {
     let backend = || snapshot.backend.as_ref().map_err(Clone::clone);
     match step {
-        SessionStep::Ensure { session, epoch: _, window } => backend()?.ensure(session, *window).await,
-        SessionStep::Admit { session, window, people } => {
+        SessionStep::Ensure { session, epoch: _, settings } => backend()?.ensure(session, *settings).await,
+        SessionStep::Admit { session, settings, people } => {
             let keys = snapshot.keys.as_deref().ok_or_else(no_key)?;
-            backend()?.admit(session, *window, people, keys.signing_key_fingerprint()).await
+            backend()?.admit(session, *settings, people, keys.signing_key_fingerprint()).await
         }
         // The gateway creates it.
         SessionStep::Reserve { session: _, epoch: _ } => Ok(()),

@@ -164,7 +164,7 @@ impl Execution {
             return;
         }
         match step {
-            SessionStep::Ensure { session, epoch, window: _ } => self.outcome.session_made = Some((session, epoch)),
+            SessionStep::Ensure { session, epoch, settings: _ } => self.outcome.session_made = Some((session, epoch)),
             SessionStep::Reserve { session, epoch } => self.outcome.session_reserved = Some((session, epoch)),
             SessionStep::Close { session } => self.outcome.session_closed |= self.recorded.as_ref() == Some(&session),
             SessionStep::RemoveMember { session: _, identity } => self.outcome.removed.push(identity),

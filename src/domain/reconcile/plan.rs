@@ -78,17 +78,19 @@ fn open(observed: &Observed, room: &ValidRoom, installation: &Installation, now:
         (Some(_), SessionView::NotAsked | SessionView::Unknown(_)) => Vec::new(),
         (Some(session), SessionView::Absent) if session.created_at.is_none() => {
             let waits = on_demand || room.close_when_empty_after.is_some();
-            let ensure = SessionStep::Ensure { session: session.id.clone(), epoch: session.epoch, window: room.window };
+            let ensure = SessionStep::Ensure { session: session.id.clone(), epoch: session.epoch, settings: room.session_settings() };
             if waits { Vec::new() } else { vec![ensure] }
         }
         (None, _) | (Some(_), SessionView::Absent) if on_demand => vec![SessionStep::Reserve { session: next(), epoch }],
-        (None, _) | (Some(_), SessionView::Absent) => vec![SessionStep::Ensure { session: next(), epoch, window: room.window }],
+        (None, _) | (Some(_), SessionView::Absent) => {
+            vec![SessionStep::Ensure { session: next(), epoch, settings: room.session_settings() }]
+        }
     };
     let admit = room.backend.keeps_roster().then(|| admit(observed, room, &steps)).flatten();
     steps.into_iter().chain(admit).map(Step::Session).collect()
 }
 
-/// Has everybody who may come be on the roster of the media server, and the window of the session be right, once these steps are done.
+/// Has everybody who may come be on the roster of the media server, and the session be as the Room asks for, once these steps are done.
 fn admit(observed: &Observed, room: &ValidRoom, steps: &[SessionStep]) -> Option<SessionStep> {
     let made = steps.iter().find_map(|step| match step {
         SessionStep::Ensure { session, .. } => Some((session.as_str(), &[][..])),
@@ -104,7 +106,11 @@ fn admit(observed: &Observed, room: &ValidRoom, steps: &[SessionStep]) -> Option
     // Those beyond the limit find the call full.
     wanted.truncate(room.max_participants);
     wanted.retain(|person| !admitted.contains(&person.name));
-    Some(SessionStep::Admit { session: session.to_owned(), window: room.window, people: wanted.into_iter().cloned().collect() })
+    Some(SessionStep::Admit {
+        session: session.to_owned(),
+        settings: room.session_settings(),
+        people: wanted.into_iter().cloned().collect(),
+    })
 }
 
 /// Whether nobody has been in the session for as long as the spec lets it stay.

@@ -1,7 +1,7 @@
 //! The steps of a plan, by who carries them out.
 
 use super::super::roster::Person;
-use super::super::window::Window;
+use super::super::session::SessionSettings;
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,12 +43,12 @@ pub enum SessionStep {
     Ensure {
         session: String,
         epoch: i64,
-        window: Window,
+        settings: SessionSettings,
     },
-    /// Put people on the roster of the media server, and have the session's window be the Room's.
+    /// Put people on the roster of the media server, and have the session be as the Room asks for.
     Admit {
         session: String,
-        window: Window,
+        settings: SessionSettings,
         people: Vec<Person>,
     },
     /// Record the name under which the gateway creates the session when somebody joins.

@@ -17,11 +17,11 @@ pub fn describe(step: &Step) -> String {
             format!("make {} {:?} \"{}\" in {}", person.name, person.role, person.display_name, epoch(session))
         }
         Step::Session(SessionStep::Close { session }) => format!("close {}", epoch(session)),
-        Step::Session(SessionStep::Ensure { session, epoch: number, window: _ }) => {
+        Step::Session(SessionStep::Ensure { session, epoch: number, settings: _ }) => {
             assert_eq!(*session, session_id(*number));
             format!("ensure {number}")
         }
-        Step::Session(SessionStep::Admit { session, window: _, people }) => {
+        Step::Session(SessionStep::Admit { session, settings: _, people }) => {
             let names: Vec<&str> = people.iter().map(|person| person.name.as_str()).collect();
             format!("admit {names:?} to {}", epoch(session))
         }

@@ -302,8 +302,8 @@ impl Simulation {
 
     async fn session_step(&self, step: &SessionStep) -> Result<(), Failure> {
         match step {
-            SessionStep::Ensure { session, epoch: _, window } => self.media.ensure(session, *window).await,
-            SessionStep::Admit { session, window, people } => self.media.admit(session, *window, people, "").await,
+            SessionStep::Ensure { session, epoch: _, settings } => self.media.ensure(session, *settings).await,
+            SessionStep::Admit { session, settings, people } => self.media.admit(session, *settings, people, "").await,
             SessionStep::Reserve { session: _, epoch: _ } => Ok(()),
             SessionStep::Close { session } => self.media.close(session).await,
             SessionStep::RemoveMember { session, identity } => self.media.remove(session, identity).await,

@@ -36,7 +36,7 @@ impl ConnectionChecks {
         }
         let backend = self.calls.backend(&authorization.room.class)?;
         let (session, ends_at) = self.rooms.check_session(&authorization.room.uid, authorization.now);
-        backend.ensure(&session, Window { from: authorization.now, until: ends_at }).await?;
+        backend.ensure(&session, Window { from: authorization.now, until: ends_at }.into()).await?;
         let grant = TokenGrant {
             // Whoever has the page open twice, or shares a link, is somebody else each time.
             identity: random_name()?,

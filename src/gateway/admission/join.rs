@@ -16,7 +16,9 @@ use super::random_name::random_name;
 use super::reservations::{Claim, Reservations, Visit};
 use crate::api::Role;
 use crate::backend::{Backend, MediaCredentials, Signalling, TokenSubject};
-use crate::domain::{Availability, BackendKind, Invite, Media, Person, Refusal, ValidRoom, Window, bounded_display_name, visitor_identity};
+use crate::domain::{
+    Availability, BackendKind, Invite, Media, Person, Refusal, SessionSettings, ValidRoom, bounded_display_name, visitor_identity,
+};
 use crate::gateway::wall_clock::WallClock;
 
 /// How long somebody waits for the session of a call that has just opened.
@@ -107,7 +109,7 @@ impl AdmissionService {
         authorization.check()?;
         let ObservedCall { backend, snapshot } = self.observe(&authorization).await?;
         if !snapshot.exists {
-            make(backend.as_ref(), &snapshot.session, authorization.room.window).await?;
+            make(backend.as_ref(), &snapshot.session, authorization.room.session_settings()).await?;
         }
         // The Room may have changed or ended while the media server was asked, so that it is judged once more.
         let mut authorization = self.authorize(invite)?;
@@ -176,11 +178,11 @@ impl AdmissionService {
 
 /// Makes a session that is not made yet, or that the media server has lost. Where everybody has to be on a roster first, that is for the
 /// controller.
-async fn make(backend: &dyn Backend, session: &str, window: Window) -> Result<(), Denied> {
+async fn make(backend: &dyn Backend, session: &str, settings: SessionSettings) -> Result<(), Denied> {
     if backend.kind().keeps_roster() {
         return Err(Denied::unavailable("the session is not there yet"));
     }
-    Ok(backend.ensure(session, window).await?)
+    Ok(backend.ensure(session, settings).await?)
 }
 
 /// What somebody is who comes by the shared link.

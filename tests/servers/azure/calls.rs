@@ -68,12 +68,12 @@ fn the_same_manifest_gives_a_call_on_azure_that_follows_every_edit_and_leaves_no
         let later = in_seconds(7200);
         let people =
             json!([{"name": "ada", "role": "Presenter"}, {"name": "cy", "role": "Consumer"}, {"name": "dee", "role": "Collaborator"}]);
-        place.edit("board", json!({"participants": people, "validUntil": later})).await;
+        place.edit("board", json!({"participants": people, "validUntil": later, "pstnDialOutEnabled": true})).await;
         until_roles(azure, &room, &["Collaborator", "Consumer", "Presenter"]).await;
         assert_eq!(azure.server.join(&room, &text(&ben, "token")), Err(5828), "whoever is off the list is off the roster");
         joined(azure, &place, "board", "cy").await;
-        let end = azure.server.rooms().into_iter().find(|state| state.id == room).expect("the room").valid_until;
-        assert_eq!(end.to_string(), later);
+        let state = azure.server.rooms().into_iter().find(|state| state.id == room).expect("the room");
+        assert_eq!((state.valid_until.to_string(), state.pstn_dial_out_enabled), (later, true));
 
         place.edit("board", json!({"participants": [{"name": "ada", "role": "Attendee"}]})).await;
         until_roles(azure, &room, &["Attendee"]).await;

@@ -17,7 +17,7 @@ fn a_class_says_what_its_media_server_can_do_and_has_one_backend() {
         let azure = AzureStage::shared().await;
         let classes = Api::<RoomClass>::all(azure.stage.admin.clone());
         let capabilities = async |name: &str| classes.get(name).await.expect("the class").status.expect("a status").capabilities;
-        assert_eq!(capabilities(AZURE).await, ["LiveRoles", "LiveRemoval", "TypedSources"]);
+        assert_eq!(capabilities(AZURE).await, ["LiveRoles", "LiveRemoval", "TypedSources", "PstnDialOut"]);
         let class = classes.get(AZURE).await.expect("the class");
         let on_azure = json!(class.spec.backend.azure_communication_services);
         let live_kit = json!({"url": "http://livekit:7880", "credentialsSecretRef": {"name": "livekit"}});

@@ -50,8 +50,8 @@ fn count(server: &AcsServer, method: &str, path: &str) -> usize {
 /// A session with these people on its roster, and its window.
 async fn made(backend: &dyn Backend, people: &[Person]) -> (String, Window) {
     let (session, window) = (session(), window());
-    backend.ensure(&session, window).await.expect("ensure");
-    backend.admit(&session, window, people, KEY).await.expect("admit");
+    backend.ensure(&session, window.into()).await.expect("ensure");
+    backend.admit(&session, window.into(), people, KEY).await.expect("admit");
     (session, window)
 }
 
@@ -63,7 +63,7 @@ fn a_room_with_five_people_costs_seven_requests_one_more_person_two_and_its_end_
         let (session, window) = made(&backend, &people(5)).await;
         assert_eq!((server.requests().len(), count(&server, "POST", "/identities")), (7, 5), "{:?}", server.requests());
         server.clear_requests();
-        backend.admit(&session, window, &[person("eve", Role::Presenter)], KEY).await.expect("admit");
+        backend.admit(&session, window.into(), &[person("eve", Role::Presenter)], KEY).await.expect("admit");
         assert_eq!(server.requests().len(), 2, "{:?}", server.requests());
         server.clear_requests();
         backend.close(&session).await.expect("close");
@@ -97,7 +97,7 @@ fn an_invite_of_another_generation_is_another_identity_and_the_one_before_is_gon
         let (session, window) = made(&backend, &[person("bob", Role::Attendee)]).await;
         let before = backend.mint_token(&session, &ticket_for("bob", Role::Attendee)).await.expect("a token");
         let later = Person { generation: 4, ..person("bob", Role::Attendee) };
-        backend.admit(&session, window, &[later], KEY).await.expect("admit");
+        backend.admit(&session, window.into(), &[later], KEY).await.expect("admit");
         assert!(backend.mint_token(&session, &ticket_for("bob", Role::Attendee)).await.is_err(), "not by the invite of before");
         let ids = before.ids.expect("ids");
         assert_eq!(server.join(&ids.room, &before.token), Err(5828));
@@ -120,7 +120,7 @@ fn who_is_put_out_without_a_record_of_it_is_off_the_roster_and_can_come_again() 
             AzureCommunicationServices::new(&server.endpoint(), server.access_key(), Arc::new(ledger.read_only())).expect("usable");
         assert!(gateway.remove(&session, "bob").await.is_err_and(|failure| !failure.needs_change()));
         assert_eq!(controller.observe(&session).await, Ok(Some(Vec::new())));
-        controller.admit(&session, window, &[person("bob", Role::Attendee)], KEY).await.expect("admit");
+        controller.admit(&session, window.into(), &[person("bob", Role::Attendee)], KEY).await.expect("admit");
         let credentials = gateway.mint_token(&session, &ticket_for("bob", Role::Attendee)).await.expect("a token");
         assert_eq!(server.join(&credentials.ids.expect("ids").room, &credentials.token).as_deref(), Ok("Attendee"));
     });
@@ -136,7 +136,7 @@ fn another_end_is_told_once() {
         let longer = Window { from, until: until + Duration::from_hours(5) };
         server.clear_requests();
         for _ in 0..2 {
-            backend.admit(&session, longer, &[], KEY).await.expect("admit");
+            backend.admit(&session, longer.into(), &[], KEY).await.expect("admit");
         }
         assert_eq!(server.requests().len(), 1, "{:?}", server.requests());
         assert_eq!(server.rooms().first().expect("a room").valid_until, longer.until);
@@ -189,14 +189,14 @@ fn a_crash_at_whichever_request_leaves_one_room_and_no_person_twice() {
                 let (session, window) = (session(), window());
                 server.fail_next(method, path, 1, fault);
                 let first = restarted(&server, &ledger);
-                let failed = match first.ensure(&session, window).await {
-                    Ok(()) => first.admit(&session, window, &people(3), KEY).await,
+                let failed = match first.ensure(&session, window.into()).await {
+                    Ok(()) => first.admit(&session, window.into(), &people(3), KEY).await,
                     failed => failed,
                 };
                 assert!(failed.is_err_and(|failure| !failure.needs_change()), "{method} {path} {fault:?}");
                 let second = restarted(&server, &ledger);
-                second.ensure(&session, window).await.expect("ensure");
-                second.admit(&session, window, &people(3), KEY).await.expect("admit");
+                second.ensure(&session, window.into()).await.expect("ensure");
+                second.admit(&session, window.into(), &people(3), KEY).await.expect("admit");
                 let rooms = server.rooms();
                 assert_eq!(rooms.iter().map(|room| room.participants.len()).collect::<Vec<_>>(), [3], "{method} {path} {fault:?}");
                 // An identity whose answer was lost is on no roster, and has no token.
@@ -234,7 +234,7 @@ fn a_session_whose_room_the_service_will_not_make_any_more_can_be_closed() {
         let (backend, session) = (restarted(&server, &ledger), session());
         let Window { from, .. } = window();
         let over = Window { from, until: from - Duration::from_hours(1) };
-        assert!(backend.ensure(&session, over).await.is_err_and(|failure| failure.needs_change()));
+        assert!(backend.ensure(&session, over.into()).await.is_err_and(|failure| failure.needs_change()));
         assert_eq!(ledger.sessions(), [session.as_str()]);
         backend.close(&session).await.expect("close");
         assert!(ledger.sessions().is_empty() && server.rooms().is_empty());
@@ -249,9 +249,9 @@ fn an_identity_whose_replacement_was_cut_short_is_deleted_by_the_next_look() {
         let (session, window) = made(&backend, &[person("bob", Role::Attendee)]).await;
         let later = Person { generation: 4, ..person("bob", Role::Attendee) };
         server.fail_next("PATCH", "/participants", 1, Fault::Unanswered);
-        assert!(backend.admit(&session, window, &[later], KEY).await.is_err());
+        assert!(backend.admit(&session, window.into(), &[later], KEY).await.is_err());
         assert_eq!(server.identities().len(), 2);
-        backend.admit(&session, window, &[], KEY).await.expect("admit");
+        backend.admit(&session, window.into(), &[], KEY).await.expect("admit");
         assert_eq!((server.identities().len(), server.rooms()[0].participants.len()), (1, 1));
     });
 }

@@ -16,7 +16,7 @@ use crate::support::{eventually, now, run, window};
 /// A session on the shared server.
 async fn open() -> (LiveKit, String) {
     let (backend, session) = (server().await.backend(), session());
-    backend.ensure(&session, window()).await.expect("ensure");
+    backend.ensure(&session, window().into()).await.expect("ensure");
     (backend, session)
 }
 

@@ -39,8 +39,11 @@ fn a_call_fails_as_often_as_told_and_no_other_call_does() {
         let fake = FakeMediaServer::default();
         fake.fail_next(Operation::Ensure, 2, down());
         assert_eq!(fake.probe().await, Ok(()));
-        let outcomes =
-            [fake.ensure("session", window()).await, fake.ensure("session", window()).await, fake.ensure("session", window()).await];
+        let outcomes = [
+            fake.ensure("session", window().into()).await,
+            fake.ensure("session", window().into()).await,
+            fake.ensure("session", window().into()).await,
+        ];
         assert_eq!(outcomes, [Err(down()), Err(down()), Ok(())]);
         assert_eq!((fake.count(Operation::Ensure), fake.count(Operation::Probe)), (3, 1));
     });
@@ -50,10 +53,10 @@ fn a_call_fails_as_often_as_told_and_no_other_call_does() {
 fn a_call_that_fails_has_done_nothing() {
     run(async {
         let fake = FakeMediaServer::default();
-        fake.ensure("session", window()).await.expect("ensure");
+        fake.ensure("session", window().into()).await.expect("ensure");
         fake.join("session", &grant(Role::Attendee)).expect("join");
         fake.fail_with(Some(down()));
-        for outcome in [fake.remove("session", "ada").await, fake.close("session").await, fake.ensure("other", window()).await] {
+        for outcome in [fake.remove("session", "ada").await, fake.close("session").await, fake.ensure("other", window().into()).await] {
             assert_eq!(outcome, Err(down()));
         }
         assert_eq!(fake.sessions(), ["session"]);
@@ -65,7 +68,7 @@ fn a_call_that_fails_has_done_nothing() {
 fn a_held_call_gets_no_answer_and_does_nothing_before_it_is_released() {
     run(async {
         let fake = FakeMediaServer::default();
-        fake.ensure("session", window()).await.expect("ensure");
+        fake.ensure("session", window().into()).await.expect("ensure");
         let mut hold = fake.hold(Operation::Close);
         let mut close = Box::pin(fake.close("session"));
         tokio::select! {
@@ -85,7 +88,7 @@ fn a_held_call_gets_no_answer_and_does_nothing_before_it_is_released() {
 fn something_happens_at_each_call_before_its_work() {
     run(async {
         let fake = Arc::new(FakeMediaServer::default());
-        fake.ensure("session", window()).await.expect("ensure");
+        fake.ensure("session", window().into()).await.expect("ensure");
         let (happened, server) = (Arc::new(AtomicUsize::new(0)), Arc::downgrade(&fake));
         let count = happened.clone();
         fake.meanwhile(Operation::Observe, move || {
@@ -102,7 +105,7 @@ fn something_happens_at_each_call_before_its_work() {
 fn calls_are_told_with_what_they_were_about() {
     run(async {
         let fake = FakeMediaServer::default();
-        fake.ensure("session", window()).await.expect("ensure");
+        fake.ensure("session", window().into()).await.expect("ensure");
         fake.mute("session", "ada").await.expect("mute");
         let calls: Vec<_> = fake.calls().iter().map(ToString::to_string).collect();
         assert_eq!(calls, ["Ensure session", "Mute ada"]);
@@ -125,7 +128,7 @@ fn who_is_proxied_gets_no_address_of_the_server() {
 fn a_clone_is_a_server_of_its_own_in_the_same_state() {
     run(async {
         let fake = FakeMediaServer::default();
-        fake.ensure("session", window()).await.expect("ensure");
+        fake.ensure("session", window().into()).await.expect("ensure");
         fake.fail(Operation::Probe, down());
         let other = fake.clone();
         fake.lose_sessions();
@@ -138,8 +141,8 @@ fn a_clone_is_a_server_of_its_own_in_the_same_state() {
 fn a_restart_forgets_every_session() {
     run(async {
         let fake = FakeMediaServer::default();
-        fake.ensure("session", window()).await.expect("ensure");
-        fake.ensure("other", window()).await.expect("ensure");
+        fake.ensure("session", window().into()).await.expect("ensure");
+        fake.ensure("other", window().into()).await.expect("ensure");
         fake.join("session", &grant(Role::Attendee)).expect("join");
         fake.lose("other");
         assert_eq!(fake.sessions(), ["session"]);
@@ -152,7 +155,7 @@ fn a_restart_forgets_every_session() {
 fn who_left_is_not_seen() {
     run(async {
         let fake = FakeMediaServer::default();
-        fake.ensure("session", window()).await.expect("ensure");
+        fake.ensure("session", window().into()).await.expect("ensure");
         fake.join("session", &grant(Role::Attendee)).expect("join");
         fake.leave("session", "ada");
         assert_eq!(fake.observe("session").await, Ok(Some(vec![])));

@@ -66,7 +66,7 @@ impl Joiner for AzureClients<'_> {
     async fn join(&self, session: &str, grant: &TokenGrant) -> bool {
         let TokenGrant { identity, display_name, role, generation, signed_by, .. } = grant.clone();
         let person = Person { name: identity, display_name, role, suspended: false, generation };
-        let admitted = self.backend.admit(session, window(), &[person], signed_by.as_deref().unwrap_or_default()).await;
+        let admitted = self.backend.admit(session, window().into(), &[person], signed_by.as_deref().unwrap_or_default()).await;
         let Ok(()) = admitted else { return false };
         let credentials = self.backend.mint_token(session, grant).await.expect("a token");
         let room = credentials.ids.expect("the ids of the service").room;
@@ -193,7 +193,7 @@ async fn every_call(backend: &dyn Backend) -> Vec<(&'static str, Result<(), Fail
     vec![
         ("probe", backend.probe().await),
         ("observe", backend.observe("session").await.map(drop)),
-        ("ensure", backend.ensure("session", window()).await),
+        ("ensure", backend.ensure("session", window().into()).await),
         ("set_role", backend.set_role("session", "ada", Role::Attendee, "Ada").await),
         ("mute", backend.mute("session", "ada").await),
         ("remove", backend.remove("session", "ada").await),

@@ -50,7 +50,7 @@ fn a_wrong_key_and_a_wrong_secret_are_unauthorized_in_every_call() {
 #[test]
 fn a_name_that_livekit_refuses_is_rejected_for_good() {
     run(async {
-        let failure = server().await.backend().ensure(&"x".repeat(1000), window()).await.expect_err("too long");
+        let failure = server().await.backend().ensure(&"x".repeat(1000), window().into()).await.expect_err("too long");
         assert_eq!((failure.class, failure.reason), (FailureClass::Rejected, Reason::Rejected));
     });
 }
@@ -60,7 +60,7 @@ fn a_server_that_is_down_is_tried_again_and_has_forgotten_its_sessions_when_it_i
     run(async {
         let mut server = LiveKitServer::start(Options::default()).await;
         let (backend, session) = (server.backend(), session());
-        backend.ensure(&session, window()).await.expect("ensure");
+        backend.ensure(&session, window().into()).await.expect("ensure");
         server.stop();
         for (call, outcome) in every_call(&backend).await {
             let failure = outcome.expect_err(call);
@@ -69,6 +69,6 @@ fn a_server_that_is_down_is_tried_again_and_has_forgotten_its_sessions_when_it_i
         server.restart().await;
         assert_eq!(backend.probe().await, Ok(()));
         assert_eq!(backend.observe(&session).await, Ok(None));
-        assert_eq!(backend.ensure(&session, window()).await, Ok(()));
+        assert_eq!(backend.ensure(&session, window().into()).await, Ok(()));
     });
 }

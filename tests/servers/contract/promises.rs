@@ -45,7 +45,7 @@ fn member(grant: &TokenGrant) -> SessionMember {
 /// A session with one person in it.
 async fn session_of(grant: &TokenGrant, backend: &dyn Backend, people: &dyn Joiner) -> String {
     let session = session();
-    backend.ensure(&session, window()).await.expect("ensure");
+    backend.ensure(&session, window().into()).await.expect("ensure");
     assert!(people.join(&session, grant).await, "the grant is good");
     seen(backend, &session, &[member(grant)]).await;
     session
@@ -65,14 +65,14 @@ pub async fn a_session_that_was_never_made_is_absent(backend: &dyn Backend, _: &
 
 pub async fn a_new_session_is_there_and_empty(backend: &dyn Backend, _: &dyn Joiner) {
     let session = session();
-    backend.ensure(&session, window()).await.expect("ensure");
+    backend.ensure(&session, window().into()).await.expect("ensure");
     assert_eq!(members(backend, &session).await, Some(vec![]));
 }
 
 pub async fn ensuring_a_session_again_leaves_it_and_its_people_alone(backend: &dyn Backend, people: &dyn Joiner) {
     let ada = grant(Role::Attendee);
     let session = session_of(&ada, backend, people).await;
-    backend.ensure(&session, window()).await.expect("ensure again");
+    backend.ensure(&session, window().into()).await.expect("ensure again");
     assert_eq!(members(backend, &session).await, Some(vec![member(&ada)]));
     assert_eq!(names(backend, &session).await, [session]);
 }
@@ -94,7 +94,7 @@ pub async fn a_closed_session_is_gone_with_its_people(backend: &dyn Backend, peo
 pub async fn a_list_has_only_sessions_of_its_prefix(backend: &dyn Backend, _: &dyn Joiner) {
     let (ours, theirs) = (prefix(), prefix());
     for session in [format!("{ours}b"), format!("{ours}a"), format!("{theirs}a"), format!("x{ours}a")] {
-        backend.ensure(&session, window()).await.expect("ensure");
+        backend.ensure(&session, window().into()).await.expect("ensure");
     }
     assert_eq!(names(backend, &ours).await, [format!("{ours}a"), format!("{ours}b")]);
     assert_eq!(names(backend, &prefix()).await, [""; 0]);
@@ -113,7 +113,7 @@ pub async fn removing_somebody_who_is_not_there_is_fine(backend: &dyn Backend, _
     let session = session();
     assert_eq!(backend.remove(&session, "ada").await, Ok(()), "no session");
     assert_eq!(members(backend, &session).await, None, "and none is made");
-    backend.ensure(&session, window()).await.expect("ensure");
+    backend.ensure(&session, window().into()).await.expect("ensure");
     assert_eq!(backend.remove(&session, "ada").await, Ok(()), "no such person");
 }
 
@@ -121,7 +121,7 @@ pub async fn muting_somebody_who_is_not_there_is_fine(backend: &dyn Backend, peo
     let session = session();
     assert_eq!(backend.mute(&session, "ada").await, Ok(()), "no session");
     assert_eq!(members(backend, &session).await, None, "and none is made");
-    backend.ensure(&session, window()).await.expect("ensure");
+    backend.ensure(&session, window().into()).await.expect("ensure");
     assert_eq!(backend.mute(&session, "ada").await, Ok(()), "no such person");
     assert!(people.join(&session, &grant(Role::Attendee)).await);
     assert_eq!(backend.mute(&session, "ada").await, Ok(()), "nobody who is heard");
@@ -131,7 +131,7 @@ pub async fn changing_somebody_who_is_not_there_is_fine(backend: &dyn Backend, _
     let session = session();
     assert_eq!(backend.set_role(&session, "ada", Role::Presenter, "Ada").await, Ok(()), "no session");
     assert_eq!(members(backend, &session).await, None, "and none is made");
-    backend.ensure(&session, window()).await.expect("ensure");
+    backend.ensure(&session, window().into()).await.expect("ensure");
     assert_eq!(backend.set_role(&session, "ada", Role::Presenter, "Ada").await, Ok(()), "no such person");
     assert_eq!(members(backend, &session).await, Some(vec![]), "and nobody comes in by it");
 }
@@ -197,7 +197,7 @@ pub async fn the_same_person_again_takes_the_place_of_the_earlier(backend: &dyn 
 pub async fn nobody_joins_a_session_that_does_not_exist(backend: &dyn Backend, people: &dyn Joiner) {
     let session = session();
     assert!(!people.join(&session, &grant(Role::Presenter)).await, "never made");
-    backend.ensure(&session, window()).await.expect("ensure");
+    backend.ensure(&session, window().into()).await.expect("ensure");
     backend.close(&session).await.expect("close");
     assert!(!people.join(&session, &grant(Role::Presenter)).await, "closed");
     assert_eq!(members(backend, &session).await, None);

@@ -209,7 +209,7 @@ fn tokens_of_an_older_epoch_are_refused() {
         stage.livekit.backend().close(&first).await.expect("deleted");
         place.until("call", |status| status.session.as_ref().is_some_and(|session| session.epoch == 2)).await;
         // Even if the media server still had it.
-        stage.livekit.backend().ensure(&first, window()).await.expect("made");
+        stage.livekit.backend().ensure(&first, window().into()).await.expect("made");
         eventually(PATIENCE, async || match refusal(stage, &old.token).await {
             refused if refused == invalid() => Ok(()),
             other => Err(format!("{other:?}")),

@@ -31,7 +31,7 @@ fn a_room_that_comes_to_be_known_while_its_session_is_taken_for_an_orphan_keeps_
         faults.hold(&["/v1alpha1/rooms"]);
         place.apply("late", json!({})).await;
         let uid = place.rooms().get("late").await.expect("the Room").uid().expect("a UID");
-        stage.livekit.backend().ensure(&session_of_another(&ours, &uid), window()).await.expect("made");
+        stage.livekit.backend().ensure(&session_of_another(&ours, &uid), window().into()).await.expect("made");
         let asked = async || if faults.waiting() > 0 { Ok(()) } else { Err("nobody asks which Rooms there are") };
         eventually(PATIENCE, asked).await;
         gate.catch_up();

@@ -34,7 +34,7 @@ fn a_session_that_cannot_be_closed_makes_its_class_neither_fail_nor_wake_its_roo
         faults.silence(&["/DeleteRoom"]);
         let orphan = session_of_another(&ours, "00000000-0000-4000-8000-000000000000");
         let backend = livekit.backend();
-        backend.ensure(&orphan, window()).await.expect("made");
+        backend.ensure(&orphan, window().into()).await.expect("made");
         eventually(2 * PATIENCE, async || match faults.given_up() {
             given_up if given_up >= CLOSINGS => Ok(()),
             given_up => Err(format!("{given_up} closings were given up")),

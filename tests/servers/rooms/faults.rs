@@ -171,7 +171,7 @@ fn a_sweep_closes_orphans_of_this_installation_and_nobody_elses_sessions() {
         let ended_check = session_of_another(&ours, "check-00000000-0000-4000-8000-000000000000");
         let check = ended_check.replace("000000000000-1", "000000000000-4000000000");
         for session in [orphan.as_str(), &ended_check, &check].iter().chain(&neighbours) {
-            backend.ensure(session, window()).await.expect("made");
+            backend.ensure(session, window().into()).await.expect("made");
         }
         for closed in [&orphan, &ended_check] {
             eventually(PATIENCE, async || match backend.observe(closed).await {

@@ -163,7 +163,7 @@ proptest! {
                 Some((epoch, true, false)) => epoch,
                 session => session.map_or(0, |(epoch, ..)| epoch) + 1,
             };
-            prop_assert_eq!(step, Step::Session(SessionStep::Ensure { session: session_id(epoch), epoch, window: sight.window }));
+            prop_assert_eq!(step, Step::Session(SessionStep::Ensure { session: session_id(epoch), epoch, settings: sight.window.into() }));
         }
     }
 

@@ -37,7 +37,10 @@ fn steps_are_due_one_by_one_and_invites_at_the_same_time() {
     let mut execution = begun(&Simulation::new(spec()));
     assert_eq!(execution.next_batch(), Some(Batch::Room(RoomStep::AddFinalizer)));
     let window = Window { from: at("09:00"), until: at("10:00") };
-    assert_eq!(execution.next_batch(), Some(Batch::Session(SessionStep::Ensure { session: session_id(1), epoch: 1, window })));
+    assert_eq!(
+        execution.next_batch(),
+        Some(Batch::Session(SessionStep::Ensure { session: session_id(1), epoch: 1, settings: window.into() }))
+    );
     assert!(matches!(execution.next_batch(), Some(Batch::Invites(steps)) if steps.len() == 2));
     assert_eq!(execution.next_batch(), None);
 }

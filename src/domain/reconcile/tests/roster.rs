@@ -4,8 +4,8 @@ use rstest::rstest;
 use serde_json::json;
 
 use crate::api::{ConditionType, JoinPolicy, Provision, Reason, Role, RoomClass, RoomSession, RoomSpec};
-use crate::domain::SessionMember;
-use crate::domain::tests::{Simulation, at, session_id, spec};
+use crate::domain::tests::{Simulation, at, installation, session_id, spec};
+use crate::domain::{Batch, Execution, RoomStep, SessionMember, plan};
 use crate::fixtures::{default_class, member, participant, unreachable};
 
 fn azure() -> RoomClass {
@@ -75,10 +75,13 @@ fn a_session_whose_room_is_gone_is_made_anew_with_everybody() {
 
 #[test]
 fn nobody_is_admitted_while_the_media_server_does_not_make_the_session() {
-    use crate::backend::fake::Operation;
-    let mut sim = on_azure(spec()).with(|sim| sim.media.fail(Operation::Ensure, unreachable()));
-    sim.reconcile();
-    assert_eq!(sim.status().condition(ConditionType::SessionReady, false).unwrap().reason, Reason::Unreachable.to_string());
+    let sim = on_azure(spec());
+    let observed = sim.observe();
+    let mut execution = Execution::begin(plan(&observed, &installation(), sim.now), &observed);
+    assert_eq!(execution.next_batch(), Some(Batch::Room(RoomStep::AddFinalizer)));
+    let Some(Batch::Session(ensure)) = execution.next_batch() else { panic!("the session is made") };
+    execution.record_session(ensure, Err(unreachable()));
+    assert!(matches!(execution.next_batch(), Some(Batch::Invites(_))));
 }
 
 #[test]
@@ -131,6 +134,15 @@ fn what_the_media_server_of_the_class_cannot_do_is_refused_by_field_and_class(#[
         "{rejection}"
     );
     assert!(Simulation::new(spec()).edited(ask).valid().is_ok(), "LiveKit can do it");
+}
+
+#[test]
+fn telephones_can_be_called_where_the_media_server_can_do_that_alone() {
+    let calling = |spec: &mut RoomSpec| spec.pstn_dial_out_enabled = true;
+    assert!(on_azure(spec()).edited(calling).valid().unwrap().session_settings().pstn_dial_out);
+    let rejection = Simulation::new(spec()).edited(calling).valid().unwrap_err();
+    assert_eq!(rejection.reason, Reason::Unsupported);
+    assert!(rejection.message.starts_with("spec.pstnDialOutEnabled") && rejection.message.contains("liveKit"), "{rejection}");
 }
 
 #[test]
