@@ -99,6 +99,7 @@ function manifest(room, participants, roomClass) {
   const lines = ["---", "apiVersion: roomkeeper.io/v1alpha1", "kind: Room", "metadata:", `  name: acs-${room.id}`, "spec:"];
   if (roomClass !== undefined) lines.push(`  roomClassName: ${JSON.stringify(roomClass)}`);
   lines.push(`  validFrom: "${moment(room.validFrom)}"`, `  validUntil: "${moment(room.validUntil)}"`);
+  if (room.pstnDialOutEnabled) lines.push("  pstnDialOutEnabled: true");
   if (participants.length > 0) lines.push("  participants:");
   for (const { rawId, role } of participants) lines.push(`    - name: ${personName(rawId)} # ${JSON.stringify(rawId)}`, `      role: ${role}`);
   return `${lines.join("\n")}\n`;
@@ -120,7 +121,6 @@ async function main() {
     }
     const participants = everybody.filter(({ role }) => ROLES.includes(role));
     for (const { rawId, role } of everybody) if (!ROLES.includes(role)) note(room, `without ${rawId}, as Roomkeeper has no role ${role}`);
-    if (room.pstnDialOutEnabled) note(room, "calls to telephones are not carried over");
     process.stdout.write(manifest(room, participants, resource.roomClass));
   }
 }

@@ -283,8 +283,8 @@ pub struct RoomClassStatus {
     pub rooms: Option<i32>,
 
     /// Ready says whether the media server can be used; reasons when not: Unreachable, Unauthorized, UnsafeAutoCreate,
-    /// Misconfigured, Rejected. Stalled is there while somebody has to change something, which is so for all of them but
-    /// Unreachable. MediaReachable says whether audio and video reach people, by those who joined: MediaConnected, or
+    /// Misconfigured, Rejected, Refused, ApiServerUnavailable. Stalled is there while somebody has to change something, which
+    /// is so for all of them but Unreachable and ApiServerUnavailable. MediaReachable says whether audio and video reach people, by those who joined: MediaConnected, or
     /// MediaNotConnected; Unknown with NobodyJoined until somebody does. NoMediaAddress: the load balancer of the included
     /// LiveKit has no address. NotReported: the media server does not say who has joined.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -150,11 +150,7 @@ async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Re
         others,
         namespaces,
         keys,
-        factory: BackendFactory {
-            metrics: metrics.clone(),
-            records: SessionRecords::new(client.clone(), &args.operator_namespace),
-            workload_identity: args.azure.identity().map(WorkloadIdentity::from),
-        },
+        factory: factory(&client, &args, &metrics),
         backends: Registry::default(),
         occupancy: Occupancy::default(),
         states: RoomStates::new(args.resync.into(), lists.clone(), now),
@@ -186,6 +182,14 @@ async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Re
     count_rooms(&context);
     let watches::Changes { rooms, guests, removals, namespaces, .. } = changes;
     Ok((context, Triggers { rooms, guests, removals, namespaces, enqueued, steps }))
+}
+
+fn factory(client: &Client, args: &ControllerArgs, metrics: &Metrics) -> BackendFactory {
+    BackendFactory {
+        metrics: metrics.clone(),
+        records: SessionRecords::new(client.clone(), &args.operator_namespace),
+        workload_identity: args.azure.identity().map(WorkloadIdentity::from),
+    }
 }
 
 /// Forgets what is over soon after it is, until it is ended.

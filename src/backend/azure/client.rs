@@ -103,7 +103,8 @@ impl Client {
         let misconfigured = |message: &str| Failure::misconfigured(Reason::Misconfigured, message);
         let bare = |url: &Url| url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
         let endpoint = Url::parse(endpoint).ok().filter(|url| ["http", "https"].contains(&url.scheme()) && url.has_host() && bare(url));
-        let endpoint = endpoint.ok_or_else(|| misconfigured("the endpoint must be https:// with a host and nothing after it"))?;
+        let endpoint =
+            endpoint.ok_or_else(|| misconfigured("the endpoint must be https:// or http:// with a host and nothing after it"))?;
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls::client().map_err(|_| misconfigured("TLS cannot be set up for the endpoint"))?)
             .redirect(Policy::none())

@@ -18,7 +18,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::future::join_all;
 use futures::{StreamExt, TryStreamExt, stream};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 
 pub use self::credential::WorkloadIdentity;
@@ -38,15 +38,17 @@ const AT_ONCE: usize = 8;
 const LIST_EVERY: Duration = Duration::from_secs(30);
 /// How many sessions can be changed at the same time; two may have to wait for each other.
 const LOCKS: usize = 64;
-/// What the raw ids of people begin with.
-const RAW_ID: &str = "8:";
+/// For how long a creation is taken for the same one when it is sent again.
+const REPEATED_FOR: SignedDuration = SignedDuration::from_mins(10);
+/// What is in all raw ids of people, and in no name of ours.
+const RAW_ID: char = ':';
 
 /// A resource of Azure Communication Services.
 pub struct AzureCommunicationServices {
     client: Client,
     ledger: Arc<dyn SessionLedger>,
     /// The newest rooms of the resource, and when they were listed.
-    listed: Mutex<Option<(Duration, Arc<HashSet<String>>)>>,
+    listed: Mutex<Option<(Duration, HashSet<String>)>>,
     /// What is kept of a session is changed by one at a time.
     changes: [tokio::sync::Mutex<()>; LOCKS],
 }
@@ -165,21 +167,45 @@ impl AzureCommunicationServices {
         users.try_for_each_concurrent(AT_ONCE, |user| self.client.delete_identity(user)).await
     }
 
-    /// The newest rooms of the resource, as they were half a minute ago at most.
-    async fn rooms(&self) -> Result<Arc<HashSet<String>>, Failure> {
+    /// Lists the newest rooms of the resource, unless they were listed half a minute ago at most.
+    async fn list_rooms(&self) -> Result<(), Failure> {
         let uptime = clock::uptime();
-        let recent = self.listed.lock().clone().filter(|(at, _)| uptime.saturating_sub(*at) < LIST_EVERY);
-        if let Some((_, rooms)) = recent {
-            return Ok(rooms);
+        let is_recent = |(at, _): &(Duration, HashSet<String>)| uptime.saturating_sub(*at) < LIST_EVERY;
+        if self.listed.lock().as_ref().is_some_and(is_recent) {
+            return Ok(());
         }
-        let rooms = Arc::new(self.client.newest_rooms().await?.into_iter().collect());
-        *self.listed.lock() = Some((uptime, Arc::clone(&rooms)));
-        Ok(rooms)
+        let rooms = self.client.newest_rooms().await?.into_iter().collect();
+        *self.listed.lock() = Some((uptime, rooms));
+        Ok(())
     }
 
-    /// Whether the room of a session is there. One that was not listed is asked for by itself.
-    async fn has_room(&self, room: &str, listed: &HashSet<String>) -> Result<bool, Failure> {
-        Ok(listed.contains(room) || self.client.has_room(room).await?)
+    /// Whether the room of a session is gone. One that was not listed is asked for by itself, and counts as listed if it is there.
+    async fn is_gone(&self, room: &str) -> Result<bool, Failure> {
+        if self.listed.lock().as_ref().is_some_and(|(_, rooms)| rooms.contains(room)) {
+            return Ok(false);
+        }
+        let is_there = self.client.has_room(room).await?;
+        if is_there && let Some((_, rooms)) = self.listed.lock().as_mut() {
+            rooms.insert(room.to_owned());
+        }
+        Ok(!is_there)
+    }
+
+    /// A session as it is kept; none if its room is gone, of which nothing is left then. One whose room cannot be asked for is taken to be there.
+    async fn summary(&self, (session, kept): (String, LedgerRecord)) -> Option<SessionSummary> {
+        let room = SessionRecord::read(&kept).ok().and_then(|record| record.room);
+        let is_gone = match &room {
+            Some(room) => self.is_gone(room).await.unwrap_or(false),
+            None => false,
+        };
+        if !is_gone {
+            return Some(SessionSummary { id: session, joined: 0 });
+        }
+        tracing::info!(session, "the room of a session is gone; what is left of it is put away");
+        if let Err(failure) = self.close(&session).await {
+            tracing::info!(session, %failure, "what is left of a session could not be put away; it is tried again");
+        }
+        None
     }
 }
 
@@ -226,11 +252,14 @@ impl Backend for AzureCommunicationServices {
             self.keep(&mut kept).await?;
             kept
         };
-        if let Some(room) = &kept.record.room {
-            if self.client.has_room(room).await? {
-                return Ok(());
-            }
-            // Another moment, by which another room is made.
+        let is_outdated = match &kept.record.room {
+            Some(room) if self.client.has_room(room).await? => return Ok(()),
+            Some(_) => true,
+            // It may have been made long ago, and its end may be another by now.
+            None => kept.record.wanted != settings.into() || clock::now().duration_since(kept.record.first_sent) > REPEATED_FOR,
+        };
+        if is_outdated {
+            // Another moment, by which another room is made. One that was made before has nobody on its roster.
             let SessionRecord { people, replaced, .. } = kept.record;
             kept.record = SessionRecord { people, replaced, ..new() };
             self.keep(&mut kept).await?;
@@ -312,7 +341,7 @@ impl Backend for AzureCommunicationServices {
         let Some(room) = kept.record.room.clone() else { return Ok(()) };
         let known = kept.record.people.remove(identity).map(|known| known.user);
         let user = known.as_deref().unwrap_or(identity);
-        if known.is_none() && !identity.starts_with(RAW_ID) {
+        if known.is_none() && !identity.contains(RAW_ID) {
             return Ok(());
         }
         // Off the roster first, which puts them out, and needs no record; without the identity their tokens are worth nothing.
@@ -328,7 +357,16 @@ impl Backend for AzureCommunicationServices {
         let _turn = self.turn(session).await;
         let Some(mut kept) = self.kept(session).await? else { return Ok(()) };
         if let Some(room) = self.room_to_delete(&mut kept).await? {
-            self.client.delete_room(&room).await?;
+            // The deletion of a room is not known to put anybody out, and being taken off its roster is.
+            let everybody: BTreeMap<String, Option<Role>> = kept.record.users().map(|user| (user.clone(), None)).collect();
+            let is_there = match self.client.set_participants(&room, &everybody).await {
+                // Whatever it has against the request, the room has to go.
+                Err(failure) if failure.class == FailureClass::Rejected => true,
+                taken_off => taken_off?,
+            };
+            if is_there {
+                self.client.delete_room(&room).await?;
+            }
         }
         self.delete_identities(&kept.record.users().collect::<Vec<_>>()).await?;
         self.ledger.delete(session).await
@@ -340,26 +378,10 @@ impl Backend for AzureCommunicationServices {
     }
 
     async fn list_sessions(&self, prefix: &str) -> Result<Vec<SessionSummary>, Failure> {
+        // First, so that one that does not answer is noticed although there are no sessions.
+        self.list_rooms().await?;
         let kept = self.ledger.list(prefix).await?;
-        if kept.is_empty() {
-            // So that one that does not answer is noticed all the same.
-            return self.rooms().await.map(|_| Vec::new());
-        }
-        let listed = self.rooms().await?;
-        let summary = async |(session, kept): (String, LedgerRecord)| {
-            let room = SessionRecord::read(&kept).ok().and_then(|record| record.room);
-            let is_lost = match &room {
-                Some(room) => !self.has_room(room, &listed).await?,
-                None => false,
-            };
-            if is_lost {
-                tracing::info!(session, "the room of a session is gone; what is left of it is put away");
-                self.close(&session).await?;
-                return Ok(None);
-            }
-            Ok(Some(SessionSummary { id: session, joined: 0 }))
-        };
-        let all = stream::iter(kept.into_iter().map(summary)).buffer_unordered(AT_ONCE);
-        all.try_filter_map(async |summary| Ok(summary)).try_collect().await
+        let summaries = stream::iter(kept.into_iter().map(|kept| self.summary(kept))).buffer_unordered(AT_ONCE);
+        Ok(summaries.filter_map(async |summary| summary).collect().await)
     }
 }

@@ -11,7 +11,7 @@ use super::outcome::Outcome;
 use crate::api::{ConditionType, Reason, SessionStatus};
 
 /// What is told of the end where nobody can be put out by it.
-const MAY_STAY: &str = "After the end nobody can join; whoever is in the call then is out when their client leaves or its token ends";
+const MAY_STAY: &str = "After the end nobody can join; whoever is in the call then is taken off the roster, and how soon that puts them out is up to the media server";
 
 /// What the conditions are told from.
 pub(super) struct Conditions<'a> {
@@ -94,9 +94,8 @@ impl Conditions<'_> {
 
     /// What the media server sees to itself, and what only as far as it can. Where it sees to all of it, nothing needs to be told.
     fn enforcement(&self) -> Vec<(ConditionType, ConditionState)> {
-        let over = matches!(self.outcome.goal, Goal::Expired | Goal::Gone { .. });
         match &self.observed.valid {
-            Ok(room) if !over && !room.backend.capabilities().live_end => vec![
+            Ok(room) if !room.backend.capabilities().live_end => vec![
                 (ConditionType::RolesEnforced, (true, Reason::Enforced, "The media server holds everybody to their role".into())),
                 (ConditionType::EndEnforced, (false, Reason::BestEffort, MAY_STAY.into())),
             ],

@@ -120,7 +120,9 @@ fn is_idle(observed: &Observed, room: &ValidRoom, now: Timestamp) -> bool {
 
 /// What must happen to somebody in the call, if anything.
 fn correct(room: &ValidRoom, session: &str, member: &SessionMember) -> Option<SessionStep> {
-    hold_to_roster(&room.roster, session, member, |person| member.role == Some(person.role) && member.display_name == person.display_name)
+    // On a roster of the media server people have ids, and names are their clients'.
+    let has_name = |person: &Person| room.backend.keeps_roster() || member.display_name == person.display_name;
+    hold_to_roster(&room.roster, session, member, |person| member.role == Some(person.role) && has_name(person))
 }
 
 /// Whether an invite does not say what it should, or could not be written the last time.

@@ -56,7 +56,7 @@ async fn made(backend: &dyn Backend, people: &[Person]) -> (String, Window) {
 }
 
 #[test]
-fn a_room_with_five_people_costs_seven_requests_one_more_person_two_and_its_end_one_and_one_for_each() {
+fn a_room_with_five_people_costs_seven_requests_one_more_person_two_and_its_end_two_and_one_for_each() {
     run(async {
         let server = AcsServer::start().await;
         let backend = backend(&server);
@@ -67,7 +67,7 @@ fn a_room_with_five_people_costs_seven_requests_one_more_person_two_and_its_end_
         assert_eq!(server.requests().len(), 2, "{:?}", server.requests());
         server.clear_requests();
         backend.close(&session).await.expect("close");
-        assert_eq!((server.requests().len(), count(&server, "DELETE", "/identities")), (7, 6), "{:?}", server.requests());
+        assert_eq!((server.requests().len(), count(&server, "DELETE", "/identities")), (8, 6), "{:?}", server.requests());
         assert!(server.rooms().is_empty() && server.identities().is_empty());
     });
 }
@@ -238,6 +238,49 @@ fn a_session_whose_room_the_service_will_not_make_any_more_can_be_closed() {
         assert_eq!(ledger.sessions(), [session.as_str()]);
         backend.close(&session).await.expect("close");
         assert!(ledger.sessions().is_empty() && server.rooms().is_empty());
+    });
+}
+
+#[test]
+fn whoever_is_in_the_call_at_its_end_is_put_out() {
+    run(async {
+        let server = AcsServer::start().await;
+        let backend = backend(&server);
+        let (session, _) = made(&backend, &[person("bob", Role::Attendee)]).await;
+        let credentials = backend.mint_token(&session, &ticket_for("bob", Role::Attendee)).await.expect("a token");
+        let room = credentials.ids.expect("ids").room;
+        server.join(&room, &credentials.token).expect("in the call");
+        assert_eq!(server.in_call(&room).len(), 1);
+        backend.close(&session).await.expect("close");
+        assert!(server.in_call(&room).is_empty());
+    });
+}
+
+#[test]
+fn a_session_that_waited_for_its_room_gets_one_with_the_end_of_now() {
+    run(async {
+        let server = AcsServer::start().await;
+        let (backend, session) = (backend(&server), session());
+        let Window { from, until } = window();
+        server.fail_next("POST", "/rooms", 1, Fault::Lost);
+        assert!(backend.ensure(&session, Window { from, until }.into()).await.is_err());
+        let later = Window { from, until: until + Duration::from_hours(3) };
+        backend.ensure(&session, later.into()).await.expect("ensure");
+        assert_eq!(server.rooms().iter().map(|room| room.valid_until).collect::<Vec<_>>(), [later.until]);
+    });
+}
+
+#[test]
+fn a_list_does_not_fail_because_one_room_cannot_be_asked_for() {
+    run(async {
+        let server = AcsServer::start().await;
+        let ledger = MemoryLedger::default();
+        let (session, _) = made(&restarted(&server, &ledger), &people(1)).await;
+        server.delete_room(&server.rooms()[0].id);
+        let backend = restarted(&server, &ledger);
+        server.fail_next("GET", "/rooms/{id}", 1, Fault::Status { status: 429, code: "TooManyRequests", retry_after: Some(1) });
+        assert_eq!(backend.list_sessions(&session).await.map(|sessions| sessions.len()), Ok(1), "it may be there");
+        assert_eq!(backend.list_sessions(&session).await, Ok(Vec::new()));
     });
 }
 

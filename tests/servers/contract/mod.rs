@@ -1,4 +1,4 @@
-//! What every backend promises: one suite, run on the one in memory and on a real LiveKit server, and what LiveKit alone
+//! What every backend promises: one suite, run on the one in memory, on a real LiveKit server and on a double of Azure, and what each alone
 //! has to show.
 
 mod answers;
