@@ -254,7 +254,7 @@ pub struct SelftestArgs {
     #[arg(long)]
     pub direct: bool,
 
-    /// Fails when media reach this process by no way. Without it, what was found is told and no more.
+    /// Fails when media reach this process by no way, or a relay (TURN) is set up wrong. Without it, what was found is told and no more.
     #[arg(long)]
     pub require_media: bool,
 }

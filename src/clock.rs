@@ -62,6 +62,12 @@ pub fn instant() -> Instant {
     Instant::now()
 }
 
+/// Uptime, as the library for relays counts moments.
+#[must_use]
+pub fn relay_instant() -> turn_client_proto::stun::Instant {
+    turn_client_proto::stun::Instant::from_nanos(i64::try_from(uptime().as_nanos()).unwrap_or(i64::MAX))
+}
+
 /// Time since this was first called, without that in which the machine was suspended.
 // The lint keeps every other file from this.
 #[allow(clippy::disallowed_methods)]

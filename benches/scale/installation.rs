@@ -49,7 +49,7 @@ pub struct Installation {
 /// The media server.
 pub enum Media {
     Stub(MediaServer),
-    Real(LiveKitServer),
+    Real(Box<LiveKitServer>),
 }
 
 /// Seconds of a processor, each process since its start.
@@ -99,7 +99,7 @@ impl Installation {
         let directory = log_file("cluster").with_extension("d");
         let media = async {
             if arguments.livekit {
-                Media::Real(LiveKitServer::start(Options::default()).await)
+                Media::Real(Box::new(LiveKitServer::start(Options::default()).await))
             } else {
                 Media::Stub(MediaServer::start().await)
             }

@@ -13,7 +13,7 @@ mod session_ledger;
 pub use azure::{AzureCommunicationServices, WorkloadIdentity};
 pub use fake::FakeMediaServer;
 pub use interface::{Backend, MediaCredentials, ServiceIds, SessionSummary, Signalling, TokenSubject};
-pub use livekit::{LiveKit, MediaCheck, media_check};
+pub use livekit::{LiveKit, MediaCheck, RelayCheck, media_check, relay_checks};
 pub use metered::Metered;
 pub use registry::Registry;
 pub use session_ledger::{LedgerRecord, SessionLedger};

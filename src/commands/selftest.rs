@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::api::{Phase, Room, invite_secret_name};
 use crate::args::SelftestArgs;
-use crate::backend::{MediaCheck, media_check};
+use crate::backend::{MediaCheck, RelayCheck, media_check, relay_checks};
 use crate::cluster::{REQUEST_TIMEOUT, post_params};
 use crate::error_chain::display_chain;
 
@@ -44,6 +44,9 @@ pub enum Failure {
     /// Media get through by no way.
     #[error("media reach this process by no way: {0}")]
     Media(String),
+    /// Relays are set up wrong.
+    #[error("relays that people in closed networks need do not work: {0}")]
+    Relays(String),
     /// A signal stopped it.
     #[error("the test was stopped")]
     Stopped,
@@ -124,7 +127,35 @@ async fn call(client: &Client, rooms: &Api<Room>, settings: &SelftestArgs) -> Re
         until("the media server takes the participant", accepted).await?;
         tracing::info!("the media server takes the participant");
     }
-    media_get_through(&http, settings, &invite).await
+    media_get_through(&http, settings, &invite).await?;
+    relays_work(&http, settings, &invite).await
+}
+
+/// Tells which relays (TURN) give people a place. One that is set up wrong is a fault; one that does not answer may be out of reach from here alone.
+async fn relays_work(http: &reqwest::Client, settings: &SelftestArgs, invite: &str) -> Result<(), Failure> {
+    let found = match way(http, &settings.gateway, invite).await {
+        Ok(Way { url, token }) => relay_checks(http, &url, &token).await,
+        Err(error) => Err(error),
+    };
+    let mut wrong = Vec::new();
+    match found {
+        Ok(relays) => {
+            for (relay, found) in relays {
+                match found {
+                    RelayCheck::Works => tracing::info!("the relay {relay} gives a place"),
+                    RelayCheck::Unanswered => tracing::warn!("the relay {relay} does not answer"),
+                    RelayCheck::Refused => wrong
+                        .push(format!("the relay {relay} gives no place: its credentials are wrong or have run out, or it has none left")),
+                    RelayCheck::Untrusted(reason) => wrong.push(format!("the certificate of the relay {relay} is not trusted: {reason}")),
+                }
+            }
+        }
+        Err(error) => tracing::warn!("relays could not be checked: {error}"),
+    }
+    for fault in &wrong {
+        tracing::warn!("{fault}");
+    }
+    if settings.require_media && !wrong.is_empty() { Err(Failure::Relays(wrong.join("; "))) } else { Ok(()) }
 }
 
 /// Tells by which protocols media get through.
@@ -150,11 +181,22 @@ async fn media_get_through(http: &reqwest::Client, settings: &SelftestArgs, invi
 
 /// Whether media get through by one protocol, as the holder of the invite is told to find out.
 async fn media_by(http: &reqwest::Client, gateway: &str, invite: &str, protocol: Protocol) -> Result<MediaCheck, String> {
+    let Way { url, token } = way(http, gateway, invite).await?;
+    media_check(http, &url, &token, protocol).await
+}
+
+/// What a check connects to.
+struct Way {
+    url: String,
+    token: String,
+}
+
+async fn way(http: &reqwest::Client, gateway: &str, invite: &str) -> Result<Way, String> {
     let asked =
         async || http.post(format!("{gateway}/v1/connection-check")).bearer_auth(invite).send().await?.error_for_status()?.json().await;
     let way: Value = asked().await.map_err(|error| display_chain(&error))?;
-    let url = way["url"].as_str().filter(|_| way["signalling"] == "Direct").unwrap_or(gateway);
-    media_check(http, url, way["token"].as_str().unwrap_or_default(), protocol).await
+    let url = way["url"].as_str().filter(|_| way["signalling"] == "Direct").unwrap_or(gateway).to_owned();
+    Ok(Way { url, token: way["token"].as_str().unwrap_or_default().to_owned() })
 }
 
 /// Deletes the Room, if it is there, and waits until it is gone.

@@ -40,6 +40,10 @@ pub struct Options {
     pub redis: Option<String>,
     /// The one place that it names for media, wherever they really are; what it finds by itself when `None`.
     pub media_address: Option<Ipv4Addr>,
+    /// UDP port of a relay (TURN) of its own; it has none when `None`.
+    pub relay_port: Option<u16>,
+    /// Further relays that it names besides that one, as its configuration has them.
+    pub relays: Vec<Value>,
 }
 
 impl Default for Options {
@@ -53,6 +57,8 @@ impl Default for Options {
             webhook: None,
             redis: None,
             media_address: None,
+            relay_port: None,
+            relays: Vec::new(),
         }
     }
 }
@@ -139,6 +145,10 @@ async fn launch(options: &Options, port: u16) -> Result<Leashed, String> {
     }
     if let Some(address) = &options.redis {
         config["redis"] = json!({ "address": address });
+    }
+    if let Some(port) = options.relay_port {
+        config["turn"] = json!({"enabled": true, "udp_port": port, "domain": "127.0.0.1"});
+        config["rtc"]["turn_servers"] = json!(options.relays);
     }
     let mut command = Command::new(tool("livekit-server"));
     // JSON is YAML too.

@@ -19,7 +19,7 @@ use livekit_protocol::participant_info::{Kind, State};
 use livekit_protocol::{ParticipantInfo, TrackSource};
 use reqwest::Url;
 
-pub use self::media_check::{MediaCheck, media_check};
+pub use self::media_check::{MediaCheck, RelayCheck, media_check, relay_checks};
 
 use self::left_over::LeftOver;
 use self::probe::{Probe, REQUEST_TIMEOUT};

@@ -13,6 +13,7 @@ use crate::support::cluster::OPERATOR_NAMESPACE;
 use crate::support::livekit::{LiveKitServer, Options};
 use crate::support::process::{Leashed, free_port};
 use crate::support::stage::{PATIENCE, Stage};
+use crate::support::tls::Authority;
 use crate::support::{eventually, run};
 
 /// Name of the test's account, and of its Room.
@@ -103,5 +104,33 @@ fn the_test_of_an_installation_goes_step_by_step_and_leaves_nothing() {
                 && event["responseStatus"]["code"] == 403
         });
         assert_eq!(allowed.count(), 0, "the account lacks a permission");
+    });
+}
+
+#[test]
+fn relays_that_are_set_up_wrong_are_told_and_fail_the_test_of_an_installation() {
+    run(async {
+        let stage = Stage::start().await;
+        let (kubeconfig, args) = account(&stage).await;
+        let (port, closed, authority) = (free_port(), free_port(), Authority::new());
+        let by_tls: u16 = authority.before("http://127.0.0.1:1").rsplit_once(':').expect("a port").1.parse().expect("a port");
+        let relay = |port: u16, protocol: &str| json!({"host": "127.0.0.1", "port": port, "protocol": protocol, "username": "nobody", "credential": "wrong"});
+        let relays = vec![relay(port, "udp"), relay(by_tls, "tls"), relay(closed, "tcp")];
+        let livekit = LiveKitServer::start(Options { relay_port: Some(port), relays, ..Options::default() }).await;
+        stage.class("relays", &livekit, json!({})).await;
+        let others = args.into_iter().filter(|arg| !arg.starts_with("--room-class="));
+        let args: Vec<String> = others.chain(["--room-class=relays".into()]).collect();
+        let mut test = spawn(&kubeconfig, &args, stage.gateway.port);
+        assert!(!until_ended(&mut test).await, "{}", test.log_tail());
+        let log = std::fs::read_to_string(test.log()).expect("the log");
+        for told in [
+            format!("the relay turn:127.0.0.1:{port}?transport=udp gives a place"),
+            format!("the relay turn:127.0.0.1:{port}?transport=udp gives no place: its credentials are wrong"),
+            format!("the relay turn:127.0.0.1:{closed}?transport=tcp does not answer"),
+            format!("the certificate of the relay turns:127.0.0.1:{by_tls}?transport=tcp is not trusted"),
+            "relays that people in closed networks need do not work".to_owned(),
+        ] {
+            assert!(log.contains(&told), "not told: {told}\n{log}");
+        }
     });
 }

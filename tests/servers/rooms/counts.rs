@@ -19,6 +19,15 @@ fn requests(stage: &Stage, namespace: Option<&str>, skip: usize) -> Vec<String> 
     stage.cluster.audit().iter().skip(skip).filter(|event| is_of_controller(event)).filter(is_there).map(request).collect()
 }
 
+/// The requests since then, once so many writes are among them: the API server answers first, and writes its log then.
+async fn logged(stage: &Stage, namespace: &str, skip: usize, number: usize) -> Vec<String> {
+    eventually(PATIENCE, async || {
+        let seen = requests(stage, Some(namespace), skip);
+        if writes(&seen).len() >= number { Ok(seen) } else { Err(format!("{seen:?}")) }
+    })
+    .await
+}
+
 fn writes(requests: &[String]) -> Vec<&str> {
     let is_write = |request: &&str| !["get", "list", "watch", "dry-run"].contains(&request.split(' ').next().unwrap_or_default());
     requests.iter().map(String::as_str).filter(is_write).collect()
@@ -55,7 +64,7 @@ fn an_open_room_costs_one_write_per_invite_and_two_more_and_no_read() {
         place.apply("call", json!({"participants": people})).await;
         place.until_phase("call", Phase::Open).await;
         place.event("call", "Opened").await;
-        let requests = requests(&stage, Some(&place.namespace), 0);
+        let requests = logged(&stage, &place.namespace, 0, 13).await;
         let mut expected = vec!["create secrets"; 10];
         expected.extend(["patch rooms", "update rooms/status"]);
         // The Event comes after the status, and is told apart: it is not needed for the Room to be Ready.
@@ -94,7 +103,7 @@ fn where_the_cluster_sets_the_finalizer_a_room_costs_one_write_less_and_applying
         let open = place.until_phase("call", Phase::Open).await;
         place.event("call", "Opened").await;
         let needed = ["create events", "create secrets", "create secrets", "update rooms/status"];
-        let asked = requests(&stage, Some(&place.namespace), 0);
+        let asked = logged(&stage, &place.namespace, 0, needed.len()).await;
         assert_eq!(sorted(asked.iter().map(String::as_str).collect()), needed, "no write for the finalizer");
         let again = place.apply("call", spec).await;
         assert_eq!(
@@ -120,12 +129,12 @@ fn a_scheduled_room_costs_the_same_and_its_opening_one_status_write() {
         place.apply("call", json!({"validFrom": in_seconds(5), "participants": [{"name": "ada"}, {"name": "ben"}]})).await;
         place.until_phase("call", Phase::Scheduled).await;
         place.event("call", "Scheduled").await;
-        let before = requests(&stage, Some(&place.namespace), 0);
         let scheduled = ["create events", "create secrets", "create secrets", "patch rooms", "update rooms/status"];
+        let before = logged(&stage, &place.namespace, 0, scheduled.len()).await;
         assert_eq!(sorted(before.iter().map(String::as_str).collect()), scheduled);
         place.until_phase("call", Phase::Open).await;
         place.event("call", "Opened").await;
-        let after = requests(&stage, Some(&place.namespace), 0);
+        let after = logged(&stage, &place.namespace, 0, scheduled.len() + 2).await;
         assert_eq!(sorted(after[before.len()..].iter().map(String::as_str).collect()), ["create events", "update rooms/status"]);
     });
 }
@@ -199,7 +208,8 @@ fn one_person_more_or_less_or_in_another_role_costs_two_writes_and_an_edit_that_
             place.edit("call", edit.clone()).await;
             // It waits for the status of this edit.
             place.until_phase("call", Phase::Open).await;
-            assert_eq!(sorted(writes(&requests(&stage, Some(&place.namespace), mark))), expected, "{edit}");
+            let seen = logged(&stage, &place.namespace, mark, expected.len()).await;
+            assert_eq!(sorted(writes(&seen)), expected, "{edit}");
         }
     });
 }

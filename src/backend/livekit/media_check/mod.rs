@@ -1,6 +1,7 @@
 //! Whether media reach this process: the check by which WebRTC connects two places (ICE, RFC 8445), in both directions, by one protocol at a
 //! time. It is done in a session for such checks, so that nobody is disturbed. Sound itself is not sent.
 
+mod relay;
 mod signalling;
 mod ways;
 
@@ -17,6 +18,8 @@ use is::{Candidate, IceAgent, IceAgentEvent, IceCreds, Protocol};
 use livekit_protocol::{SessionDescription, signal_request, signal_response};
 use reqwest::Client;
 use tokio::time::{sleep, timeout};
+
+pub use self::relay::{RelayCheck, relay_checks};
 
 use self::signalling::Signalling;
 use self::ways::{Opened, Ways, open};

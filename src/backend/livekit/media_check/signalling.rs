@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures::{SinkExt, StreamExt};
-use livekit_protocol::{SignalRequest, SignalResponse, signal_request, signal_response};
+use livekit_protocol::{IceServer, SignalRequest, SignalResponse, signal_request, signal_response};
 use prost::Message as _;
 use reqwest::header::{CONNECTION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use reqwest::{Client, StatusCode, Upgraded};
@@ -48,6 +48,15 @@ impl Signalling {
                 Some(Ok(Message::Close(_))) | None => return Err("the media server has closed the connection".to_owned()),
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(error.to_string()),
+            }
+        }
+    }
+
+    /// The servers that the media server tells its clients to find ways by.
+    pub async fn ice_servers(&mut self) -> Result<Vec<IceServer>, String> {
+        loop {
+            if let signal_response::Message::Join(joined) = self.next().await? {
+                return Ok(joined.ice_servers);
             }
         }
     }
