@@ -267,14 +267,16 @@ pub async fn make_class(admin: &Client, name: &str, livekit: &LiveKitServer, mor
 
 /// Writes the Secret with the credentials of a media server.
 pub async fn set_credentials(admin: &Client, name: &str, key: &str, secret: &str) {
-    let data = [("apiKey", key), ("apiSecret", secret)].map(|(key, value)| (key.to_owned(), ByteString(value.as_bytes().to_vec())));
-    let secret = Secret {
-        metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
-        data: Some(BTreeMap::from(data)),
-        ..Secret::default()
-    };
+    set_secret(admin, name, &[("apiKey", key), ("apiSecret", secret)]).await;
+}
+
+/// Writes a Secret in the operator's namespace.
+pub async fn set_secret(admin: &Client, name: &str, data: &[(&str, &str)]) {
+    let data = data.iter().map(|(key, value)| ((*key).to_owned(), ByteString(value.as_bytes().to_vec()))).collect();
+    let secret =
+        Secret { metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() }, data: Some(data), ..Secret::default() };
     let secrets = Api::<Secret>::namespaced(admin.clone(), OPERATOR_NAMESPACE);
-    secrets.patch(name, &PatchParams::apply("tests").force(), &Patch::Apply(secret)).await.expect("the Secret with the credentials");
+    secrets.patch(name, &PatchParams::apply("tests").force(), &Patch::Apply(secret)).await.expect("the Secret is written");
 }
 
 fn merge(into: &mut Value, more: Value) {

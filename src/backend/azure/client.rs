@@ -133,7 +133,7 @@ impl Client {
         let headers = [("Repeatability-Request-ID", id), ("Repeatability-First-Sent", http_date(first_sent))];
         let body = room_body(wanted);
         let made = self.send(Method::POST, &format!("/rooms?{ROOMS}"), Some((JSON, body)), &headers).await?;
-        let room: RoomModel = read(made.ok_or_else(nothing_there)?).await?;
+        let room: RoomModel = read(made).await?.ok_or_else(nothing_there)?;
         Ok(room.id)
     }
 
@@ -180,7 +180,7 @@ impl Client {
     /// Makes an identity; its id.
     pub(super) async fn create_identity(&self) -> Result<String, Failure> {
         let made = self.send(Method::POST, &format!("/identities?{IDENTITY}"), Some((JSON, json!({}))), &[]).await?;
-        let made: IdentityModel = read(made.ok_or_else(nothing_there)?).await?;
+        let made: IdentityModel = read(made).await?.ok_or_else(nothing_there)?;
         Ok(made.identity.id)
     }
 
@@ -188,10 +188,7 @@ impl Client {
     pub(super) async fn issue_token(&self, user: &str) -> Result<Option<AccessToken>, Failure> {
         let body = json!({ "scopes": ["voip"], "expiresInMinutes": TOKEN_MINUTES });
         let path = format!("/identities/{user}/:issueAccessToken?{IDENTITY}");
-        match self.send(Method::POST, &path, Some((JSON, body)), &[]).await? {
-            Some(issued) => read(issued).await.map(Some),
-            None => Ok(None),
-        }
+        read(self.send(Method::POST, &path, Some((JSON, body)), &[]).await?).await
     }
 
     /// Deletes an identity, if it is there, and makes all its tokens useless.
@@ -218,10 +215,7 @@ impl Client {
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failure> {
-        match self.send(Method::GET, path, None, &[]).await? {
-            Some(answer) => read(answer).await.map(Some),
-            None => Ok(None),
-        }
+        read(self.send(Method::GET, path, None, &[]).await?).await
     }
 
     /// Sends a request with what proves that it may be sent. The answer, if it is a success; none if what it is about does not exist.
@@ -262,9 +256,10 @@ impl Client {
     }
 }
 
-/// What a success says.
-async fn read<T: DeserializeOwned>(answer: Response) -> Result<T, Failure> {
-    answer.json().await.map_err(|error| if error.is_decode() { malformed() } else { unanswered(&error) })
+/// What a success says, if there was one.
+async fn read<T: DeserializeOwned>(answer: Option<Response>) -> Result<Option<T>, Failure> {
+    let Some(answer) = answer else { return Ok(None) };
+    answer.json().await.map(Some).map_err(|error| if error.is_decode() { malformed() } else { unanswered(&error) })
 }
 
 fn refused(answer: &Response) -> Refused {

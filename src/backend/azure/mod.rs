@@ -11,7 +11,7 @@ mod signature;
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashSet};
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,14 +83,9 @@ impl AzureCommunicationServices {
     }
 
     /// Waits for the turn to change what is kept of a session.
-    async fn turn(&self, session: &str) -> Option<tokio::sync::MutexGuard<'_, ()>> {
-        let mut hasher = DefaultHasher::new();
-        session.hash(&mut hasher);
-        let number = usize::try_from(hasher.finish() % LOCKS as u64).unwrap_or_default();
-        match self.changes.get(number) {
-            Some(lock) => Some(lock.lock().await),
-            None => None,
-        }
+    async fn turn(&self, session: &str) -> tokio::sync::MutexGuard<'_, ()> {
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(session);
+        self.changes[usize::try_from(hash % LOCKS as u64).unwrap_or_default()].lock().await
     }
 
     async fn kept(&self, session: &str) -> Result<Option<Kept>, Failure> {

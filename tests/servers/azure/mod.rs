@@ -5,17 +5,16 @@ mod classes;
 mod client;
 mod export;
 
-use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
-use kube::api::{ListParams, ObjectMeta, Patch, PatchParams};
+use kube::api::{ListParams, Patch, PatchParams};
 use roomkeeper::api::{Room, RoomClass};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::support::acs::AcsServer;
 use crate::support::cluster::{OPERATOR_NAMESPACE, install_with};
-use crate::support::stage::Stage;
+use crate::support::stage::{Stage, set_secret};
 
 /// Name of the class on the double.
 const AZURE: &str = "azure";
@@ -43,7 +42,7 @@ impl AzureStage {
         Self { stage, server }
     }
 
-    /// Raw ids on the roster of the one room that has so many people; by their roles.
+    /// The roles on the roster of a room, in order.
     fn roles(&self, room: &str) -> Vec<String> {
         let found = self.server.rooms().into_iter().find(|state| state.id == room);
         let mut roles: Vec<String> = found.into_iter().flat_map(|state| state.participants.into_values()).collect();
@@ -62,13 +61,7 @@ impl AzureStage {
 
 /// Makes a class on a double, with its key.
 async fn make_class(stage: &Stage, name: &str, server: &AcsServer) {
-    let secret = Secret {
-        metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
-        data: Some([("accessKey".to_owned(), ByteString(server.access_key().as_bytes().to_vec()))].into()),
-        ..Secret::default()
-    };
-    let secrets = Api::<Secret>::namespaced(stage.admin.clone(), OPERATOR_NAMESPACE);
-    secrets.patch(name, &PatchParams::apply("tests").force(), &Patch::Apply(secret)).await.expect("a Secret");
+    set_secret(&stage.admin, name, &[("accessKey", server.access_key())]).await;
     let backend = json!({"azureCommunicationServices": {"endpoint": server.endpoint(), "credentialsSecretRef": {"name": name}}});
     apply_class(stage, name, json!({"backend": backend})).await.expect("the class is accepted");
 }

@@ -34,15 +34,6 @@ fn people(number: usize) -> Vec<Person> {
     (0..number).map(|number| person(&format!("person-{number}"), Role::Attendee)).collect()
 }
 
-/// The requests since the last time, each with how often it was sent.
-fn requests(server: &AcsServer) -> Vec<String> {
-    let mut all = server.requests();
-    server.clear_requests();
-    all.sort();
-    all.dedup_by(|one, other| one == other);
-    all
-}
-
 fn count(server: &AcsServer, method: &str, path: &str) -> usize {
     server.requests().iter().filter(|request| request.starts_with(&format!("{method} {path}"))).count()
 }
@@ -341,7 +332,7 @@ fn nobody_gets_a_token_before_they_are_on_the_roster() {
         let (session, _) = made(&backend, &[]).await;
         let Failure { class, .. } = backend.mint_token(&session, &grant(Role::Attendee)).await.expect_err("nobody");
         assert_eq!(class, FailureClass::Transient { after: None });
-        assert_eq!(requests(&server).len(), 1, "nothing but the creation was asked for");
+        assert_eq!(server.requests().len(), 1, "nothing but the creation was asked for");
     });
 }
 

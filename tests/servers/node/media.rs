@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::process::Stdio;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ use crate::support::livekit::Client as Caller;
 use crate::support::outside::Outside;
 use crate::support::process::{Leashed, log_file};
 use crate::support::redis::Redis;
+use crate::support::stage::set_secret;
 use crate::support::tls::Authority;
 use crate::support::{at_full_length, eventually, run_browsers};
 
@@ -116,19 +117,11 @@ impl Ways {
     }
 }
 
-/// A Secret in the operator's namespace.
-async fn secret(site: &Site, name: &str, data: &[(&str, &str)]) {
-    let data: serde_json::Map<_, _> = data.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
-    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data});
-    let secrets = Api::<Secret>::namespaced(site.admin.clone(), OPERATOR_NAMESPACE);
-    secrets.patch(name, &PatchParams::apply("tests"), &Patch::Apply(secret)).await.expect("a Secret");
-}
-
 /// The certificate of LiveKit's TURN server.
 async fn certificate(site: &Site, authority: &Authority) {
     let (certificate, key) = authority.issue(TURN);
     let read = |path| std::fs::read_to_string(path).expect("a file");
-    secret(site, "turn-tls", &[("tls.crt", &read(certificate)), ("tls.key", &read(key))]).await;
+    set_secret(&site.admin, "turn-tls", &[("tls.crt", &read(certificate)), ("tls.key", &read(key))]).await;
 }
 
 /// A TURN server of our own at the node's address.
@@ -206,7 +199,7 @@ async fn by_a_load_balancer(ways: &Ways) {
 async fn by_a_turn_server_of_our_own(ways: &Ways) {
     let site = &ways.site;
     let _server = turn_server(site).await;
-    secret(site, "turn-server", &[("secret", TURN_SECRET)]).await;
+    set_secret(&site.admin, "turn-server", &[("secret", TURN_SECRET)]).await;
     let server = json!([{"host": site.node.address(), "port": TURN_PORT, "protocol": "tcp", "secretName": "turn-server"}]);
     // People have no way to the pods but by this server.
     ways.install(&["--set=livekit.rtc.service.type=ClusterIP", &format!("--set-json=livekit.turnServers={server}")]);
@@ -226,7 +219,7 @@ async fn by_several_servers(ways: &Ways, turn_server: &Value) {
     const PASSWORD: &str = "a password: of Redis";
     let Ways { site, host, .. } = ways;
     let redis = Redis::start_with(site.node.our_address(), &["--requirepass", PASSWORD]).await;
-    secret(site, "redis", &[("address", &redis.address), ("password", PASSWORD)]).await;
+    set_secret(&site.admin, "redis", &[("address", redis.address.as_str()), ("password", PASSWORD)]).await;
     let servers = "--set=livekit.replicaCount=2,livekit.redis.secretName=redis,livekit.rtc.service.type=ClusterIP";
     ways.install(&[servers, &format!("--set-json=livekit.turnServers={turn_server}")]);
     ways.ready();

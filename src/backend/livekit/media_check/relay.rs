@@ -12,10 +12,11 @@ use tokio::net::{TcpStream, UdpSocket, lookup_host};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use turn_client_proto::api::{TurnConfig, TurnEvent, TurnPollRet};
+use turn_client_proto::client::TurnClient;
 use turn_client_proto::prelude::TurnClientApi;
 use turn_client_proto::stun::agent::Transmit;
 use turn_client_proto::tcp::TurnClientTcp;
-use turn_client_proto::types::{TransportType, TurnCredentials};
+use turn_client_proto::types::TurnCredentials;
 use turn_client_proto::udp::TurnClientUdp;
 
 use super::signalling::Signalling;
@@ -102,10 +103,9 @@ impl Relay {
     }
 
     async fn ask(&self, config: TurnConfig, has_answered: &AtomicBool) -> RelayCheck {
-        let found = match self.transport {
-            Transport::Udp => self.by_udp(config, has_answered).await,
-            Transport::Tcp => self.by_tcp(config, has_answered).await,
-            Transport::Tls => self.by_tls(config, has_answered).await,
+        let found = match self.open().await {
+            Ok((link, places)) => converse(link, places, config, has_answered).await,
+            Err(error) => Err(error),
         };
         found.unwrap_or_else(|error| match tls::certificate_error(&error) {
             Some(reason) => RelayCheck::Untrusted(reason.to_string()),
@@ -113,59 +113,70 @@ impl Relay {
         })
     }
 
-    async fn address(&self) -> io::Result<SocketAddr> {
-        lookup_host((self.host.as_str(), self.port)).await?.next().ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-
-    async fn by_tcp(&self, config: TurnConfig, has_answered: &AtomicBool) -> io::Result<RelayCheck> {
-        let stream = TcpStream::connect(self.address().await?).await?;
-        let places = (stream.local_addr()?, stream.peer_addr()?);
-        by_stream(stream, places, config, has_answered).await
-    }
-
-    async fn by_tls(&self, config: TurnConfig, has_answered: &AtomicBool) -> io::Result<RelayCheck> {
-        let stream = TcpStream::connect(self.address().await?).await?;
-        let places = (stream.local_addr()?, stream.peer_addr()?);
+    /// Opens the way to it; with the places at both of its ends, this process first.
+    async fn open(&self) -> io::Result<(Link, (SocketAddr, SocketAddr))> {
+        let remote = lookup_host((self.host.as_str(), self.port)).await?.next().ok_or(io::ErrorKind::NotFound)?;
+        if self.transport == Transport::Udp {
+            let socket = UdpSocket::bind(if remote.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" }).await?;
+            socket.connect(remote).await?;
+            let local = socket.local_addr()?;
+            return Ok((Link::Datagrams(socket), (local, remote)));
+        }
+        let stream = TcpStream::connect(remote).await?;
+        let places = (stream.local_addr()?, remote);
+        if self.transport == Transport::Tcp {
+            return Ok((Link::Stream(Box::new(stream)), places));
+        }
         let name = ServerName::try_from(self.host.clone()).map_err(io::Error::other)?;
         let connector = TlsConnector::from(Arc::new(tls::client().map_err(io::Error::other)?));
-        let stream = connector.connect(name, stream).await?;
-        by_stream(stream, places, config, has_answered).await
+        Ok((Link::Stream(Box::new(connector.connect(name, stream).await?)), places))
+    }
+}
+
+trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
+
+/// The way to a relay.
+enum Link {
+    Datagrams(UdpSocket),
+    Stream(Box<dyn ByteStream>),
+}
+
+impl Link {
+    async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Datagrams(socket) => socket.send(bytes).await.map(drop),
+            Self::Stream(stream) => {
+                stream.write_all(bytes).await?;
+                stream.flush().await
+            }
+        }
     }
 
-    async fn by_udp(&self, config: TurnConfig, has_answered: &AtomicBool) -> io::Result<RelayCheck> {
-        let remote = self.address().await?;
-        let socket = UdpSocket::bind(if remote.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" }).await?;
-        socket.connect(remote).await?;
-        let local = socket.local_addr()?;
-        let mut client = TurnClientUdp::allocate(local, remote, config);
-        let mut bytes = [0; LONGEST];
-        loop {
-            let pause = match next(&mut client) {
-                Next::Found(found) => return Ok(found),
-                Next::Wait(pause) => pause,
-            };
-            while let Some(packet) = client.poll_transmit(clock::relay_instant()) {
-                socket.send(packet.data.as_ref()).await?;
-            }
-            tokio::select! {
-                length = socket.recv(&mut bytes) => {
-                    let length = length?;
-                    has_answered.store(true, Ordering::Relaxed);
-                    hear(&mut client, TransportType::Udp, (remote, local), bytes.get(..length).unwrap_or_default());
-                }
-                () = sleep(pause) => {}
-            }
+    /// Fails at the end of a stream.
+    async fn receive(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Datagrams(socket) => socket.recv(bytes).await,
+            Self::Stream(stream) => match stream.read(bytes).await? {
+                0 => Err(io::ErrorKind::UnexpectedEof.into()),
+                length => Ok(length),
+            },
         }
     }
 }
 
-async fn by_stream(
-    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+/// Asks for a place by a way that is open.
+async fn converse(
+    mut link: Link,
     (local, remote): (SocketAddr, SocketAddr),
     config: TurnConfig,
     has_answered: &AtomicBool,
 ) -> io::Result<RelayCheck> {
-    let mut client = TurnClientTcp::allocate(local, remote, config);
+    let mut client = match link {
+        Link::Datagrams(_) => TurnClient::from(TurnClientUdp::allocate(local, remote, config)),
+        Link::Stream(_) => TurnClient::from(TurnClientTcp::allocate(local, remote, config)),
+    };
     let mut bytes = [0; LONGEST];
     loop {
         let pause = match next(&mut client) {
@@ -173,17 +184,15 @@ async fn by_stream(
             Next::Wait(pause) => pause,
         };
         while let Some(packet) = client.poll_transmit(clock::relay_instant()) {
-            stream.write_all(packet.data.as_ref()).await?;
+            link.send(packet.data.as_ref()).await?;
         }
-        stream.flush().await?;
         tokio::select! {
-            length = stream.read(&mut bytes) => match length? {
-                0 => return Ok(RelayCheck::Unanswered),
-                length => {
-                    has_answered.store(true, Ordering::Relaxed);
-                    hear(&mut client, TransportType::Tcp, (remote, local), bytes.get(..length).unwrap_or_default());
-                }
-            },
+            length = link.receive(&mut bytes) => {
+                let heard = bytes[..length?].to_vec();
+                has_answered.store(true, Ordering::Relaxed);
+                // What comes before there is a place is about that alone.
+                let _ = client.recv(Transmit::new(heard, client.transport(), remote, local), clock::relay_instant());
+            }
             () = sleep(pause) => {}
         }
     }
@@ -195,7 +204,7 @@ enum Next {
     Wait(Duration),
 }
 
-fn next(client: &mut impl TurnClientApi) -> Next {
+fn next(client: &mut TurnClient) -> Next {
     let now = clock::relay_instant();
     let pause = match client.poll(now) {
         TurnPollRet::WaitUntil(at) => at.saturating_duration_since(now).min(LOOK_EVERY),
@@ -210,11 +219,6 @@ fn next(client: &mut impl TurnClientApi) -> Next {
         }
     }
     Next::Wait(pause)
-}
-
-fn hear(client: &mut impl TurnClientApi, transport: TransportType, (from, to): (SocketAddr, SocketAddr), bytes: &[u8]) {
-    // What comes before there is a place is about that alone.
-    let _ = client.recv(Transmit::new(bytes.to_vec(), transport, from, to), clock::relay_instant());
 }
 
 #[cfg(test)]
