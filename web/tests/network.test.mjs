@@ -94,7 +94,9 @@ else testEverywhere(`two people hear each other: ${NETWORK}`, async (t) => {
     // Only a relay is left.
     await bob.getByRole("button", { name: "Check my connection" }).click();
     const check = bob.getByRole("dialog", { name: "Your connection" });
-    await check.getByText("Sound and pictures get through.").waitFor();
+    await check.getByText("Sound and pictures get through.").waitFor().catch(async (error) => {
+      throw new Error(`the check says: ${await check.textContent()}`, { cause: error });
+    });
     assert.match(await check.textContent(), /By UDP\s*(no answer|not tried).*By a relay \(TURN\)\s*gets through/s);
     await bob.keyboard.press("Escape");
   }
