@@ -5,11 +5,10 @@ import { type Gateway, Problem } from "./api";
 import { type Measured, type Report, type Ways, measure, waysTried } from "./connection";
 import { detailsOfWay, factsOfWay } from "./connectiondialog";
 import { FactsDialog } from "./factsdialog";
-import { type MediaBlocked, MediaPath } from "./media";
+import { MEDIA_ATTEMPTS, MediaBlocked, MediaPath } from "./media";
 import { list, t } from "./messages";
 import { pause } from "./pace";
 import { reportsOf } from "./reports";
-import { useSubprotocol } from "./signalling";
 
 /** How long browsers have, once one way is good, to try the others. */
 const OTHER_WAYS = 3000;
@@ -23,35 +22,33 @@ interface Found {
 
 /** Connects, looks, and goes away again. Rejects when the gateway or the media server cannot be reached. */
 async function check(gateway: Gateway, signal: AbortSignal): Promise<Found> {
-  const ticket = await gateway.checkConnection();
-  signal.throwIfAborted();
-  useSubprotocol(ticket.subprotocol);
-  const room = new Room();
-  const media = new MediaPath(room);
-  const stop = () => void room.disconnect();
-  signal.addEventListener("abort", stop);
-  let relays = false;
-  room.once(RoomEvent.SignalConnected, () => {
-    const servers = room.engine.latestJoinResponse?.iceServers ?? [];
-    relays = servers.some(({ urls }) => urls.some((url) => url.startsWith("turn")));
-  });
-  const found = (now: readonly Report[], blocked: MediaBlocked | null): Found => ({
-    measured: measure(now),
-    ways: waysTried([...media.reports, ...now], [...media.offered], relays),
-    blocked,
-  });
-  try {
-    await room.connect(ticket.url, ticket.token, { autoSubscribe: false, maxRetries: 0 });
-    await pause(OTHER_WAYS, signal);
-    return found(await reportsOf(room), null);
-  } catch (error) {
-    const blocked = media.blocked(error);
-    if (blocked && !signal.aborted) return found([], blocked);
-    throw error;
-  } finally {
-    media.close();
-    signal.removeEventListener("abort", stop);
-    await room.disconnect();
+  for (let attempt = 1; ; attempt += 1) {
+    const ticket = await gateway.checkConnection();
+    signal.throwIfAborted();
+    const room = new Room();
+    const media = new MediaPath(room);
+    let relays = false;
+    room.once(RoomEvent.SignalConnected, () => {
+      const servers = room.engine.latestJoinResponse?.iceServers ?? [];
+      relays = servers.some(({ urls }) => urls.some((url) => url.startsWith("turn")));
+    });
+    const found = (now: readonly Report[], blocked: MediaBlocked | null): Found => ({
+      measured: measure(now),
+      ways: waysTried([...media.reports, ...now], [...media.offered], relays),
+      blocked,
+    });
+    try {
+      await media.connect(ticket, signal);
+      await pause(OTHER_WAYS, signal);
+      return found(await reportsOf(room), null);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof MediaBlocked)) throw error;
+      if (attempt === MEDIA_ATTEMPTS) return found([], error);
+    } finally {
+      media.close();
+      await room.disconnect();
+    }
   }
 }
 

@@ -3,12 +3,9 @@
 import { DisconnectReason, Room, type RoomOptions } from "livekit-client";
 import { type Gateway, Problem } from "./api";
 import type { Devices } from "./devices";
-import { type MediaBlocked, MediaPath } from "./media";
+import { MEDIA_ATTEMPTS, MediaBlocked, MediaPath } from "./media";
 import { around, backoff, pause, resumption } from "./pace";
-import { useSubprotocol } from "./signalling";
 
-/** After so many attempts in a row it is the network that lets no media through, and not a media server that has just started. */
-const MEDIA_ATTEMPTS = 2;
 /** How often to ask for a place in a full call. */
 const FULL = 10_000;
 /** A chat message is a few lines; more is not kept. */
@@ -49,37 +46,22 @@ export async function enter(
   for (let attempt = 0; ; attempt += 1) {
     signal.throwIfAborted();
     let delay: number;
-    let blocked: MediaBlocked | null = null;
     try {
       const ticket = await gateway.join(displayName);
       signal.throwIfAborted();
-      useSubprotocol(ticket.subprotocol);
       const room = new Room(options(devices));
       prepare(room);
       const media = new MediaPath(room);
-      const stop = () => void room.disconnect();
-      signal.addEventListener("abort", stop);
-      try {
-        // What is subscribed to depends on what is in sight.
-        await room.connect(ticket.url, ticket.token, { autoSubscribe: false });
-        signal.throwIfAborted();
-        return room;
-      } catch (error) {
-        blocked = media.blocked(error);
-        await room.disconnect();
-        throw error;
-      } finally {
-        media.close();
-        signal.removeEventListener("abort", stop);
-      }
+      await media.connect(ticket, signal).finally(() => media.close());
+      return room;
     } catch (error) {
       signal.throwIfAborted();
-      withoutMedia = blocked ? withoutMedia + 1 : 0;
-      if (blocked && withoutMedia === MEDIA_ATTEMPTS) throw blocked;
+      withoutMedia = error instanceof MediaBlocked ? withoutMedia + 1 : 0;
+      const lasting = error instanceof MediaBlocked ? withoutMedia === MEDIA_ATTEMPTS : error instanceof Problem && !error.passes;
       if (error instanceof Problem && error.kind === "full") {
         hindered("full");
         delay = around(FULL);
-      } else if (error instanceof Problem && !error.passes) {
+      } else if (lasting) {
         throw error;
       } else {
         // What the media server says about it is not worth more than another ticket.

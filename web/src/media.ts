@@ -1,9 +1,13 @@
 // Whether sound and pictures find their way between this browser and the media server, beside signalling.
 
 import { ConnectionError, ConnectionErrorReason, type Room, RoomEvent } from "livekit-client";
-import { Problem } from "./api";
+import { Problem, type Way } from "./api";
 import { type Report, placesNamed } from "./connection";
 import { protocolsOffered, reportsOf } from "./reports";
+import { useSubprotocol } from "./signalling";
+
+/** After so many attempts in a row it is the network that lets no media through, and not a slow start of browser or media server. */
+export const MEDIA_ATTEMPTS = 2;
 
 /** How often the browser is asked what it tries. */
 const EVERY = 500;
@@ -35,14 +39,27 @@ export class MediaPath {
     });
   }
 
-  close(): void {
-    clearInterval(this.timer);
+  /** Connects. What failed is left, and rejects with `MediaBlocked` where signalling alone gets through. */
+  async connect({ url, token, subprotocol }: Way, signal: AbortSignal): Promise<void> {
+    const stop = () => void this.room.disconnect();
+    signal.addEventListener("abort", stop);
+    useSubprotocol(subprotocol);
+    try {
+      // What is subscribed to depends on what is in sight.
+      await this.room.connect(url, token, { autoSubscribe: false });
+      signal.throwIfAborted();
+    } catch (error) {
+      await this.room.disconnect();
+      const timedOut = error instanceof ConnectionError && error.reason === ConnectionErrorReason.InternalError;
+      throw this.signalled && timedOut ? new MediaBlocked(placesNamed(this.reports)) : error;
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
   }
 
-  /** What a failure to connect says about the network, if it says anything. */
-  blocked(error: unknown): MediaBlocked | null {
-    const timedOut = error instanceof ConnectionError && error.reason === ConnectionErrorReason.InternalError;
-    return this.signalled && timedOut ? new MediaBlocked(placesNamed(this.reports)) : null;
+  /** Asks the browser no more. */
+  close(): void {
+    clearInterval(this.timer);
   }
 
   private async look(): Promise<void> {
