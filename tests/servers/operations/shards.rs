@@ -84,7 +84,12 @@ fn two_controllers_share_the_rooms_by_namespace_and_one_that_was_killed_is_repla
             place.until_phase("call", Phase::Open).await;
         }
         let open = "roomkeeper_rooms{phase=\"Open\"}";
-        assert_eq!((first.metric(open).await, second.metric(open).await), (Some(1.0), Some(1.0)), "each has its own");
+        // A status is there before the controllers' own watches have brought it.
+        eventually(PATIENCE, async || match (first.metric(open).await, second.metric(open).await) {
+            (Some(1.0), Some(1.0)) => Ok(()),
+            rooms => Err(format!("{rooms:?} open Rooms: each has its own")),
+        })
+        .await;
         let people = [places[0].joined("call", "ada", &[]).await, places[1].joined("call", "ada", &[]).await];
         let sessions =
             [session(&places[0].until_phase("call", Phase::Open).await), session(&places[1].until_phase("call", Phase::Open).await)];
