@@ -2,6 +2,7 @@
 
 mod connections;
 mod message_limit;
+mod pace;
 mod proxy;
 mod query;
 mod tunnel;

@@ -7,6 +7,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 use tokio::time::timeout;
 
 use super::message_limit::{FrameError, MessageLimit};
+use super::pace::Pace;
 
 /// Bytes that are read at once in each direction. Signalling is small, and most connections are idle.
 const CHUNK: usize = 4096;
@@ -50,9 +51,9 @@ pub async fn tunnel(
     }
 }
 
-/// Copies WebSocket frames until one side ends.
+/// Copies WebSocket frames until one side ends. A client that sends more than it may waits, because nobody reads on.
 async fn copy_frames(from: &mut (impl AsyncBufReadExt + Unpin), to: &mut (impl AsyncWrite + Unpin)) -> Result<(), FrameError> {
-    let mut limit = MessageLimit::default();
+    let (mut limit, pace) = (MessageLimit::default(), Pace::new());
     loop {
         let Ok(bytes) = from.fill_buf().await else { return Ok(()) };
         let length = bytes.len();
@@ -60,9 +61,56 @@ async fn copy_frames(from: &mut (impl AsyncBufReadExt + Unpin), to: &mut (impl A
             return Ok(());
         }
         limit.follow(bytes)?;
+        pace.wait(length).await;
         if to.write_all(bytes).await.is_err() || to.flush().await.is_err() {
             return Ok(());
         }
         from.consume(length);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future;
+
+    use tokio::io::{AsyncReadExt, duplex};
+
+    use super::*;
+    use crate::clock;
+    use crate::gateway::signalling::message_limit::LONGEST_MESSAGE;
+
+    /// A message of a client, of zeros.
+    fn message(length: u64) -> Vec<u8> {
+        let mut bytes = vec![0x82, 0xff];
+        bytes.extend(length.to_be_bytes());
+        bytes.resize(bytes.len() + 4 + usize::try_from(length).unwrap(), 0);
+        bytes
+    }
+
+    #[tokio::test]
+    async fn a_client_that_sends_long_messages_one_after_the_other_is_slowed_down_and_not_cut() {
+        /// In bytes for each millisecond, rounded up.
+        const RATE: usize = 263;
+        const ON_THE_WAY: usize = 64 * 1024;
+        let (mut client, near) = duplex(ON_THE_WAY);
+        let (far, mut server) = duplex(ON_THE_WAY);
+        let carried = tokio::spawn(tunnel(near, far, future::pending()));
+        let began = clock::uptime();
+        let sending = tokio::spawn(async move {
+            for _ in 0..3 {
+                client.write_all(&message(LONGEST_MESSAGE)).await.unwrap();
+            }
+        });
+        let first = usize::try_from(LONGEST_MESSAGE).unwrap();
+        let (mut received, mut piece) = (0, vec![0; ON_THE_WAY]);
+        while received < first + ON_THE_WAY {
+            received += server.read(&mut piece).await.unwrap();
+            let passed = usize::try_from(clock::uptime().abs_diff(began).as_millis()).unwrap() + 1;
+            let allowed = first + RATE * passed + CHUNK;
+            assert!(received <= allowed, "{received} bytes, of which {allowed} were allowed");
+        }
+        sending.abort();
+        drop(server);
+        assert_eq!(carried.await.unwrap(), Ok(()));
     }
 }
