@@ -60,6 +60,8 @@ fn the_image_is_small_is_not_root_and_is_the_same_when_built_again() {
         let config = &first["OCIv1"]["config"];
         assert_eq!(config["User"], "65532:65532");
         assert_eq!(config["Entrypoint"], serde_json::json!(["/roomkeeper"]));
+        let environment = config["Env"].as_array().expect("a list");
+        assert!(environment.contains(&serde_json::json!("MALLOC_ARENA_MAX=1")), "{config}");
         for label in ["title", "description", "source", "licenses", "version", "revision"] {
             let value = &config["Labels"][format!("org.opencontainers.image.{label}")];
             assert!(value.as_str().is_some_and(|value| !value.is_empty()), "no label {label}: {config}");
