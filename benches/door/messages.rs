@@ -7,7 +7,7 @@ use livekit_protocol::{SignalRequest, UpdateParticipantMetadata, signal_request}
 use prost::Message as _;
 use roomkeeper::api::Phase;
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::mebibytes;
@@ -17,8 +17,9 @@ use crate::support::stage::Stage;
 
 /// Longest message that is let through, in bytes.
 const LONGEST: usize = 1024 * 1024;
-/// How many are sent, one after the other.
+/// How many are sent at most, one after the other, and for how long: LiveKit puts out who has no media after a while.
 const SENT: usize = 100;
+const SENDING: Duration = Duration::from_secs(10);
 /// Between two looks at the media server's memory.
 const LOOK: Duration = Duration::from_millis(5);
 /// How long its memory is looked at after the last one.
@@ -39,22 +40,28 @@ pub async fn as_long_as_they_may_be(stage: &Stage) {
         let listening = tokio::spawn(receiver.for_each(|_| std::future::ready(())));
         let begun = now();
         let sending = tokio::spawn(async move {
-            for _ in 0..SENT {
-                sender.send(Message::Binary(message.clone().into())).await.expect("sent");
-            }
+            let mut sent = 0;
+            let all = async {
+                while sent < SENT {
+                    sender.send(Message::Binary(message.clone().into())).await.expect("sent");
+                    sent += 1;
+                }
+            };
+            let _ = timeout(SENDING, all).await;
+            let seconds = now().duration_since(begun).as_secs_f64();
             sleep(AFTERWARDS).await;
+            (sent, seconds)
         });
         let mut most = before;
         while !sending.is_finished() {
             most = most.max(stage.livekit.used().1);
             sleep(LOOK).await;
         }
-        let seconds = now().duration_since(begun).as_secs_f64() - AFTERWARDS.as_secs_f64();
-        sending.await.expect("all are sent");
+        let (sent, seconds) = sending.await.expect("no panic");
         listening.abort();
         let more = mebibytes(most) - mebibytes(before);
         println!(
-            "{SENT} messages of {what}, in {seconds:.1} s: LiveKit has at most {more:.1} MiB more than the {:.1} before",
+            "{sent} messages of {what}, in {seconds:.1} s: LiveKit has at most {more:.1} MiB more than the {:.1} before",
             mebibytes(before)
         );
     }
