@@ -68,7 +68,7 @@ impl Joins {
                 assert_eq!(answer.status, 200, "{answer:?}");
             }
             let started = now();
-            let status = post_join(stage.gateway.port, VISITOR, shared, VISIT).await;
+            let status = post_join(stage.gateway.port, VISITOR, shared, VISIT).await.status;
             self.visitors.push(now().duration_since(started));
             assert_eq!(status, 200);
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use tokio::time::sleep;
 
-use crate::sockets::connect;
+use crate::sockets::{address_of, enter};
 use crate::support::stage::Stage;
 use crate::support::{eventually, now};
 use crate::{PATIENCE, invited, mebibytes};
@@ -19,13 +19,13 @@ pub async fn connections(stage: &Stage, number: usize) {
     let gateway = &stage.gateway;
     let invites = invited(&stage.place().await, number).await;
     let before = gateway.process.resident_bytes();
-    let enter = |invite: String| async move {
-        let socket = connect(gateway.port, &stage.join(&invite).await.credentials().token).await;
+    let enter = |(number, invite): (usize, String)| async move {
+        let (_, socket) = enter(gateway.port, address_of(number), &invite).await;
         // Answers LiveKit's pings as long as it is polled.
         tokio::spawn(socket.for_each(|_| std::future::ready(()))).abort_handle()
     };
     let started = now();
-    let tasks: Vec<_> = futures::stream::iter(invites).map(enter).buffer_unordered(AT_ONCE).collect().await;
+    let tasks: Vec<_> = futures::stream::iter(invites.into_iter().enumerate()).map(enter).buffer_unordered(AT_ONCE).collect().await;
     println!("{number} joins and connects: {} ms", now().duration_since(started).as_millis());
     let open = eventually(PATIENCE, async || {
         let open = gateway.metric("roomkeeper_proxied_connections").await.unwrap_or_default();

@@ -37,9 +37,8 @@ const MOST: usize = 350;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let is_named = |part: &str| arguments.iter().any(|argument| argument == part);
     let nothing_is_named = arguments.iter().all(|argument| argument.parse::<usize>().is_ok());
-    let wanted = |part: &str| nothing_is_named || is_named(part);
+    let wanted = |part: &str| nothing_is_named || arguments.iter().any(|argument| argument == part);
     let size = |part: &str, usual: usize| {
         let after = arguments.iter().skip_while(|argument| *argument != part).nth(1);
         after.and_then(|size| size.parse().ok()).unwrap_or(usual)

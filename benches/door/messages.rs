@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::mebibytes;
-use crate::sockets::{answer, connect};
+use crate::sockets::{address_of, answer, enter};
 use crate::support::now;
 use crate::support::stage::Stage;
 
@@ -30,8 +30,7 @@ pub async fn as_long_as_they_may_be(stage: &Stage) {
     place.apply("call", json!({"participants": [{"name": "ada"}, {"name": "ben"}]})).await;
     place.until_phase("call", Phase::Open).await;
     for (what, metadata) in [("one byte", "a".to_owned()), ("as long as they may be", "a".repeat(LONGEST - 64))] {
-        let token = place.credentials("call", "ada").await.token;
-        let mut socket = connect(stage.gateway.port, &token).await;
+        let (_, mut socket) = enter(stage.gateway.port, address_of(0), &place.invite("call", "ada").await).await;
         answer(&mut socket).await;
         let update = UpdateParticipantMetadata { metadata, ..UpdateParticipantMetadata::default() };
         let message = SignalRequest { message: Some(signal_request::Message::UpdateMetadata(update)) }.encode_to_vec();

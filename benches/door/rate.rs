@@ -9,7 +9,7 @@ use roomkeeper::backend::Backend;
 use roomkeeper::domain::TokenGrant;
 use tokio::time::interval;
 
-use crate::sockets::post_join;
+use crate::sockets::{address_of, post_join};
 use crate::spread::{self, Unit};
 use crate::support::now;
 use crate::support::stage::Stage;
@@ -19,8 +19,6 @@ use crate::{invited, mebibytes};
 const SECONDS: usize = 10;
 /// How many people join: each a few times, as often as one invite allows.
 const PEOPLE: usize = 2800;
-/// From how many addresses they come: one may send 200 requests a second.
-const ADDRESSES: u8 = 100;
 /// How many tokens are signed for comparison.
 const SIGNED: usize = 2000;
 
@@ -37,10 +35,9 @@ pub async fn joins(stage: &Stage, per_second: usize) {
         ticks.tick().await;
         let invite = invites[number % PEOPLE].clone();
         let at = begins + pause * u32::try_from(number).expect("few");
-        let from = [127, 0, 1, 1 + u8::try_from(number % usize::from(ADDRESSES)).expect("an address")];
         let port = gateway.port;
         sent.push(tokio::spawn(async move {
-            let status = post_join(port, from, &invite, "").await;
+            let status = post_join(port, address_of(number), &invite, "").await.status;
             // From when it was to be sent, so that one that had to wait for the others is not counted as quick.
             (status, now().duration_since(at))
         }));

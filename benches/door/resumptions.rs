@@ -5,12 +5,12 @@ use futures::StreamExt;
 use futures::future::join_all;
 use livekit_protocol::signal_response;
 
-use crate::sockets::{answer, connect};
+use crate::sockets::{address_of, answer, connect, enter};
 use crate::spread::{self, Unit};
 use crate::support::now;
 use crate::support::operator::Role;
 use crate::support::process::free_port;
-use crate::support::stage::{Stage, ask};
+use crate::support::stage::Stage;
 use crate::{MOST, PATIENCE, invited};
 
 /// How many connect at the same time in the beginning.
@@ -22,8 +22,7 @@ pub async fn of_all_at_once(stage: &Stage) {
     let (mut old, new) = tokio::join!(Role::gateway(&account, free_port()), Role::gateway(&account, free_port()));
     let port = old.port;
     let enter = async |invite: String| {
-        let token = ask(port, "POST", "/v1/join", &invite, None).await.expect("an answer").credentials().token;
-        let mut socket = connect(port, &token).await;
+        let (token, mut socket) = enter(port, address_of(0), &invite).await;
         answer(&mut socket).await;
         (token, socket)
     };
@@ -34,7 +33,7 @@ pub async fn of_all_at_once(stage: &Stage) {
     let connected = join_all(people.into_iter().map(async |(token, mut socket)| {
         while let Some(Ok(_)) = socket.next().await {}
         let cut_at = now();
-        let mut socket = connect(new.port, &token).await;
+        let mut socket = connect(new.port, address_of(0), &token).await;
         let is_in = matches!(answer(&mut socket).await, signal_response::Message::Join(_));
         // The socket stays open until all are in.
         (cut_at.duration_since(told_at), now().duration_since(cut_at), is_in, socket)
