@@ -93,8 +93,8 @@ fn all_that_is_rendered_is_accepted_and_every_pod_is_restricted() {
         for (number, file) in variants().into_iter().enumerate() {
             let name = format!("variant-{number}");
             assert_eq!(apply(&[namespace(&name)]), (true, String::new()));
-            // Each variant stays, and no two can have the same ports on the nodes.
-            let ports = format!("livekit.rtc.udpPort={},livekit.rtc.tcpPort={}", 30_100 + number, 30_200 + number);
+            // Each variant stays, and no two can have the same ports on the nodes. Kubernetes gives none of the first 86 to Services that name none.
+            let ports = format!("livekit.rtc.udpPort={},livekit.rtc.tcpPort={}", 30_000 + number, 30_040 + number);
             let objects = rendered(&name, &["--values", &file.display().to_string(), "--set", &ports]);
             let (crds, others): (Vec<Value>, Vec<Value>) = objects
                 .into_iter()
