@@ -63,8 +63,8 @@ pub fn guest(name: &str, role: &str, invited_by: Option<&str>) -> Arc<RoomGuest>
 }
 
 /// The roster of a Room without guests.
-pub fn roster(room: &Room) -> Roster {
-    Roster::new(room, &[] as &[Arc<RoomGuest>], BTreeSet::new())
+pub fn roster(room: &Room) -> Arc<Roster> {
+    Arc::new(Roster::new(room, &[] as &[Arc<RoomGuest>], BTreeSet::new()))
 }
 
 /// An invite to the Room, of the first generation.

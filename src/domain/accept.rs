@@ -1,6 +1,7 @@
 //! Whether a Room is accepted: one judgement for the controller, the gateway and the simulation of the tests.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use kube::core::{Selector, SelectorExt};
 
@@ -25,7 +26,7 @@ pub enum NamespaceView<'a> {
 /// With the reason and message of the condition `Accepted`.
 pub fn accept<'a>(
     room: &Room,
-    roster: Roster,
+    roster: Arc<Roster>,
     classes: impl IntoIterator<Item = &'a RoomClass>,
     namespace: NamespaceView<'_>,
 ) -> Result<ValidRoom, Rejection> {

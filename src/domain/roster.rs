@@ -156,6 +156,9 @@ pub fn judge_guests<'a, G: AsRef<RoomGuest>>(
     guests: &'a [G],
     removed: &BTreeSet<String>,
 ) -> Vec<(&'a RoomGuest, Result<Person, Rejection>)> {
+    if guests.is_empty() {
+        return Vec::new();
+    }
     let link = link(room);
     let inviters: HashMap<String, Person> = listed(room).chain(link.clone()).map(|person| (person.name.clone(), person)).collect();
     let by_identity: HashMap<String, &RoomGuest> =

@@ -1,6 +1,7 @@
 //! A Room that is accepted, and whether it can be joined.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -26,7 +27,7 @@ pub struct ValidRoom {
     pub backend: BackendKind,
     pub window: Window,
     /// Everybody who may come.
-    pub roster: Roster,
+    pub roster: Arc<Roster>,
     /// Most people in the call at one time.
     pub max_participants: usize,
     pub suspend: bool,

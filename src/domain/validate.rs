@@ -1,6 +1,7 @@
 //! From manifest to [`ValidRoom`]. Past this stage nothing reads a spec but the teardown, as [`Observed`](super::Observed) says.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -46,7 +47,7 @@ pub fn choose_class<'a>(room: &Room, classes: impl IntoIterator<Item = &'a RoomC
 
 /// Judges a Room with this roster by its class. What the API server already refuses is judged again, because rules of an older CRD may
 /// have let it pass.
-pub fn validate(room: &Room, roster: Roster, class: &RoomClass) -> Result<ValidRoom, Rejection> {
+pub fn validate(room: &Room, roster: Arc<Roster>, class: &RoomClass) -> Result<ValidRoom, Rejection> {
     let missing = |field: &str| Rejection::new(Reason::InvalidSpec, format!("metadata.{field}: is missing"));
     let meta = &room.metadata;
     let name = meta.name.clone().ok_or_else(|| missing("name"))?;

@@ -14,5 +14,6 @@ pub fn validate(room: &Room, guests: &[Arc<RoomGuest>], removed: BTreeSet<String
     let namespace = context.namespaces.get(&ObjectRef::new(room.metadata.namespace.as_deref().unwrap_or_default()));
     let labels = namespace.as_ref().and_then(|namespace| namespace.metadata.labels.as_ref());
     let classes = context.classes.state();
-    accept(room, Roster::new(room, guests, removed), classes.iter().map(AsRef::as_ref), NamespaceView::Labels(labels))
+    let roster = Arc::new(Roster::new(room, guests, removed));
+    accept(room, roster, classes.iter().map(AsRef::as_ref), NamespaceView::Labels(labels))
 }

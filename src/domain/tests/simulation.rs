@@ -186,7 +186,12 @@ impl Simulation {
     }
 
     pub fn valid(&self) -> Result<ValidRoom, Rejection> {
-        accept(self.room(), Roster::new(self.room(), &self.guests, self.removed.clone()), &self.class, NamespaceView::Labels(None))
+        accept(
+            self.room(),
+            Arc::new(Roster::new(self.room(), &self.guests, self.removed.clone())),
+            &self.class,
+            NamespaceView::Labels(None),
+        )
     }
 
     /// Digest of what the Room's invites share.

@@ -63,7 +63,7 @@ pub fn holder(rooms: &LiveRooms, invite: &Invite) -> Result<Person, Denied> {
 }
 
 /// The Room of an invite, its roster, and whom of it the invite is for.
-fn identified(rooms: &LiveRooms, invite: &Invite) -> Result<(Arc<Room>, Roster, Person), Denied> {
+fn identified(rooms: &LiveRooms, invite: &Invite) -> Result<(Arc<Room>, Arc<Roster>, Person), Denied> {
     rooms.need_keys()?;
     let room = rooms.judged(rooms.get(&ObjectRef::new(&invite.room).within(&invite.namespace)).ok_or(Refusal::InvalidInvite))?;
     let roster = rooms.roster(&room);
@@ -100,7 +100,7 @@ pub fn recognized(rooms: &LiveRooms, roster: &Roster, subject: &TokenSubject) ->
 fn authorize(
     rooms: &LiveRooms,
     room: &Room,
-    roster: Roster,
+    roster: Arc<Roster>,
     person: Person,
     signed_by: Option<String>,
     now: Timestamp,

@@ -8,6 +8,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 
 use super::denied::Denied;
 use super::invite_keys::InviteKeys;
+use super::rosters::Rosters;
 use crate::api::{Room, RoomClass, RoomGuest, RoomRemoval, RoomStatus};
 use crate::cluster::{Guests, Removals, Rooms, WatchAges};
 use crate::domain::{Installation, NamespaceView, Refusal, Roster, ValidRoom, accept};
@@ -22,6 +23,7 @@ pub struct LiveRooms {
     installation: Installation,
     keys: InviteKeys,
     ages: WatchAges,
+    rosters: Rosters,
 }
 
 impl LiveRooms {
@@ -35,7 +37,7 @@ impl LiveRooms {
         keys: InviteKeys,
         ages: WatchAges,
     ) -> Self {
-        Self { rooms, guests, removals, classes, installation, keys, ages }
+        Self { rooms, guests, removals, classes, installation, keys, ages, rosters: Rosters::default() }
     }
 
     /// How old this view can be.
@@ -120,8 +122,8 @@ impl LiveRooms {
     }
 
     /// Everybody whom a Room may let in.
-    pub fn roster(&self, room: &Room) -> Roster {
-        Roster::new(room, &self.guests_of(room), self.removals.identities(room))
+    pub fn roster(&self, room: &Arc<Room>) -> Arc<Roster> {
+        self.rosters.of(room, self.guests_of(room), self.removals.of(room))
     }
 
     /// The removals of a Room, in the order in which they came.
@@ -135,7 +137,7 @@ impl LiveRooms {
     }
 
     /// The Room with this roster, while the controller and its class accept it.
-    pub fn accept(&self, room: &Room, roster: Roster) -> Result<ValidRoom, Denied> {
+    pub fn accept(&self, room: &Room, roster: Arc<Roster>) -> Result<ValidRoom, Denied> {
         let classes = self.classes();
         let accepted = accept(room, roster, classes.iter().map(AsRef::as_ref), NamespaceView::Recorded);
         accepted.map_err(|rejection| Denied::unavailable(rejection.to_string()))

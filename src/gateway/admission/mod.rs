@@ -18,6 +18,7 @@ mod random_name;
 mod removals;
 mod reservations;
 mod room_object;
+mod rosters;
 
 pub use authorize::{authorize_token, holder};
 pub use call_snapshot::{CallObserver, LONGEST_REQUEST};
