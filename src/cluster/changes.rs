@@ -15,6 +15,7 @@ use std::sync::Arc;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, stream};
 use kube::Resource;
+use kube::api::ObjectMeta;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::Event;
@@ -125,9 +126,9 @@ where
 /// Whether an object is an older state of another. Resource versions of one resource grow, and are compared as numbers since Kubernetes 1.35 by
 /// contract and before in fact. What is no number is not older.
 #[must_use]
-pub fn is_older<K: Resource>(object: &K, than: &K) -> bool {
-    let version = |object: &K| object.meta().resource_version.as_deref().and_then(|version| version.parse::<u128>().ok());
-    version(object).zip(version(than)).is_some_and(|(object, than)| object < than)
+pub fn is_older(object: &impl Resource, than: &impl Resource) -> bool {
+    let version = |metadata: &ObjectMeta| metadata.resource_version.as_deref().and_then(|version| version.parse::<u128>().ok());
+    version(object.meta()).zip(version(than.meta())).is_some_and(|(object, than)| object < than)
 }
 
 #[cfg(test)]

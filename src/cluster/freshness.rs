@@ -5,11 +5,12 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::ObjectRef;
 use parking_lot::Mutex;
 
 use super::changes::is_older;
 use super::lists::Lists;
+use super::room_cache::RoomCache;
 use super::scope::Scope;
 use crate::api::Room;
 
@@ -59,11 +60,11 @@ impl Freshness {
     }
 
     /// Whether what `rooms` has of a namespace was true a moment ago. A list may be older than what was shown before it.
-    pub fn is_recent(&self, namespace: &str, rooms: &Store<Room>, uptime: Duration) -> bool {
+    pub fn is_recent(&self, namespace: &str, rooms: &RoomCache, uptime: Duration) -> bool {
         let listed_at = self.lists.asked_at();
         self.look(namespace, |view| {
             view.forget(uptime);
-            let is_shown = |room: &Room| rooms.get(&ObjectRef::from_obj(room)).is_some_and(|shown| !is_older(shown.as_ref(), room));
+            let is_shown = |room: &Room| rooms.cached(&ObjectRef::from_obj(room)).is_some_and(|shown| !is_older(shown.as_ref(), room));
             if let Some(last) = view.sent.iter().rposition(|(room, _)| is_shown(room)) {
                 view.proven = view.sent.drain(..=last).map(|(_, sent_at)| sent_at).fold(view.proven, Duration::max);
             }
@@ -121,6 +122,7 @@ mod tests {
     use kube::runtime::watcher::Event;
 
     use super::*;
+    use crate::cluster::CachedRoom;
 
     const NAMESPACE: &str = "clinic";
 
@@ -133,8 +135,8 @@ mod tests {
 
     /// A watch that shows what it is told to.
     struct Watch {
-        store: Store<Room>,
-        writer: Option<reflector::store::Writer<Room>>,
+        rooms: RoomCache,
+        writer: Option<reflector::store::Writer<CachedRoom>>,
         freshness: Freshness,
     }
 
@@ -142,12 +144,12 @@ mod tests {
         fn new() -> Self {
             let (store, writer) = reflector::store();
             let freshness = Freshness::new(Scope::Everywhere, Lists::default());
-            Self { store, writer: Some(writer), freshness }
+            Self { rooms: store.into(), writer: Some(writer), freshness }
         }
 
-        fn show(&mut self, room: Room) {
+        fn show(&mut self, room: &Room) {
             let mut writer = self.writer.take().unwrap();
-            writer.apply_watcher_event(&Event::Apply(room));
+            writer.apply_watcher_event(&Event::Apply(CachedRoom::from(room)));
             self.writer = Some(writer);
         }
 
@@ -156,7 +158,7 @@ mod tests {
         }
 
         fn is_recent(&self, milliseconds: u64) -> bool {
-            self.freshness.is_recent(NAMESPACE, &self.store, at(milliseconds))
+            self.freshness.is_recent(NAMESPACE, &self.rooms, at(milliseconds))
         }
     }
 
@@ -167,11 +169,11 @@ mod tests {
     #[test]
     fn a_view_is_recent_for_a_second_after_a_write_was_sent_that_it_shows() {
         let mut watch = Watch::new();
-        watch.show(room("a", "9"));
+        watch.show(&room("a", "9"));
         assert!(!watch.is_recent(0), "nothing was written");
         watch.wrote(room("a", "10"), 0);
         assert!(!watch.is_recent(10), "the watch shows what was before");
-        watch.show(room("a", "10"));
+        watch.show(&room("a", "10"));
         assert!(watch.is_recent(20) && watch.is_recent(1_000));
         assert!(!watch.is_recent(1_001));
     }
@@ -179,12 +181,12 @@ mod tests {
     #[test]
     fn what_others_write_and_what_comes_late_proves_nothing() {
         let mut watch = Watch::new();
-        watch.show(room("b", "20"));
+        watch.show(&room("b", "20"));
         assert!(!watch.is_recent(0));
         watch.wrote(room("a", "10"), 0);
-        watch.show(room("b", "21"));
+        watch.show(&room("b", "21"));
         assert!(!watch.is_recent(10));
-        watch.show(room("a", "10"));
+        watch.show(&room("a", "10"));
         assert!(!watch.is_recent(1_001), "the write was sent too long ago");
     }
 
@@ -193,7 +195,7 @@ mod tests {
         let mut watch = Watch::new();
         watch.wrote(room("a", "10"), 0);
         watch.wrote(room("b", "11"), 500);
-        watch.show(room("b", "12"));
+        watch.show(&room("b", "12"));
         assert!(watch.is_recent(1_400));
         assert!(watch.freshness.views.lock()[""].sent.is_empty());
     }
@@ -202,11 +204,11 @@ mod tests {
     fn a_list_that_was_asked_for_since_may_be_older_than_what_was_shown_before_it() {
         let mut watch = Watch::new();
         watch.freshness.wrote(room("a", "10").into(), crate::clock::uptime());
-        watch.show(room("a", "10"));
-        assert!(watch.freshness.is_recent(NAMESPACE, &watch.store, crate::clock::uptime()));
+        watch.show(&room("a", "10"));
+        assert!(watch.freshness.is_recent(NAMESPACE, &watch.rooms, crate::clock::uptime()));
         let events = stream::iter([Event::<Room>::Init, Event::InitDone].map(Ok::<_, Infallible>));
         watch.freshness.lists.of(events).for_each(|_| std::future::ready(())).now_or_never().unwrap();
-        assert!(!watch.freshness.is_recent(NAMESPACE, &watch.store, crate::clock::uptime()));
+        assert!(!watch.freshness.is_recent(NAMESPACE, &watch.rooms, crate::clock::uptime()));
     }
 
     #[test]
@@ -229,8 +231,8 @@ mod tests {
         let scope = Scope::new(&[NAMESPACE.to_owned(), "bank".to_owned()]);
         let mut watch = Watch { freshness: Freshness::new(scope, Lists::default()), ..Watch::new() };
         watch.wrote(room("a", "10"), 0);
-        watch.show(room("a", "10"));
+        watch.show(&room("a", "10"));
         assert!(watch.is_recent(10));
-        assert!(!watch.freshness.is_recent("bank", &watch.store, at(10)));
+        assert!(!watch.freshness.is_recent("bank", &watch.rooms, at(10)));
     }
 }

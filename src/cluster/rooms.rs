@@ -15,6 +15,7 @@ use super::changes::{ChangeStream, changes};
 use super::guarded::Guarded;
 use super::lists::Lists;
 use super::other_shards::OtherShards;
+use super::room_cache::CachedRoom;
 use super::scope::Scope;
 use super::shard::Shard;
 use super::unreadable::Unreadable;
@@ -34,7 +35,7 @@ pub fn watch_rooms(client: &Client, scope: &Scope) -> (Rooms, WatchStream<Room>)
     let (store, writer) = store();
     let rooms = Rooms::from(store.clone());
     let seen = rooms.clone();
-    let events = kept(in_scope(client, scope, store, |api| room_events(api, &Unreadable::default())), writer);
+    let events = kept(in_scope(client, scope, store, room_events), writer);
     (rooms, events.inspect(move |event| event.as_ref().map_or((), |event| seen.see(event))).boxed())
 }
 
@@ -47,8 +48,8 @@ fn give_back_reserve(room: &mut Room) {
     }
 }
 
-fn room_events(api: Api<Guarded<Room>>, unreadable: &Unreadable) -> WatchStream<Room> {
-    events(api, config(), unreadable).modify(give_back_reserve).boxed()
+fn room_events(api: Api<Guarded<Room>>) -> WatchStream<Room> {
+    events(api, config(), &Unreadable::default()).modify(give_back_reserve).boxed()
 }
 
 /// What a watch of Rooms tells besides those that its store keeps.
@@ -62,17 +63,30 @@ pub struct Aside {
     pub lists: Lists,
 }
 
+fn compressed(event: Event<Room>) -> Event<CachedRoom> {
+    match event {
+        Event::Init => Event::Init,
+        Event::InitApply(room) => Event::InitApply(CachedRoom::from(&room)),
+        Event::InitDone => Event::InitDone,
+        Event::Apply(room) => Event::Apply(CachedRoom::from(&room)),
+        Event::Delete(room) => Event::Delete(CachedRoom::from(&room)),
+    }
+}
+
 /// Watches the Rooms of a shard of a scope; tells what changed in the store, see [`changes`], and in `aside` what the store does not show.
 #[must_use]
 pub fn watch_room_changes<F: PartialEq + 'static>(
     client: &Client,
     scope: &Scope,
     shard: Shard,
-    writer: Writer<Room>,
-    facts: fn(&Room) -> F,
+    writer: Writer<CachedRoom>,
+    facts: fn(&CachedRoom) -> F,
     aside: &Aside,
-) -> ChangeStream<Room> {
-    let one = |api| aside.lists.of(of_shard(shard, room_events(api, &aside.unreadable), aside.other_shards.reader())).boxed();
+) -> ChangeStream<CachedRoom> {
+    let one = |api| {
+        let ours = of_shard(shard, events(api, config(), &aside.unreadable), aside.other_shards.reader());
+        aside.lists.of(ours).map(|event| event.map(compressed)).boxed()
+    };
     changes(in_scope(client, scope, writer.as_reader(), one), writer, facts)
 }
 

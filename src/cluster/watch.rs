@@ -107,15 +107,16 @@ where
     in_scope(client, scope, store, |api| of_shard(shard, events(api, config(), &Unreadable::default()), |_| ()))
 }
 
-/// What the watches of all parts of a scope tell, each of which `one` makes.
-pub(super) fn in_scope<K>(
+/// What the watches of all parts of a scope tell, each of which `one` makes. They are of objects of the kind `K`, which are kept as `C`.
+pub(super) fn in_scope<K, C>(
     client: &Client,
     scope: &Scope,
-    store: Store<K>,
-    one: impl Fn(Api<Guarded<K>>) -> WatchStream<K>,
-) -> WatchStream<K>
+    store: Store<C>,
+    one: impl Fn(Api<Guarded<K>>) -> WatchStream<C>,
+) -> WatchStream<C>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Send + Sync + 'static,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    C: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
 {
     let mut watches: Vec<_> = scope.apis(client).into_iter().map(one).collect();
     match watches.pop() {

@@ -14,7 +14,9 @@ use super::room::seats::Seats;
 use super::room::state::RoomStates;
 use crate::api::{Room, RoomClass};
 use crate::backend::Registry;
-use crate::cluster::{BackendFactory, Freshness, Guests, OtherClasses, OtherShards, Removals, Scope, Shard, Unreadable};
+use crate::cluster::{
+    BackendFactory, CachedRoom, Freshness, Guests, OtherClasses, OtherShards, Removals, RoomCache, Scope, Shard, Unreadable, name_of,
+};
 use crate::domain::{Installation, KeyRing};
 use crate::observability::health::Health;
 use crate::observability::metrics::Metrics;
@@ -23,7 +25,7 @@ use crate::observability::metrics::Metrics;
 pub struct Context {
     /// Writes go through it; it never repeats a request by itself.
     pub client: Client,
-    pub rooms: Store<Room>,
+    pub rooms: RoomCache,
     /// The Rooms that cannot be read.
     pub unreadable: Unreadable,
     /// The Rooms of other shards.
@@ -69,21 +71,21 @@ pub struct Context {
 
 impl Context {
     /// Has the Rooms reconciled now for which `wanted` holds.
-    pub fn enqueue(&self, wanted: impl Fn(&Room) -> bool) {
-        self.enqueue_among(&self.rooms.state(), wanted);
+    pub fn enqueue(&self, wanted: impl Fn(&CachedRoom) -> bool) {
+        self.enqueue_among(&self.rooms.all(), wanted);
     }
 
     /// The same among these.
-    pub fn enqueue_among(&self, rooms: &[Arc<Room>], wanted: impl Fn(&Room) -> bool) {
+    pub fn enqueue_among(&self, rooms: &[Arc<CachedRoom>], wanted: impl Fn(&CachedRoom) -> bool) {
         for room in rooms.iter().filter(|room| wanted(room)) {
             // The receiver lives as long as the controller; when it is gone there is nothing left to do.
-            let _ = self.queue.send(ObjectRef::from_obj(room.as_ref()));
+            let _ = self.queue.send(name_of(room));
         }
     }
 
     /// Has the Rooms reconciled now that live on a class, or may be waiting for it.
     pub fn enqueue_users(&self, class: &str) {
-        self.enqueue(|room| uses(room, class));
+        self.enqueue(|room| may_use(room.summary.class_name.as_deref(), class));
     }
 
     /// The class whose seats a Room takes; those that have none take what is set aside for no class.
@@ -96,19 +98,14 @@ impl Context {
         self.classes.get(&ObjectRef::new(name)).is_some()
     }
 
-    /// Whether a Room is another installation's, by its class. One that names none, and was not accepted yet, is so where that one has a
+    /// Whether a Room of this class is another installation's. One that names none, and was not accepted yet, is so where that one has a
     /// default class and we have none.
-    pub fn is_of_another(&self, room: &Room) -> bool {
-        match room.class_name() {
+    pub fn is_of_another(&self, class: Option<&str>) -> bool {
+        match class {
             Some(class) => self.others.have(class),
             None => self.others.have_default() && !self.classes.state().iter().any(|class| class.is_default()),
         }
     }
-}
-
-/// Whether a Room lives on a class, or may be waiting for it.
-pub fn uses(room: &Room, class: &str) -> bool {
-    may_use(room.class_name(), class)
 }
 
 /// Whether a Room of this class, or of none yet, lives on a class, or may be waiting for it.

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::ResourceExt;
+use kube::{Resource, ResourceExt};
 
-use crate::api::{DEFAULT_CLASS_ANNOTATION, REISSUE_ANNOTATION, Room, RoomClass, RoomOwned};
+use crate::api::{DEFAULT_CLASS_ANNOTATION, REISSUE_ANNOTATION, RoomClass, RoomOwned};
+use crate::cluster::CachedRoom;
 
 /// Spec and deletion, which both raise the generation of a Room, and what asks for its invites again.
 pub type RoomFacts = (Option<i64>, Option<String>);
@@ -20,8 +21,8 @@ pub type ClassFacts = (Option<i64>, Option<String>);
 /// The labels of a namespace, by which classes choose.
 pub type NamespaceFacts = BTreeMap<String, String>;
 
-pub fn room_facts(room: &Room) -> RoomFacts {
-    (room.metadata.generation, room.annotations().get(REISSUE_ANNOTATION).cloned())
+pub fn room_facts(room: &CachedRoom) -> RoomFacts {
+    (room.meta().generation, room.annotations().get(REISSUE_ANNOTATION).cloned())
 }
 
 pub fn room_owned_facts<K: RoomOwned>(object: &K) -> RoomOwnedFacts {

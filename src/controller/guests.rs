@@ -109,7 +109,7 @@ async fn tell(guest: &ObjectRef<RoomGuest>, context: &Context, now: Timestamp) {
             reason: Reason::RoomNotFound,
             message: format!("spec.roomName: there is no Room \"{}\" in this namespace", guest.spec.room_name),
         },
-        Some(room) if context.is_of_another(&room) || !context.guests.is_late(&guest, &room) => return,
+        Some(room) if context.is_of_another(room.class_name()) || !context.guests.is_late(&guest, &room) => return,
         Some(_) => Rejection::too_many_guests(),
     };
     let after = guest_status(&guest, Err(&rejection), now);

@@ -26,7 +26,7 @@ use super::startup::{self, StartError};
 use super::triggers::{Triggers, controller};
 use super::unreadable;
 use super::watches::{self, Watches};
-use crate::api::{Phase, RoomClass};
+use crate::api::RoomClass;
 use crate::args::ControllerArgs;
 use crate::backend::{Registry, WorkloadIdentity};
 use crate::clock;
@@ -106,7 +106,7 @@ async fn lead(client: Client, start: Start, shutdown: impl Future<Output = ()> +
         () = shutdown.clone() => return Ok(()),
     };
     context.health.set_ready(true);
-    tracing::info!(rooms = context.rooms.len(), classes = context.classes.len(), "the controller has started");
+    tracing::info!(rooms = context.rooms.count(), classes = context.classes.len(), "the controller has started");
     let leave = async {
         shutdown.clone().await;
         sleep(LEAVE_WITHIN).await;
@@ -203,9 +203,7 @@ async fn forget(context: Arc<Context>) {
 
 fn count_rooms(context: &Context) {
     let rooms = context.rooms.clone();
-    context.metrics.count_rooms(move || {
-        rooms.state().iter().map(|room| room.status.as_ref().map_or(Phase::default(), |status| status.phase)).collect()
-    });
+    context.metrics.count_rooms(move || rooms.all().iter().map(|room| room.summary.phase).collect());
 }
 
 /// Reconciles the Rooms that are due, until `shutdown`.

@@ -10,20 +10,20 @@ use std::sync::Arc;
 
 use futures::{Stream, StreamExt, future, stream};
 use k8s_openapi::api::core::v1::Namespace;
-use kube::ResourceExt;
 use kube::runtime::controller::{Config, Controller};
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher;
+use kube::{Resource, ResourceExt};
 use tokio::sync::{mpsc, watch};
 
 use super::context::Context;
 use super::room::seats::SEATS_OF_A_CLASS;
 use crate::api::{Room, RoomGuest, RoomRemoval};
-use crate::cluster::{Change, room_of};
+use crate::cluster::{CachedRoom, Change, RoomCache, name_of, room_of};
 
 /// What makes a Room due, as it comes in.
 pub struct Triggers {
-    pub rooms: mpsc::UnboundedReceiver<Change<Room>>,
+    pub rooms: mpsc::UnboundedReceiver<Change<CachedRoom>>,
     pub guests: mpsc::UnboundedReceiver<Change<RoomGuest>>,
     pub removals: mpsc::UnboundedReceiver<Change<RoomRemoval>>,
     pub namespaces: mpsc::UnboundedReceiver<Change<Namespace>>,
@@ -38,17 +38,19 @@ pub struct Triggers {
 const TASKS_WITHOUT_SEAT: usize = 512;
 
 /// The controller of Rooms with its triggers.
-pub fn controller(triggers: Triggers, context: &Arc<Context>) -> Controller<Room> {
+pub fn controller(triggers: Triggers, context: &Arc<Context>) -> Controller<CachedRoom> {
     let Triggers { rooms, guests, removals, namespaces, enqueued, steps } = triggers;
     let all_rooms = context.rooms.clone();
     // As many as can hang, so that no Room waits for them.
     let tasks = TASKS_WITHOUT_SEAT + SEATS_OF_A_CLASS * context.classes.len();
-    Controller::for_stream(changed_rooms(rooms, context.clone()), context.rooms.clone())
+    // Its queue keeps the name of each Room for as long as nothing happens to it. Of what comes by `for_stream` it keeps UID and version besides, twice.
+    Controller::for_stream(stream::pending(), context.rooms.store())
         .with_config(Config::default().concurrency(u16::try_from(tasks).unwrap_or(u16::MAX)))
-        .watches_stream(objects(guests), |guest| [room_of(&guest)])
-        .watches_stream(objects(removals), |removal| [room_of(&removal)])
+        .reconcile_on(changed_rooms(rooms, context.clone()))
+        .watches_stream(objects(guests), |guest| [cached(room_of(&guest))])
+        .watches_stream(objects(removals), |removal| [cached(room_of(&removal))])
         .watches_stream(objects(namespaces), move |namespace| rooms_in(&all_rooms, &namespace.name_any()))
-        .reconcile_on(received(enqueued))
+        .reconcile_on(received(enqueued).map(cached))
         .reconcile_on(rooms_without_class(context.clone()))
         .reconcile_all_on(clock_steps(steps))
         .reconcile_all_on(new_keys(context))
@@ -56,17 +58,17 @@ pub fn controller(triggers: Triggers, context: &Arc<Context>) -> Controller<Room
 
 /// The Rooms that changed. Of one that is gone nothing is remembered.
 fn changed_rooms(
-    rooms: mpsc::UnboundedReceiver<Change<Room>>,
+    rooms: mpsc::UnboundedReceiver<Change<CachedRoom>>,
     context: Arc<Context>,
-) -> impl Stream<Item = Result<Room, watcher::Error>> + Send + 'static {
+) -> impl Stream<Item = ObjectRef<CachedRoom>> + Send + 'static {
     received(rooms).filter_map(move |change| {
         future::ready(match change {
-            Change::Applied(room) => Some(Ok(Arc::unwrap_or_clone(room))),
+            Change::Applied(room) => Some(cached(name_of(&room))),
             Change::Deleted(room) => {
-                context.states.forget(room.metadata.uid.as_deref().unwrap_or_default());
-                let name = ObjectRef::from_obj(room.as_ref());
+                context.states.forget(room.meta().uid.as_deref().unwrap_or_default());
+                let name = name_of(&room);
                 // Another one of this name may be there by now, and wait.
-                if context.rooms.get(&name).is_none() {
+                if context.rooms.cached(&name).is_none() {
                     context.seats.leave(&name);
                 }
                 None
@@ -87,19 +89,24 @@ fn objects<K: Clone + Send + Sync + 'static>(
     received(changes).map(|change| Ok(K::clone(change.object())))
 }
 
-fn rooms_in(rooms: &Store<Room>, namespace: &str) -> Vec<ObjectRef<Room>> {
-    let rooms = rooms.state().into_iter();
-    rooms.filter(|room| room.metadata.namespace.as_deref() == Some(namespace)).map(|room| ObjectRef::from_obj(room.as_ref())).collect()
+/// A Room, by the name under which kube's `Controller` has it.
+fn cached(room: ObjectRef<Room>) -> ObjectRef<CachedRoom> {
+    room.into_kind_unchecked(())
+}
+
+fn rooms_in(rooms: &RoomCache, namespace: &str) -> Vec<ObjectRef<CachedRoom>> {
+    let rooms = rooms.all().into_iter();
+    rooms.filter(|room| room.meta().namespace.as_deref() == Some(namespace)).map(|room| cached(name_of(&room))).collect()
 }
 
 /// The Rooms that have no class of ours, whenever something changed among the classes of other installations: they may be ours to
 /// judge now.
-fn rooms_without_class(context: Arc<Context>) -> impl Stream<Item = ObjectRef<Room>> + Send + 'static {
+fn rooms_without_class(context: Arc<Context>) -> impl Stream<Item = ObjectRef<CachedRoom>> + Send + 'static {
     changes_of(context.others.changes()).flat_map(move |()| {
         let classes = context.classes.state();
         let is_ours = |name: &str| classes.iter().any(|class| class.name_any() == name);
-        let rooms = context.rooms.state().into_iter().filter(|room| !room.class_name().is_some_and(is_ours));
-        stream::iter(rooms.map(|room| ObjectRef::from_obj(room.as_ref())).collect::<Vec<_>>())
+        let rooms = context.rooms.all().into_iter().filter(|room| !room.summary.class_name.as_deref().is_some_and(is_ours));
+        stream::iter(rooms.map(|room| cached(name_of(&room))).collect::<Vec<_>>())
     })
 }
 

@@ -11,17 +11,17 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::facts::{class_facts, namespace_facts, room_facts, room_owned_facts};
-use crate::api::{Room, RoomClass, RoomGuest, RoomRemoval};
+use crate::api::{RoomClass, RoomGuest, RoomRemoval};
 use crate::args::ControllerArgs;
 use crate::cluster::{
-    Aside, Change, Guests, OtherClasses, OwnSecrets, Removals, Scope, Shard, watch_class_changes, watch_namespace_changes,
-    watch_own_secrets, watch_room_changes, watch_room_object_changes,
+    Aside, CachedRoom, Change, Guests, OtherClasses, OwnSecrets, Removals, RoomCache, Scope, Shard, watch_class_changes,
+    watch_namespace_changes, watch_own_secrets, watch_room_changes, watch_room_object_changes,
 };
 use crate::observability::metrics::Metrics;
 
 /// The caches.
 pub struct Watches {
-    pub rooms: Store<Room>,
+    pub rooms: RoomCache,
     /// What is known of Rooms besides.
     pub aside: Aside,
     pub guests: Guests,
@@ -37,7 +37,7 @@ pub struct Watches {
 
 /// What changed in the caches. The watches go on whether or not somebody takes it.
 pub struct Changes {
-    pub rooms: mpsc::UnboundedReceiver<Change<Room>>,
+    pub rooms: mpsc::UnboundedReceiver<Change<CachedRoom>>,
     pub guests: mpsc::UnboundedReceiver<Change<RoomGuest>>,
     pub removals: mpsc::UnboundedReceiver<Change<RoomRemoval>>,
     pub namespaces: mpsc::UnboundedReceiver<Change<Namespace>>,
@@ -83,7 +83,7 @@ pub fn start(client: &Client, args: &ControllerArgs, shard: Shard, metrics: &Met
     follow(class_changes, tasks, move |_| class.send_replace(()));
     follow(secret_changes, tasks, move |()| of_secret.send_replace(()));
 
-    let watches = Watches { rooms, aside, guests, removals, classes, others, namespaces, secrets };
+    let watches = Watches { rooms: rooms.into(), aside, guests, removals, classes, others, namespaces, secrets };
     let changes = Changes {
         rooms: rooms_changed,
         guests: guests_changed,
@@ -117,6 +117,6 @@ impl Watches {
         self.classes.wait_until_ready().await?;
         self.guests.ready().await?;
         self.removals.ready().await?;
-        self.rooms.wait_until_ready().await
+        self.rooms.ready().await
     }
 }

@@ -18,6 +18,7 @@ mod permissions;
 mod reconcile;
 mod rejection;
 mod room_index;
+mod room_summary;
 mod roster;
 mod session;
 mod valid_room;
@@ -41,6 +42,7 @@ pub use reconcile::{
 };
 pub use rejection::Rejection;
 pub use room_index::RoomIndex;
+pub use room_summary::RoomSummary;
 pub use roster::{
     Person, Roster, bounded_display_name, guest_generation, guest_identity, is_above, is_visitor, judge_guests, lower, visitor_identity,
 };

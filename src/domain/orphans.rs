@@ -5,18 +5,17 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
+use super::room_summary::RoomSummary;
 use super::session::Installation;
-use super::window::Window;
-use crate::api::{ConditionType, Phase, Room, RoomStatus};
 
 /// Sessions that no Room wants at `now`, among those whose names carry this installation's id.
 ///
-/// A session that a reconciliation may be creating at this moment, and has not recorded yet, is no orphan. Nor is one of a Room that is not among
+/// `rooms` come with their UIDs. A session that a reconciliation may be creating at this moment, and has not recorded yet, is no orphan. Nor is one of a Room that is not among
 /// these and for whose UID `is_kept` holds: it cannot be read, or another controller looks after it.
 #[must_use]
 pub fn orphans<'a>(
     sessions: impl IntoIterator<Item = &'a str>,
-    rooms: &[impl AsRef<Room>],
+    rooms: impl IntoIterator<Item = (&'a str, &'a RoomSummary)>,
     is_kept: impl Fn(&str) -> bool,
     installation: &Installation,
     now: Timestamp,
@@ -31,9 +30,9 @@ pub fn orphans<'a>(
         }
     }
     let mut wanted = HashSet::new();
-    for room in rooms.iter().map(AsRef::as_ref) {
-        let of_room = room.metadata.uid.as_deref().and_then(|uid| by_uid.get(uid)).into_iter().flatten();
-        wanted.extend(of_room.filter(|(session, epoch)| wants(room, session, *epoch, now)).map(|(session, _)| *session));
+    for (uid, room) in rooms {
+        let of_room = by_uid.get(uid).into_iter().flatten();
+        wanted.extend(of_room.filter(|(session, epoch)| room.wants(session, *epoch, now)).map(|(session, _)| *session));
     }
     let is_kept = |session: &str| installation.room_and_epoch(session).is_some_and(|(uid, _)| is_kept(uid));
     ours.into_iter().filter(|session| !wanted.contains(session) && !is_kept(session)).collect()
@@ -43,30 +42,6 @@ pub fn orphans<'a>(
 #[must_use]
 pub fn ended_checks<'a>(sessions: impl IntoIterator<Item = &'a String>, installation: &Installation, now: Timestamp) -> Vec<&'a String> {
     sessions.into_iter().filter(|session| installation.check(session).is_some_and(|(_, ends_at)| ends_at <= now)).collect()
-}
-
-fn wants(room: &Room, session: &str, epoch: i64, now: Timestamp) -> bool {
-    if room.metadata.deletion_timestamp.is_some() {
-        return false;
-    }
-    let Some(status) = &room.status else { return true };
-    match &status.session {
-        Some(recorded) if recorded.id == session => recorded.ended_at.is_none(),
-        recorded => {
-            let last = recorded.as_ref().map_or(0, |recorded| recorded.epoch);
-            epoch > last && may_be_opening(room, status, now)
-        }
-    }
-}
-
-/// Whether a reconciliation may be creating the Room's next session: because the spec is new, or because the window contains `now`.
-fn may_be_opening(room: &Room, status: &RoomStatus, now: Timestamp) -> bool {
-    if status.observed_generation != room.metadata.generation {
-        return true;
-    }
-    let accepted = status.condition(ConditionType::Accepted, true).is_some();
-    let during = Window::recorded(status).is_some_and(|window| window.contains(now));
-    accepted && during && status.phase != Phase::Suspended
 }
 
 #[cfg(test)]

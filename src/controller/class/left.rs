@@ -28,7 +28,7 @@ pub async fn follow(class: String, backend: Arc<dyn Backend>, context: Arc<Conte
             if followed > AT_LEAST && !sessions.keys().any(|session| session.starts_with(context.installation.prefix())) {
                 return;
             }
-            suspects = close_orphans(&class, backend.as_ref(), &sessions, &suspects, &context.rooms.state(), &context, clock::now()).await;
+            suspects = close_orphans(&class, backend.as_ref(), &sessions, &suspects, &context.rooms.all(), &context, clock::now()).await;
         }
         if followed > FOLLOWED_FOR {
             return;

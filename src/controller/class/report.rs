@@ -7,7 +7,7 @@ use kube::{Api, ResourceExt};
 
 use crate::api::{ConditionType, Reason, RoomClass, RoomClassStatus};
 use crate::cluster::post_params;
-use crate::controller::context::{Context, may_use, uses};
+use crate::controller::context::{Context, may_use};
 use crate::controller::request::timed;
 use crate::domain::{BackendKind, ConditionStatus, Failure, condition};
 
@@ -22,7 +22,7 @@ pub async fn report(class: &RoomClass, health: &Result<(), Failure>, media: Medi
     let name = class.name_any();
     let before = class.status.clone().unwrap_or_default();
     let of_others = || context.other_shards.count(|named| may_use(named, &name));
-    let count = || context.rooms.state().iter().filter(|room| uses(room, &name)).count() + of_others();
+    let count = || context.rooms.all().iter().filter(|room| may_use(room.summary.class_name.as_deref(), &name)).count() + of_others();
     let after = RoomClassStatus {
         observed_generation: class.metadata.generation,
         capabilities: BackendKind::of(class).capabilities().names().map(str::to_owned).collect(),

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use kube::runtime::reflector::ObjectRef;
+use kube::Resource;
 use tokio::time::timeout;
 
-use crate::api::{Phase, Room, RoomStatus};
+use crate::api::{Phase, Room};
 use crate::backend::{Backend, Signalling};
 use crate::clock;
-use crate::cluster::{version_of, versions_now};
+use crate::cluster::{CachedRoom, name_of, version_of, versions_now};
 use crate::controller::context::Context;
-use crate::domain::{Failure, SESSION_PREFIX, ended_checks, orphans, recorded_session};
+use crate::domain::{Failure, SESSION_PREFIX, ended_checks, orphans};
 
 /// Pause between two looks at a media server that works.
 pub const SWEEP_EVERY: Duration = Duration::from_secs(3);
@@ -44,17 +44,18 @@ pub async fn sweep(
     context: &Context,
     now: Timestamp,
 ) -> BTreeSet<String> {
-    let rooms = context.rooms.state();
+    let rooms = context.rooms.all();
     context.occupancy.swept(class, sessions, clock::uptime(), now);
     if counts {
         context.occupancy.count(class, sessions.clone());
     }
-    let is_watched = |room: &Room| {
-        let uid = room.metadata.uid.as_deref().unwrap_or_default();
+    let is_watched = |room: &CachedRoom| {
+        let uid = room.meta().uid.as_deref().unwrap_or_default();
         backend.signalling() == Signalling::Direct && is_used(room, sessions) && context.states.is_rechecked(uid, now)
     };
-    let is_due =
-        |room: &Room| is_news(room, class, sessions, context, now) || is_watched(room) || counts && is_miscounted(room, class, context);
+    let is_due = |room: &CachedRoom| {
+        is_news(room, class, sessions, context, now) || is_watched(room) || counts && is_miscounted(room, class, context)
+    };
     context.enqueue_among(&rooms, |room| lives_here(room, class) && is_due(room));
     context.metrics.swept(class, now);
     let found = close_orphans(class, backend, sessions, suspects, &rooms, context, now).await;
@@ -69,14 +70,15 @@ pub async fn close_orphans(
     backend: &dyn Backend,
     sessions: &Sessions,
     suspects: &BTreeSet<String>,
-    rooms: &[Arc<Room>],
+    rooms: &[Arc<CachedRoom>],
     context: &Context,
     now: Timestamp,
 ) -> BTreeSet<String> {
     let unreadable = context.unreadable.all().into_iter().filter(|room| room.deletion_timestamp.is_none()).filter_map(|room| room.uid);
     let unreadable: HashSet<String> = unreadable.collect();
     let is_of_another = |uid: &str| unreadable.contains(uid) || context.other_shards.have(uid);
-    let found = orphans(sessions.keys().map(String::as_str), rooms, is_of_another, &context.installation, now);
+    let summaries = rooms.iter().map(|room| (room.meta().uid.as_deref().unwrap_or_default(), &room.summary));
+    let found = orphans(sessions.keys().map(String::as_str), summaries, is_of_another, &context.installation, now);
     let found: BTreeSet<String> = found.into_iter().map(str::to_owned).collect();
     if context.fence.check().is_err() {
         return found;
@@ -99,7 +101,7 @@ pub async fn close_orphans(
 
 /// Those of the sessions that belong to no Room, or to one that the API server has now as it was when they were `judged`: what has come to be known
 /// since says nothing of that. None when the API server does not say.
-async fn confirm<'a>(sessions: impl Iterator<Item = &'a String>, judged: &[Arc<Room>], context: &Context) -> Option<Vec<&'a String>> {
+async fn confirm<'a>(sessions: impl Iterator<Item = &'a String>, judged: &[Arc<CachedRoom>], context: &Context) -> Option<Vec<&'a String>> {
     let sessions: Vec<&String> = sessions.collect();
     if sessions.is_empty() {
         return Some(sessions);
@@ -115,13 +117,12 @@ pub async fn hold_on_to_used(class: &str, backend: &dyn Backend, sessions: &Sess
     if context.fence.check().is_err() {
         return;
     }
-    let rooms = context.rooms.state();
-    let used = rooms.iter().filter(|room| lives_here(room, class) && room.metadata.deletion_timestamp.is_none() && is_used(room, sessions));
-    let is_open = |room: &Room| room.status.as_ref().is_some_and(|status| status.phase == Phase::Open);
-    let hold = async |room: &Arc<Room>| {
+    let rooms = context.rooms.all();
+    let used = rooms.iter().filter(|room| lives_here(room, class) && !room.summary.is_deleted && is_used(room, sessions));
+    let hold = async |room: &Arc<CachedRoom>| {
         // It may have ended since the list was made.
-        let newest = context.rooms.get(&ObjectRef::from_obj(room.as_ref()));
-        let session = newest.as_deref().filter(|room| is_open(room)).and_then(recorded_session);
+        let newest = context.rooms.cached(&name_of(room));
+        let session = newest.as_deref().filter(|room| room.summary.phase == Phase::Open).and_then(recorded_session);
         if let Some(session) = session
             && let Err(failure) = backend.hold(session).await
         {
@@ -132,25 +133,28 @@ pub async fn hold_on_to_used(class: &str, backend: &dyn Backend, sessions: &Sess
 }
 
 /// Whether the session of a Room is not what its status says: lost, made by the gateway, or empty for longer than it may be.
-fn is_news(room: &Room, class: &str, sessions: &Sessions, context: &Context, now: Timestamp) -> bool {
-    let Some(session) = room.status.as_ref().and_then(RoomStatus::live_session) else { return false };
+fn is_news(room: &CachedRoom, class: &str, sessions: &Sessions, context: &Context, now: Timestamp) -> bool {
+    let Some(session) = room.summary.live_session() else { return false };
     let is_idle = || {
-        let after = Duration::from(room.spec.session.as_ref()?.close_when_empty_after?);
+        let after = room.summary.close_when_empty_after?;
         let since = context.occupancy.empty_since(class, &session.id)?;
         Some(Duration::try_from(now.duration_since(since)).unwrap_or_default() >= after)
     };
     session.created_at.is_some() != sessions.contains_key(&session.id) || is_idle() == Some(true)
 }
 
-fn is_used(room: &Room, sessions: &Sessions) -> bool {
+fn is_used(room: &CachedRoom, sessions: &Sessions) -> bool {
     recorded_session(room).is_some_and(|session| sessions.get(session).is_some_and(|joined| *joined > 0))
 }
 
-fn is_miscounted(room: &Room, class: &str, context: &Context) -> bool {
-    let counted = room.status.as_ref().and_then(|status| status.counts).map_or(0, |counts| counts.joined);
-    recorded_session(room).is_some_and(|session| context.occupancy.joined(class, session) != counted)
+fn is_miscounted(room: &CachedRoom, class: &str, context: &Context) -> bool {
+    recorded_session(room).is_some_and(|session| context.occupancy.joined(class, session) != room.summary.joined)
 }
 
-fn lives_here(room: &Room, class: &str) -> bool {
-    room.class_name() == Some(class)
+fn lives_here(room: &CachedRoom, class: &str) -> bool {
+    room.summary.class_name.as_deref() == Some(class)
+}
+
+fn recorded_session(room: &CachedRoom) -> Option<&str> {
+    room.summary.live_session().map(|session| session.id.as_str())
 }

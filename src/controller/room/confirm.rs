@@ -24,7 +24,7 @@ pub async fn is_current(plan: &Plan, snapshot: &Snapshot, context: &Context) -> 
     }
     let room = snapshot.room();
     let is_fresh = context.freshness.is_recent(snapshot.namespace(), &context.rooms, clock::uptime());
-    let cached = context.rooms.get(&ObjectRef::from_obj(room)).map(|room| context.states.newest(room));
+    let cached = context.rooms.refreshed(&snapshot.observed.room).map(|room| context.states.newest(room));
     // The media server may have taken seconds to answer.
     if cached.as_deref().and_then(version_of) != version_of(room) {
         return Ok(false);

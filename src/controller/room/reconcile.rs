@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use kube::Resource;
 use kube::api::ObjectMeta;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
@@ -18,6 +19,7 @@ use super::seats::Seat;
 use super::validate::validate;
 use crate::api::Room;
 use crate::clock;
+use crate::cluster::{CachedRoom, name_of};
 use crate::controller::context::Context;
 use crate::domain::{Failure, Priority, plan, priority};
 use crate::observability::traces::{join_room_trace, room_trace_id};
@@ -29,15 +31,18 @@ const CLOSED_FOR: Duration = Duration::from_secs(1);
 const OUTDATED_FOR: Duration = Duration::from_secs(1);
 
 /// Reconciles a Room that is ours, as part of its trace.
-pub async fn reconcile(room: Arc<Room>, context: Arc<Context>) -> Result<Action, Failure> {
-    let ObjectMeta { namespace, name, uid, .. } = &room.metadata;
+pub async fn reconcile(cached: Arc<CachedRoom>, context: Arc<Context>) -> Result<Action, Failure> {
+    let ObjectMeta { namespace, name, uid, .. } = cached.meta();
     let uid = uid.as_deref().unwrap_or_default();
-    if context.is_of_another(&room) {
+    if context.is_of_another(cached.summary.class_name.as_deref()) {
         return Ok(Action::await_change());
     }
     if context.fence.check().is_err() {
         return Ok(Action::requeue(CLOSED_FOR));
     }
+    let Some(room) = context.rooms.get(&name_of(&cached)) else {
+        return Ok(Action::requeue(context.states.at_the_latest(uid, clock::now())));
+    };
     let Some(seat) = take_seat(&room, &context) else {
         return Ok(Action::requeue(context.states.at_the_latest(uid, clock::now())));
     };
@@ -60,7 +65,7 @@ async fn unless_it_panics<T>(pass: impl Future<Output = T>) -> Option<T> {
 async fn reconcile_room(room: Arc<Room>, seat: Seat, context: &Context) -> Result<Duration, Failure> {
     let started = clock::now();
     // It may have changed while it waited for its seat.
-    let room = context.states.newest(context.rooms.get(&ObjectRef::from_obj(room.as_ref())).unwrap_or(room));
+    let room = context.states.newest(context.rooms.refreshed(&room).unwrap_or(room));
     let guests = context.guests.of(&room);
     let removed = context.removals.identities(&room);
     let keys = context.keys.borrow().clone();
@@ -105,15 +110,15 @@ fn take_seat(room: &Arc<Room>, context: &Context) -> Option<Seat> {
 /// When to reconcile again after a failure: after a growing pause, and at the next transition of the plan at the latest.
 // The signature is kube's.
 #[allow(clippy::needless_pass_by_value)]
-pub fn error_policy(room: Arc<Room>, failure: &Failure, context: Arc<Context>) -> Action {
+pub fn error_policy(room: Arc<CachedRoom>, failure: &Failure, context: Arc<Context>) -> Action {
     tracing::info!(
-        namespace = room.metadata.namespace,
-        room = room.metadata.name,
+        namespace = room.meta().namespace,
+        room = room.meta().name,
         %failure,
         "a reconciliation could not be finished and is tried again"
     );
     context.metrics.failed(failure.reason);
-    let uid = room.metadata.uid.as_deref().unwrap_or_default();
+    let uid = room.meta().uid.as_deref().unwrap_or_default();
     Action::requeue(context.states.after_failure(uid, failure, clock::now()))
 }
 

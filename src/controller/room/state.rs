@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use kube::Resource;
 use kube::api::ObjectMeta;
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::ObjectRef;
 use parking_lot::Mutex;
 
 use super::backoff::Backoff;
@@ -16,7 +17,7 @@ use super::resync::ResyncSchedule;
 use super::write_cache::WriteCache;
 use crate::api::{Room, invite_secret_name};
 use crate::clock;
-use crate::cluster::{Lists, keep_what_is_read};
+use crate::cluster::{Lists, RoomCache, keep_what_is_read};
 use crate::domain::{Failure, Outcome, recorded_session};
 
 /// Shortest time until the next reconciliation: the clock that wakes and the clock that decides may differ by less.
@@ -72,13 +73,13 @@ impl RoomStates {
     }
 
     /// Forgets the answers to own writes that the watch has shown. A Room that nothing happens to would be held twice for as long.
-    pub fn forget_shown(&self, rooms: &Store<Room>) {
+    pub fn forget_shown(&self, rooms: &RoomCache) {
         let written = std::mem::take(&mut *self.written.lock());
         let is_ahead = |reference: &ObjectRef<Room>| {
-            let watched = rooms.get(reference)?;
+            let watched = rooms.cached(reference)?;
             let mut states = self.rooms.lock();
-            let state = states.get_mut(watched.metadata.uid.as_deref()?)?;
-            state.written.newest(watched, self.lists.asked_at());
+            let state = states.get_mut(watched.meta().uid.as_deref()?)?;
+            state.written.see(watched.as_ref(), self.lists.asked_at());
             Some(state.written.is_ahead())
         };
         let ahead: Vec<_> = written.into_iter().filter(|reference| is_ahead(reference) == Some(true)).collect();
@@ -206,6 +207,7 @@ mod tests {
 
     use super::*;
     use crate::api::Reason;
+    use crate::cluster::CachedRoom;
 
     const HOUR: Duration = Duration::from_hours(1);
 
@@ -304,15 +306,16 @@ mod tests {
     #[test]
     fn what_was_written_is_held_until_the_watch_has_shown_it_and_no_longer() {
         let (store, mut writer) = reflector::store();
-        let mut watched = |version| writer.apply_watcher_event(&watcher::Event::Apply(room("a", version)));
+        let rooms = RoomCache::from(store);
+        let mut watched = |version| writer.apply_watcher_event(&watcher::Event::Apply(CachedRoom::from(&room("a", version))));
         let states = states();
         let is_held = || states.rooms.lock()["a"].written.is_ahead();
         watched("9");
         states.wrote(room("a", "10"));
-        states.forget_shown(&store);
+        states.forget_shown(&rooms);
         assert!(is_held());
         watched("10");
-        states.forget_shown(&store);
+        states.forget_shown(&rooms);
         assert!(!is_held() && states.written.lock().is_empty());
     }
 

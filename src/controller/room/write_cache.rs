@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::Resource;
+
 use crate::api::Room;
 use crate::cluster::is_older;
 
@@ -17,8 +19,13 @@ impl WriteCache {
     /// The newer one of what the watch shows and what was written. All was listed at `listed_at`: a write of before that is shown since, or
     /// was undone by a restore from a backup.
     pub fn newest(&mut self, watched: Arc<Room>, listed_at: Duration) -> Arc<Room> {
-        self.written = self.written.take().filter(|(own, answered_at)| *answered_at >= listed_at && is_older(watched.as_ref(), own));
+        self.see(watched.as_ref(), listed_at);
         self.written.as_ref().map_or(watched, |(own, _)| own.clone())
+    }
+
+    /// Takes note of what the watch shows.
+    pub fn see(&mut self, watched: &impl Resource, listed_at: Duration) {
+        self.written = self.written.take().filter(|(own, answered_at)| *answered_at >= listed_at && is_older(watched, own.as_ref()));
     }
 
     /// Whether there is a write that the watch has not shown yet, as far as is known.

@@ -355,8 +355,10 @@ impl Simulation {
     /// Sessions that belong to no Room.
     pub fn orphans(&self) -> Vec<String> {
         let sessions = self.media.sessions();
-        let rooms: Vec<Arc<Room>> = self.room.iter().cloned().map(Into::into).collect();
-        let found = orphans(sessions.iter().map(String::as_str), &rooms, |uid| self.unreadable.contains(uid), &installation(), self.now);
+        let rooms: Vec<_> =
+            self.room.iter().map(|room| (room.metadata.uid.as_deref().unwrap_or_default(), RoomSummary::of(room))).collect();
+        let rooms = rooms.iter().map(|(uid, room)| (*uid, room));
+        let found = orphans(sessions.iter().map(String::as_str), rooms, |uid| self.unreadable.contains(uid), &installation(), self.now);
         found.into_iter().map(str::to_owned).collect()
     }
 
