@@ -5,11 +5,12 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use futures::StreamExt;
-use kube::Client;
+use kube::api::ObjectMeta;
 use kube::core::NamespaceResourceScope;
 use kube::runtime::reflector::store::{Writer, WriterDropped};
 use kube::runtime::reflector::{ObjectRef, Store, store};
 use kube::runtime::watcher::Event;
+use kube::{Client, Resource};
 use parking_lot::RwLock;
 use serde::de::DeserializeOwned;
 
@@ -92,18 +93,19 @@ impl<K: RoomObject> RoomObjects<K> {
     }
 
     /// The objects of a Room that `choose` names.
-    fn of_room(&self, room: &Room, choose: impl FnOnce(&RoomIndex) -> Vec<&str>) -> Vec<Arc<K>> {
-        let namespace = room.metadata.namespace.as_deref().unwrap_or_default();
+    fn of_room(&self, room: &impl Resource, choose: impl FnOnce(&RoomIndex) -> Vec<&str>) -> Vec<Arc<K>> {
+        let ObjectMeta { name: room, namespace, .. } = room.meta();
+        let namespace = namespace.as_deref().unwrap_or_default();
         let names: Vec<ObjectRef<K>> =
             choose(&self.index.read().current).into_iter().map(|name| ObjectRef::new(name).within(namespace)).collect();
-        names.iter().filter_map(|name| self.get(name)).filter(|object| Some(object.room_name()) == room.metadata.name.as_deref()).collect()
+        names.iter().filter_map(|name| self.get(name)).filter(|object| Some(object.room_name()) == room.as_deref()).collect()
     }
 }
 
 impl Guests {
     /// The guests of a Room, in the order in which they came: as many as are looked at.
     #[must_use]
-    pub fn of(&self, room: &Room) -> Vec<Arc<RoomGuest>> {
+    pub fn of(&self, room: &impl Resource) -> Vec<Arc<RoomGuest>> {
         self.of_room(room, |index| index.first(room, GUESTS_JUDGED))
     }
 

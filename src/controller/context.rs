@@ -17,7 +17,7 @@ use crate::backend::Registry;
 use crate::cluster::{
     BackendFactory, CachedRoom, Freshness, Guests, OtherClasses, OtherShards, Removals, RoomCache, Scope, Shard, Unreadable, name_of,
 };
-use crate::domain::{Installation, KeyRing};
+use crate::domain::{Installation, KeyRing, RoomSummary};
 use crate::observability::health::Health;
 use crate::observability::metrics::Metrics;
 
@@ -89,8 +89,8 @@ impl Context {
     }
 
     /// The class whose seats a Room takes; those that have none take what is set aside for no class.
-    pub fn class_of<'a>(&self, room: &'a Room) -> &'a str {
-        room.class_name().filter(|class| self.has_class(class)).unwrap_or_default()
+    pub fn class_of<'a>(&self, room: &'a RoomSummary) -> &'a str {
+        room.class_name.as_deref().filter(|class| self.has_class(class)).unwrap_or_default()
     }
 
     /// Whether there is a class of this name that is ours.

@@ -3,8 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
+use kube::Resource;
 
-use crate::api::{Room, RoomOwned};
+use crate::api::RoomOwned;
 
 /// Namespace and name of an object.
 type Name = (String, String);
@@ -49,13 +50,13 @@ impl RoomIndex {
 
     /// Names of the first objects of a Room, at most so many, in the order in which they came: what comes after costs nothing.
     #[must_use]
-    pub fn first(&self, room: &Room, most: usize) -> Vec<&str> {
+    pub fn first(&self, room: &impl Resource, most: usize) -> Vec<&str> {
         names(self.first_places(room, most))
     }
 
     /// Names of the last objects of a Room, at most so many, in the order in which they came: what came before costs nothing.
     #[must_use]
-    pub fn last(&self, room: &Room, most: usize) -> Vec<&str> {
+    pub fn last(&self, room: &impl Resource, most: usize) -> Vec<&str> {
         let mut last: Vec<&Place> = self.places(room).flat_map(|places| places.iter().rev().take(most)).collect();
         last.sort();
         names(last.split_off(last.len().saturating_sub(most)))
@@ -63,20 +64,20 @@ impl RoomIndex {
 
     /// Whether an object belongs to a Room and is none of its first.
     #[must_use]
-    pub fn is_late(&self, object: &impl RoomOwned, room: &Room, most: usize) -> bool {
+    pub fn is_late(&self, object: &impl RoomOwned, room: &impl Resource, most: usize) -> bool {
         let Some((home, place)) = self.objects.get(&name(object)) else { return false };
         let first = self.first_places(room, most);
         homes(room).contains(home) && first.len() == most && first.last().is_some_and(|last| *last < place)
     }
 
-    fn first_places(&self, room: &Room, most: usize) -> Vec<&Place> {
+    fn first_places(&self, room: &impl Resource, most: usize) -> Vec<&Place> {
         let mut first: Vec<&Place> = self.places(room).flat_map(|places| places.iter().take(most)).collect();
         first.sort();
         first.truncate(most);
         first
     }
 
-    fn places(&self, room: &Room) -> impl Iterator<Item = &BTreeSet<Place>> {
+    fn places(&self, room: &impl Resource) -> impl Iterator<Item = &BTreeSet<Place>> {
         homes(room).into_iter().filter_map(|home| self.homes.get(&home))
     }
 }
@@ -86,8 +87,8 @@ fn names(places: Vec<&Place>) -> Vec<&str> {
 }
 
 /// Where the objects of a Room belong.
-fn homes(room: &Room) -> [Home; 2] {
-    let metadata = &room.metadata;
+fn homes(room: &impl Resource) -> [Home; 2] {
+    let metadata = room.meta();
     let name = (metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default());
     [None, metadata.uid.clone()].map(|owner| Home { room: name.clone(), owner })
 }

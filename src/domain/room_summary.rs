@@ -15,6 +15,11 @@ pub struct RoomSummary {
     /// The class that the Room names, or the one it was accepted with.
     pub class_name: Option<String>,
     pub phase: Phase,
+    pub suspend: bool,
+    /// The window in force, or less of it where the spec declares an earlier end.
+    pub window: Option<Window>,
+    /// When the clock alone changes the Room, by the status.
+    pub next_transition: Option<Timestamp>,
     /// People in the call, by the status.
     pub joined: i32,
     /// The session that was recorded last.
@@ -43,11 +48,20 @@ impl RoomSummary {
             is_deleted: room.metadata.deletion_timestamp.is_some(),
             class_name: room.class_name().map(str::to_owned),
             phase: status.map_or(Phase::default(), |status| status.phase),
+            suspend: room.spec.suspend,
+            window: Window::in_force_unaccepted(room),
+            next_transition: status.and_then(|status| status.next_transition_time.as_ref()).map(|at| at.0),
             joined: status.and_then(|status| status.counts).map_or(0, |counts| counts.joined),
             session: status.and_then(|status| status.session.clone()),
             close_when_empty_after: of_spec(),
             next_session: status.map_or(NextSession::Anytime, |status| NextSession::of(room, status)),
         }
+    }
+
+    /// Whether no reconciliation has told of this spec yet.
+    #[must_use]
+    pub fn is_changed(&self) -> bool {
+        self.next_session == NextSession::Anytime
     }
 
     /// The session that was made or is named, and has not ended.

@@ -11,7 +11,9 @@ use crate::api::{REISSUE_ANNOTATION, Reason, Room, RoomGuest};
 use crate::backend::Backend;
 use crate::clock;
 use crate::controller::context::Context;
-use crate::domain::{Failure, KeyRing, Observed, Priority, Rejection, SessionView, ValidRoom, priority, session_to_observe};
+use crate::domain::{
+    Failure, KeyRing, Observed, Priority, Rejection, RoomSummary, SessionView, ValidRoom, priority, recorded_session, session_to_observe,
+};
 use crate::observability::watchdog::Heartbeat;
 
 /// What a reconciliation knows, and what it works with.
@@ -89,8 +91,9 @@ pub async fn observe(
         (Ok(valid), Some(keys)) => revision(valid, keys, &context.gateway_url, reissue),
         (Err(_), _) | (_, None) => String::new(),
     };
-    let recheck_invites = context.states.resync_due(room.metadata.uid.as_deref().unwrap_or_default(), now);
-    let (closed_at, unrecorded) = (context.states.closed_at(&room), context.states.unrecorded(&room));
+    let uid = room.metadata.uid.as_deref().unwrap_or_default();
+    let recheck_invites = context.states.resync_due(uid, now);
+    let (closed_at, unrecorded) = (context.states.closed_at(uid, recorded_session(&room)), context.states.unrecorded(&room));
     let observed =
         Observed { room, guests, removed, valid, session, empty_since, closed_at, unrecorded, joined, invites_revision, recheck_invites };
     Snapshot { observed, class, backend, keys, working }
@@ -100,7 +103,7 @@ pub async fn observe(
 /// one list tells as much as two requests for each Room.
 fn is_known_empty(room: &Room, guests: &[Arc<RoomGuest>], session: &str, class: &str, context: &Context, now: Timestamp) -> bool {
     context.states.is_first(room.metadata.uid.as_deref().unwrap_or_default())
-        && priority(room, guests, now) == Priority::Background
+        && priority(&RoomSummary::of(room), guests, now) == Priority::Background
         && context.occupancy.was_seen_empty(class, session, clock::uptime())
 }
 

@@ -8,7 +8,6 @@ use futures::FutureExt;
 use kube::Resource;
 use kube::api::ObjectMeta;
 use kube::runtime::controller::Action;
-use kube::runtime::reflector::ObjectRef;
 use tracing::{Instrument, info_span};
 
 use super::confirm::is_current;
@@ -21,7 +20,7 @@ use crate::api::Room;
 use crate::clock;
 use crate::cluster::{CachedRoom, name_of};
 use crate::controller::context::Context;
-use crate::domain::{Failure, Priority, plan, priority};
+use crate::domain::{Failure, Priority, RoomSummary, plan, priority};
 use crate::observability::traces::{join_room_trace, room_trace_id};
 
 /// When a Room is looked at again for which nothing may be done now.
@@ -40,16 +39,15 @@ pub async fn reconcile(cached: Arc<CachedRoom>, context: Arc<Context>) -> Result
     if context.fence.check().is_err() {
         return Ok(Action::requeue(CLOSED_FOR));
     }
-    let Some(room) = context.rooms.get(&name_of(&cached)) else {
-        return Ok(Action::requeue(context.states.at_the_latest(uid, clock::now())));
-    };
-    let Some(seat) = take_seat(&room, &context) else {
+    let seat = take_seat(&cached, &context);
+    // Read only now: where many wait, most get no seat.
+    let Some((seat, room)) = seat.and_then(|seat| Some((seat, context.rooms.get(&name_of(&cached))?))) else {
         return Ok(Action::requeue(context.states.at_the_latest(uid, clock::now())));
     };
     let span = info_span!("reconcile", namespace, room = name, trace_id = room_trace_id(uid));
     join_room_trace(&span, uid);
     // Boxed, because kube's Controller has a task for each Room that is due, and most of them may get no seat.
-    match Box::pin(unless_it_panics(reconcile_room(room.clone(), seat, &context))).instrument(span).await {
+    match Box::pin(unless_it_panics(reconcile_room(room, seat, &context))).instrument(span).await {
         Some(next) => next.map(Action::requeue),
         None => Ok(Action::requeue(context.states.at_the_latest(uid, clock::now()))),
     }
@@ -64,9 +62,8 @@ async fn unless_it_panics<T>(pass: impl Future<Output = T>) -> Option<T> {
 /// Brings a Room closer to its spec; the time until it has to be reconciled again.
 async fn reconcile_room(room: Arc<Room>, seat: Seat, context: &Context) -> Result<Duration, Failure> {
     let started = clock::now();
-    // It may have changed while it waited for its seat.
-    let room = context.states.newest(context.rooms.refreshed(&room).unwrap_or(room));
-    let guests = context.guests.of(&room);
+    let room = context.states.newest(room);
+    let guests = context.guests.of(room.as_ref());
     let removed = context.removals.identities(&room);
     let keys = context.keys.borrow().clone();
 
@@ -98,13 +95,15 @@ async fn reconcile_room(room: Arc<Room>, seat: Seat, context: &Context) -> Resul
 }
 
 /// A seat for a Room; `None` when it has to wait for one.
-fn take_seat(room: &Arc<Room>, context: &Context) -> Option<Seat> {
-    let room = context.states.newest(room.clone());
-    let priority = match context.states.closed_at(&room) {
+fn take_seat(room: &CachedRoom, context: &Context) -> Option<Seat> {
+    let written = context.states.ahead_of(room).map(|room| RoomSummary::of(&room));
+    let summary = written.as_ref().unwrap_or(&room.summary);
+    let session = summary.live_session().map(|session| session.id.as_str());
+    let priority = match context.states.closed_at(room.meta().uid.as_deref().unwrap_or_default(), session) {
         Some(_) => Priority::Background,
-        None => priority(&room, &context.guests.of(&room), clock::now()),
+        None => priority(summary, &context.guests.of(room), clock::now()),
     };
-    context.seats.take(&ObjectRef::from_obj(room.as_ref()), context.class_of(&room), priority)
+    context.seats.take(&name_of(room), context.class_of(summary), priority)
 }
 
 /// When to reconcile again after a failure: after a growing pause, and at the next transition of the plan at the latest.

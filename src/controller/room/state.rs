@@ -17,7 +17,7 @@ use super::resync::ResyncSchedule;
 use super::write_cache::WriteCache;
 use crate::api::{Room, invite_secret_name};
 use crate::clock;
-use crate::cluster::{Lists, RoomCache, keep_what_is_read};
+use crate::cluster::{CachedRoom, Lists, RoomCache, keep_what_is_read};
 use crate::domain::{Failure, Outcome, recorded_session};
 
 /// Shortest time until the next reconciliation: the clock that wakes and the clock that decides may differ by less.
@@ -61,6 +61,14 @@ impl RoomStates {
     pub fn newest(&self, watched: Arc<Room>) -> Arc<Room> {
         let Some(uid) = watched.metadata.uid.clone() else { return watched };
         self.rooms.lock().entry(uid).or_default().written.newest(watched, self.lists.asked_at())
+    }
+
+    /// What was written after what the watch shows.
+    pub fn ahead_of(&self, watched: &CachedRoom) -> Option<Arc<Room>> {
+        let mut rooms = self.rooms.lock();
+        let written = &mut rooms.entry(watched.meta().uid.clone()?).or_default().written;
+        written.see(watched, self.lists.asked_at());
+        written.own()
     }
 
     /// Remembers the answer to an own write.
@@ -148,10 +156,10 @@ impl RoomStates {
     }
 
     /// When the living session that the Room's status names was closed, if it was and no status tells of it yet.
-    pub fn closed_at(&self, room: &Room) -> Option<Timestamp> {
+    pub fn closed_at(&self, uid: &str, recorded: Option<&str>) -> Option<Timestamp> {
         let rooms = self.rooms.lock();
-        let (session, at) = rooms.get(room.metadata.uid.as_deref()?)?.closed.as_ref()?;
-        (recorded_session(room) == Some(session)).then_some(*at)
+        let (session, at) = rooms.get(uid)?.closed.as_ref()?;
+        (recorded == Some(session)).then_some(*at)
     }
 
     /// Invites were written, or not, and no status tells of it.
@@ -207,7 +215,6 @@ mod tests {
 
     use super::*;
     use crate::api::Reason;
-    use crate::cluster::CachedRoom;
 
     const HOUR: Duration = Duration::from_hours(1);
 

@@ -23,6 +23,11 @@ impl WriteCache {
         self.written.as_ref().map_or(watched, |(own, _)| own.clone())
     }
 
+    /// The own write that the watch has not shown yet.
+    pub fn own(&self) -> Option<Arc<Room>> {
+        self.written.as_ref().map(|(own, _)| own.clone())
+    }
+
     /// Takes note of what the watch shows.
     pub fn see(&mut self, watched: &impl Resource, listed_at: Duration) {
         self.written = self.written.take().filter(|(own, answered_at)| *answered_at >= listed_at && is_older(watched, own.as_ref()));

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::super::session::recorded_session;
-use super::super::window::Window;
-use crate::api::{Room, RoomGuest};
+use super::super::room_summary::RoomSummary;
+use crate::api::RoomGuest;
 
 /// From the most urgent to the least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,15 +20,13 @@ pub enum Priority {
 
 /// The priority of a Room with these guests at `now`.
 #[must_use]
-pub fn priority(room: &Room, guests: &[Arc<RoomGuest>], now: Timestamp) -> Priority {
-    let Some(status) = &room.status else { return Priority::Prompt };
-    let is_over = || Window::in_force_unaccepted(room).is_some_and(|window| window.is_over(now));
-    if recorded_session(room).is_some() && (room.metadata.deletion_timestamp.is_some() || room.spec.suspend || is_over()) {
+pub fn priority(room: &RoomSummary, guests: &[Arc<RoomGuest>], now: Timestamp) -> Priority {
+    let is_over = || room.window.as_ref().is_some_and(|window| window.is_over(now));
+    if room.live_session().is_some() && (room.is_deleted || room.suspend || is_over()) {
         return Priority::Ending;
     }
-    let is_changed = status.observed_generation != room.metadata.generation;
-    let is_due = status.next_transition_time.as_ref().is_some_and(|at| at.0 <= now);
+    let is_due = room.next_transition.is_some_and(|at| at <= now);
     // The API server gives it a condition that says nothing yet.
     let is_new = |guest: &Arc<RoomGuest>| guest.status.iter().flat_map(|status| &status.conditions).all(|it| it.status == "Unknown");
-    if is_changed || is_due || guests.iter().any(is_new) { Priority::Prompt } else { Priority::Background }
+    if room.is_changed() || is_due || guests.iter().any(is_new) { Priority::Prompt } else { Priority::Background }
 }

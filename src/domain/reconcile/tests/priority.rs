@@ -7,7 +7,7 @@ use rstest::rstest;
 
 use crate::api::{ConditionType, Reason, RoomGuest, RoomGuestStatus};
 use crate::domain::tests::{Simulation, at, spec};
-use crate::domain::{Priority, condition, priority};
+use crate::domain::{Priority, RoomSummary, condition, priority};
 
 fn open() -> Simulation {
     Simulation::reconciled_at("09:00")
@@ -34,5 +34,5 @@ fn guest(status: &str) -> Arc<RoomGuest> {
 #[case::over_and_closed(open().at("10:00").with(|sim| drop(sim.reconcile())), Priority::Background)]
 #[case::before_its_window(Simulation::reconciled_at("08:10"), Priority::Background)]
 fn calls_that_have_to_end_go_first_then_what_somebody_waits_for(#[case] sim: Simulation, #[case] expected: Priority) {
-    assert_eq!(priority(sim.room(), &sim.guests, sim.now), expected);
+    assert_eq!(priority(&RoomSummary::of(sim.room()), &sim.guests, sim.now), expected);
 }
