@@ -178,6 +178,7 @@ pub fn name_of(room: &CachedRoom) -> ObjectRef<Room> {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
     use serde_json::json;
 
     use super::*;
@@ -215,6 +216,16 @@ mod tests {
         assert_eq!(name_of(&cached), ObjectRef::from_obj(&room));
         let annotations: Vec<_> = cached.meta().annotations.iter().flatten().map(|(key, _)| key.as_str()).collect();
         assert_eq!(annotations, [REISSUE_ANNOTATION]);
+    }
+
+    #[rstest]
+    #[case("1.5h")]
+    #[case("1h0m0.001s")]
+    #[case("250ms")]
+    #[case("4320h")]
+    fn a_duration_comes_back_whatever_its_units(#[case] duration: &str) {
+        let room = room_from(json!({"duration": duration, "session": {"closeWhenEmptyAfter": duration}}));
+        assert_eq!(CachedRoom::from(&room).read().unwrap(), room);
     }
 
     #[test]

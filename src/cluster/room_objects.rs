@@ -111,7 +111,7 @@ impl Guests {
 
     /// Whether a guest of a Room came after all of those.
     #[must_use]
-    pub fn is_late(&self, guest: &RoomGuest, room: &Room) -> bool {
+    pub fn is_late(&self, guest: &RoomGuest, room: &impl Resource) -> bool {
         self.index.read().current.is_late(guest, room, GUESTS_JUDGED)
     }
 }

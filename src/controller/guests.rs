@@ -104,12 +104,12 @@ impl Turns {
 /// Tells a guest whom no reconciliation looks at.
 async fn tell(guest: &ObjectRef<RoomGuest>, context: &Context, now: Timestamp) {
     let Some(guest) = context.guests.get(guest).filter(|guest| guest.metadata.deletion_timestamp.is_none()) else { return };
-    let rejection = match context.rooms.get(&room_of(guest.as_ref())) {
+    let rejection = match context.rooms.cached(&room_of(guest.as_ref())) {
         None => Rejection {
             reason: Reason::RoomNotFound,
             message: format!("spec.roomName: there is no Room \"{}\" in this namespace", guest.spec.room_name),
         },
-        Some(room) if context.is_of_another(room.class_name()) || !context.guests.is_late(&guest, &room) => return,
+        Some(room) if context.is_of_another(room.summary.class_name.as_deref()) || !context.guests.is_late(&guest, room.as_ref()) => return,
         Some(_) => Rejection::too_many_guests(),
     };
     let after = guest_status(&guest, Err(&rejection), now);
