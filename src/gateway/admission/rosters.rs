@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use crate::api::{Room, RoomGuest, RoomRemoval};
 use crate::domain::Roster;
 
-/// Most people in all rosters that are kept: some five megabytes.
+/// Most people in all rosters that are kept, some five megabytes. Each Room counts as one more, so that of Rooms without people there are not any number.
 const MOST_PEOPLE: usize = 20_000;
 
 /// Rosters, kept for as long as what they were made from is what the API server has.
@@ -48,7 +48,7 @@ impl Made {
     }
 
     fn size(&self) -> usize {
-        self.room.spec.participants.len() + self.guests.len() + self.removals.len()
+        1 + self.room.spec.participants.len() + self.guests.len() + self.removals.len()
     }
 }
 
@@ -73,6 +73,11 @@ mod tests {
     fn removal(identity: &str) -> Arc<RoomRemoval> {
         let spec = json!({"roomName": "standup", "identity": identity});
         Arc::new(serde_json::from_value(json!({"metadata": {"name": "r"}, "spec": spec})).unwrap())
+    }
+
+    /// What is kept of a Room without guests and removals.
+    fn made_of(room: &Arc<Room>) -> Made {
+        Made { room: room.clone(), guests: Vec::new(), removals: Vec::new(), roster: crate::fixtures::roster(room) }
     }
 
     #[test]
@@ -100,5 +105,9 @@ mod tests {
             assert_eq!(rosters.of(&room_of(350, &number.to_string()), Vec::new(), Vec::new()).people().count(), 350);
             assert!(rosters.0.lock().len() * 350 <= MOST_PEOPLE);
         }
+        let of_links = room_of(0, "link");
+        rosters.0.lock().extend((0..MOST_PEOPLE).map(|number| (format!("link-{number}"), made_of(&of_links))));
+        rosters.of(&of_links, Vec::new(), Vec::new());
+        assert!(rosters.0.lock().len() <= MOST_PEOPLE, "Rooms to which people come by the shared link alone");
     }
 }
