@@ -15,7 +15,6 @@ use lz4_flex::block::{DecompressError, compress_prepend_size_with_dict, decompre
 use serde::{Deserialize, Deserializer};
 
 use super::typical_room::TYPICAL_ROOM;
-use super::versions::version_of;
 use crate::api::{REISSUE_ANNOTATION, Room};
 use crate::domain::RoomSummary;
 
@@ -126,14 +125,6 @@ impl RoomCache {
         let cached = self.cached(room)?;
         let read = cached.read().inspect_err(|error| tracing::error!(%room, %error, "a Room cannot be read from the cache"));
         read.ok().map(Arc::new)
-    }
-
-    /// A Room as it is now: the same one, unless it has changed.
-    #[must_use]
-    pub fn refreshed(&self, room: &Arc<Room>) -> Option<Arc<Room>> {
-        let name = ObjectRef::from_obj(room.as_ref());
-        let is_same = version_of(self.cached(&name)?.as_ref()) == version_of(room.as_ref());
-        if is_same { Some(room.clone()) } else { self.get(&name) }
     }
 
     /// What is at hand of the Room of this name.

@@ -70,6 +70,12 @@ impl RoomSummary {
         self.session.as_ref().filter(|session| session.ended_at.is_none())
     }
 
+    /// Name of that session.
+    #[must_use]
+    pub fn recorded_session(&self) -> Option<&str> {
+        self.live_session().map(|session| session.id.as_str())
+    }
+
     /// Whether the Room wants a session of this name and epoch at `now`, or a reconciliation may be making it.
     #[must_use]
     pub fn wants(&self, session: &str, epoch: i64, now: Timestamp) -> bool {

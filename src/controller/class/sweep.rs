@@ -122,7 +122,7 @@ pub async fn hold_on_to_used(class: &str, backend: &dyn Backend, sessions: &Sess
     let hold = async |room: &Arc<CachedRoom>| {
         // It may have ended since the list was made.
         let newest = context.rooms.cached(&name_of(room));
-        let session = newest.as_deref().filter(|room| room.summary.phase == Phase::Open).and_then(recorded_session);
+        let session = newest.as_deref().filter(|room| room.summary.phase == Phase::Open).and_then(|room| room.summary.recorded_session());
         if let Some(session) = session
             && let Err(failure) = backend.hold(session).await
         {
@@ -144,17 +144,13 @@ fn is_news(room: &CachedRoom, class: &str, sessions: &Sessions, context: &Contex
 }
 
 fn is_used(room: &CachedRoom, sessions: &Sessions) -> bool {
-    recorded_session(room).is_some_and(|session| sessions.get(session).is_some_and(|joined| *joined > 0))
+    room.summary.recorded_session().is_some_and(|session| sessions.get(session).is_some_and(|joined| *joined > 0))
 }
 
 fn is_miscounted(room: &CachedRoom, class: &str, context: &Context) -> bool {
-    recorded_session(room).is_some_and(|session| context.occupancy.joined(class, session) != room.summary.joined)
+    room.summary.recorded_session().is_some_and(|session| context.occupancy.joined(class, session) != room.summary.joined)
 }
 
 fn lives_here(room: &CachedRoom, class: &str) -> bool {
     room.summary.class_name.as_deref() == Some(class)
-}
-
-fn recorded_session(room: &CachedRoom) -> Option<&str> {
-    room.summary.live_session().map(|session| session.id.as_str())
 }

@@ -24,9 +24,12 @@ pub async fn is_current(plan: &Plan, snapshot: &Snapshot, context: &Context) -> 
     }
     let room = snapshot.room();
     let is_fresh = context.freshness.is_recent(snapshot.namespace(), &context.rooms, clock::uptime());
-    let cached = context.rooms.refreshed(&snapshot.observed.room).map(|room| context.states.newest(room));
+    let newest = context.rooms.cached(&ObjectRef::from_obj(room)).and_then(|cached| {
+        let written = context.states.ahead_of(cached.as_ref());
+        written.map_or_else(|| version_of(cached.as_ref()), |written| version_of(written.as_ref()))
+    });
     // The media server may have taken seconds to answer.
-    if cached.as_deref().and_then(version_of) != version_of(room) {
+    if newest != version_of(room) {
         return Ok(false);
     }
     if !is_fresh && !is_as_known::<Room>(version_of(room), snapshot.name(), snapshot, context).await? {

@@ -98,8 +98,7 @@ async fn reconcile_room(room: Arc<Room>, seat: Seat, context: &Context) -> Resul
 fn take_seat(room: &CachedRoom, context: &Context) -> Option<Seat> {
     let written = context.states.ahead_of(room).map(|room| RoomSummary::of(&room));
     let summary = written.as_ref().unwrap_or(&room.summary);
-    let session = summary.live_session().map(|session| session.id.as_str());
-    let priority = match context.states.closed_at(room.meta().uid.as_deref().unwrap_or_default(), session) {
+    let priority = match context.states.closed_at(room.meta().uid.as_deref().unwrap_or_default(), summary.recorded_session()) {
         Some(_) => Priority::Background,
         None => priority(summary, &context.guests.of(room), clock::now()),
     };

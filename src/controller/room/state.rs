@@ -65,10 +65,8 @@ impl RoomStates {
 
     /// What was written after what the watch shows.
     pub fn ahead_of(&self, watched: &CachedRoom) -> Option<Arc<Room>> {
-        let mut rooms = self.rooms.lock();
-        let written = &mut rooms.entry(watched.meta().uid.clone()?).or_default().written;
-        written.see(watched, self.lists.asked_at());
-        written.own()
+        let uid = watched.meta().uid.clone()?;
+        self.rooms.lock().entry(uid).or_default().written.ahead_of(watched, self.lists.asked_at())
     }
 
     /// Remembers the answer to an own write.
@@ -87,8 +85,7 @@ impl RoomStates {
             let watched = rooms.cached(reference)?;
             let mut states = self.rooms.lock();
             let state = states.get_mut(watched.meta().uid.as_deref()?)?;
-            state.written.see(watched.as_ref(), self.lists.asked_at());
-            Some(state.written.is_ahead())
+            Some(state.written.ahead_of(watched.as_ref(), self.lists.asked_at()).is_some())
         };
         let ahead: Vec<_> = written.into_iter().filter(|reference| is_ahead(reference) == Some(true)).collect();
         self.written.lock().extend(ahead);
@@ -316,7 +313,7 @@ mod tests {
         let rooms = RoomCache::from(store);
         let mut watched = |version| writer.apply_watcher_event(&watcher::Event::Apply(CachedRoom::from(&room("a", version))));
         let states = states();
-        let is_held = || states.rooms.lock()["a"].written.is_ahead();
+        let is_held = || states.rooms.lock().get_mut("a").unwrap().written.ahead_of(&room("a", "0"), Duration::ZERO).is_some();
         watched("9");
         states.wrote(room("a", "10"));
         states.forget_shown(&rooms);

@@ -19,23 +19,13 @@ impl WriteCache {
     /// The newer one of what the watch shows and what was written. All was listed at `listed_at`: a write of before that is shown since, or
     /// was undone by a restore from a backup.
     pub fn newest(&mut self, watched: Arc<Room>, listed_at: Duration) -> Arc<Room> {
-        self.see(watched.as_ref(), listed_at);
-        self.written.as_ref().map_or(watched, |(own, _)| own.clone())
+        self.ahead_of(watched.as_ref(), listed_at).unwrap_or(watched)
     }
 
-    /// The own write that the watch has not shown yet.
-    pub fn own(&self) -> Option<Arc<Room>> {
-        self.written.as_ref().map(|(own, _)| own.clone())
-    }
-
-    /// Takes note of what the watch shows.
-    pub fn see(&mut self, watched: &impl Resource, listed_at: Duration) {
+    /// What was written after what the watch shows, if anything was.
+    pub fn ahead_of(&mut self, watched: &impl Resource, listed_at: Duration) -> Option<Arc<Room>> {
         self.written = self.written.take().filter(|(own, answered_at)| *answered_at >= listed_at && is_older(watched, own.as_ref()));
-    }
-
-    /// Whether there is a write that the watch has not shown yet, as far as is known.
-    pub fn is_ahead(&self) -> bool {
-        self.written.is_some()
+        self.written.as_ref().map(|(own, _)| own.clone())
     }
 
     /// Remembers the answer to an own write.
