@@ -17,9 +17,10 @@ use super::writes::{patch_params, post_params};
 use crate::api::MANAGER;
 use crate::domain::{BalancedService, MediaAddress, NoMediaAddress};
 
-/// Keys of the ConfigMap that LiveKit's pod reads: its `node_ip`, and one address as it stands before a port.
+/// Keys of the ConfigMap that LiveKit's pod reads: its `node_ip`, one address as a network, and what its TURN server listens at.
 const NODE_IP: &str = "nodeIP";
 const CIDR: &str = "cidr";
+const TURN_BIND: &str = "turnBind";
 /// How often the address was another one, on the ConfigMap: LiveKit may run with the one before.
 const CHANGES: &str = "roomkeeper.io/media-address-changes";
 /// On LiveKit's pods: another value makes new ones.
@@ -93,7 +94,8 @@ pub async fn tell_address(
     address: MediaAddress,
 ) -> kube::Result<()> {
     let config_maps = Api::<ConfigMap>::namespaced(client.clone(), namespace);
-    let data = BTreeMap::from([(NODE_IP.to_owned(), address.node_ip()), (CIDR.to_owned(), address.cidr())]);
+    let data = [(NODE_IP, address.node_ip()), (CIDR, address.cidr()), (TURN_BIND, address.turn_bind().to_string())];
+    let data = BTreeMap::from(data.map(|(key, value)| (key.to_owned(), value)));
     let Some(ToldAddress { mut config_map, address: before, mut changes }) = told else {
         let labels = BTreeMap::from([("app.kubernetes.io/part-of".to_owned(), MANAGER.to_owned())]);
         let metadata = ObjectMeta { name: Some(deployment.to_owned()), labels: Some(labels), ..ObjectMeta::default() };
@@ -104,10 +106,13 @@ pub async fn tell_address(
     if before != Some(address) {
         changes += 1;
         config_map.metadata.annotations.get_or_insert_default().insert(CHANGES.to_owned(), changes.to_string());
+        tracing::warn!(address = address.node_ip(), "the load balancer of the media has another address: LiveKit is started anew");
+    }
+    // An older Roomkeeper may have told less of the same address.
+    if config_map.data.as_ref() != Some(&data) {
         config_map.metadata.managed_fields = None;
         config_map.data = Some(data);
         config_maps.replace(deployment, &post_params(), &config_map).await?;
-        tracing::warn!(address = address.node_ip(), "the load balancer of the media has another address: LiveKit is started anew");
     }
     if changes > 0 {
         let annotations = json!({ADDRESS: address.node_ip()});

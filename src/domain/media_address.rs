@@ -93,6 +93,13 @@ impl MediaAddress {
             (None, v6) => v6.map(|v6| format!("{v6}/128")).unwrap_or_default(),
         }
     }
+
+    /// What a TURN server listens at that relays to this address: all addresses, of IPv4 where it has one. It is put into YAML without quotes, where
+    /// `::` would be a map.
+    #[must_use]
+    pub fn turn_bind(&self) -> &'static str {
+        if self.v4.is_some() { "0.0.0.0" } else { "::0" }
+    }
 }
 
 #[cfg(test)]
@@ -107,26 +114,25 @@ mod tests {
         }
     }
 
-    fn told(services: &[BalancedService]) -> (String, String) {
+    fn told(services: &[BalancedService]) -> [String; 3] {
         let address = media_address(services, None).unwrap();
-        (address.node_ip(), address.cidr())
+        [address.node_ip(), address.cidr(), address.turn_bind().to_string()]
     }
 
     #[test]
     fn both_families_are_told_and_of_each_one_address() {
-        let text = |node_ip: &str, cidr: &str| (node_ip.to_owned(), cidr.to_owned());
-        assert_eq!(told(&[service("a", &["203.0.113.9"])]), text("203.0.113.9", "203.0.113.9/32"));
-        assert_eq!(told(&[service("a", &["2001:db8::1"])]), text("2001:db8::1", "2001:db8::1/128"));
+        assert_eq!(told(&[service("a", &["203.0.113.9"])]), ["203.0.113.9", "203.0.113.9/32", "0.0.0.0"]);
+        assert_eq!(told(&[service("a", &["2001:db8::1"])]), ["2001:db8::1", "2001:db8::1/128", "::0"]);
         assert_eq!(
             told(&[service("a", &["2001:db8::1", "203.0.113.9", "203.0.113.8"])]),
-            text("203.0.113.8,2001:db8::1", "203.0.113.8/32")
+            ["203.0.113.8,2001:db8::1", "203.0.113.8/32", "0.0.0.0"]
         );
     }
 
     #[test]
     fn two_services_need_an_address_in_common() {
         let both = [service("udp", &["203.0.113.9", "203.0.113.8"]), service("tcp", &["203.0.113.9"])];
-        assert_eq!(told(&both).0, "203.0.113.9");
+        assert_eq!(told(&both)[0], "203.0.113.9");
         let apart = [service("udp", &["203.0.113.8"]), service("tcp", &["203.0.113.9"])];
         let refused = media_address(&apart, None).unwrap_err();
         assert_eq!(refused, NoMediaAddress::Different("udp and tcp".into()));

@@ -132,17 +132,15 @@ async fn launch(options: &Options, port: u16) -> Result<Leashed, String> {
             // Without this it names public servers to its clients.
             "stun_servers": ["stun.invalid:3478"],
             "use_external_ip": false,
-            "node_ip": options.address,
+            "node_ip": options.media_address.unwrap_or(options.address),
             "enable_loopback_candidate": true,
+            // Other tests make and remove interfaces with addresses of their own.
+            "ips": { "includes": [format!("{}/32", options.address)] },
         },
         "keys": { &options.api_key: options.api_secret },
         "room": { "auto_create": options.auto_create },
         "webhook": { "api_key": &options.api_key, "urls": options.webhook.iter().collect::<Vec<_>>() },
     });
-    if let Some(address) = options.media_address {
-        config["rtc"]["node_ip"] = json!(address);
-        config["rtc"]["ips"] = json!({"includes": [format!("{}/32", options.address)]});
-    }
     if let Some(address) = &options.redis {
         config["redis"] = json!({ "address": address });
     }

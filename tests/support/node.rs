@@ -5,7 +5,7 @@
 use std::env;
 use std::fs;
 use std::io::Write;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -34,10 +34,17 @@ const PROGRAMS: [(&str, &str); 7] = [
 /// Directory of the CNI plugins.
 const NETWORK_PLUGINS: &str = "/usr/lib/cni";
 
+/// What addresses a node, its pods and its Services have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    IPv4,
+    IPv6,
+}
+
 /// A node with its control plane. Nothing of it is left after it is dropped, or after the test process has ended in any way.
 pub struct Node {
     directory: PathBuf,
-    address: Ipv4Addr,
+    address: IpAddr,
     process: Leashed,
 }
 
@@ -60,13 +67,14 @@ impl Node {
     }
 
     /// Starts a node, and waits until it is Ready.
-    pub async fn start() -> Self {
+    pub async fn start(family: Family) -> Self {
         let directory = log_file("node").with_extension("d");
         fs::create_dir_all(directory.join("cni")).expect("a directory for the node");
         let directory = directory.canonicalize().expect("the directory of the node");
         make_signing_key(&directory);
         let mut command = Command::new("bash");
         command.arg(script()).arg(&directory).arg(tool("kubelet").parent().expect("a directory of tools"));
+        command.env("NODE_FAMILY", format!("{family:?}"));
         // Ctrl-C must reach only the test process: the node notices its end, and then cleans up.
         command.process_group(0);
         let mut process = Leashed::hold("node", command);
@@ -80,20 +88,35 @@ impl Node {
     }
 
     /// The node's address, where its API server and the ports of its Services are.
-    pub fn address(&self) -> Ipv4Addr {
+    pub fn address(&self) -> IpAddr {
         self.address
     }
 
-    /// The address of this machine in the node's network.
+    /// The node's addresses are of this family.
+    pub fn family(&self) -> Family {
+        if self.address.is_ipv4() { Family::IPv4 } else { Family::IPv6 }
+    }
+
+    /// The number of its network, which tells it from the others of this machine.
+    pub fn number(&self) -> String {
+        match self.address {
+            IpAddr::V4(address) => address.octets()[2].to_string(),
+            // Written as any number, and read as a hexadecimal one.
+            IpAddr::V6(address) => format!("{:x}", address.segments()[3]),
+        }
+    }
+
+    /// The address of this machine in the network of a node that has IPv4.
     pub fn our_address(&self) -> Ipv4Addr {
-        let [a, b, c, _] = self.address.octets();
+        let IpAddr::V4(address) = self.address else { panic!("{} is of IPv6", self.address) };
+        let [a, b, c, _] = address.octets();
         Ipv4Addr::new(a, b, c, 1)
     }
 
     /// What identifies everything of the node on this machine: the directory of its files, the name of its control groups, and the
     /// interface that leads to it.
     pub fn marks(&self) -> [String; 3] {
-        let interface = format!("rk{}", self.address.octets()[2]);
+        let interface = format!("rk{}", self.number());
         [self.directory.display().to_string(), format!("roomkeeper-node-{}", self.process.id()), interface]
     }
 

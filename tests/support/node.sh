@@ -5,14 +5,25 @@
 # Usage: node.sh DIRECTORY TOOLS   (DIRECTORY is new and for its files, TOOLS has the pinned servers)
 #        node.sh - - probe         (fails, and says why, where root may not do what a node needs)
 # Once the file DIRECTORY/ready exists, DIRECTORY/kubeconfig-admin and DIRECTORY/address say how to reach it.
+# With NODE_FAMILY=IPv6 in the environment node, pods and Services have IPv6 alone.
 set -euo pipefail
 directory=$1 tools=$2 part=${3:-hold} outside=${4:-$$}
 # containerd looks for its shim on PATH.
 export LC_ALL=C PATH=$tools:$PATH:/usr/sbin:/sbin
 # Name of its control groups, whose tree all nodes of the machine share.
 name=roomkeeper-node-$outside
-# Addresses of pods and Services, which are known inside the node only.
-readonly pods=10.244.0.0/24 services=10.96.0.0/24
+# Addresses of pods and Services, which are known inside the node only. Those of machine and node, its networks, end in 1 and 2: they are for
+# benchmarks (RFC 2544) or for private networks (RFC 4193).
+if [[ ${NODE_FAMILY:-IPv4} == IPv6 ]]; then
+    readonly pods=fd10:244::/64 services=fd10:96::/112 everywhere=::/0 prefix=64
+    network() { echo "fd00:198:18:$1::"; }
+    # An address can be used at once, without asking whether another machine has it.
+    readonly at_once=(nodad) forwarding=ipv6/conf/all/forwarding
+else
+    readonly pods=10.244.0.0/24 services=10.96.0.0/24 everywhere=0.0.0.0/0 prefix=24
+    network() { echo "198.18.$1."; }
+    readonly at_once=() forwarding=ipv4/ip_forward
+fi
 
 # In a container root may not do all of this, and not every kernel was built with it.
 probe() {
@@ -65,13 +76,12 @@ enter() {
         ((n < 255)) || { echo "no veth pair can be made: $(ip link add eth0 type veth peer name rk0 netns "$outside" 2>&1)"; exit 1; }
         ip link add eth0 type veth peer name "rk$n" netns "$outside" 2>/dev/null && break
     done
-    # Addresses for benchmarks, which no network uses (RFC 2544): the machine is .1, the node .2.
-    nsenter --target "$outside" --net sh -c "ip address add 198.18.$n.1/24 dev rk$n && ip link set rk$n up"
-    here=198.18.$n.2
-    ip address add "$here/24" dev eth0
+    nsenter --target "$outside" --net sh -c "ip address add $(network "$n")1/$prefix dev rk$n ${at_once[*]} && ip link set rk$n up"
+    here=$(network "$n")2
+    ip address add "$here/$prefix" dev eth0 "${at_once[@]}"
     ip link set eth0 up
-    ip route add default via "198.18.$n.1"
-    echo 1 >/proc/sys/net/ipv4/ip_forward
+    ip route add default via "$(network "$n")1"
+    echo 1 >"/proc/sys/net/$forwarding"
     echo "$here" >"$directory/address"
 
     mkdir -p /var/lib/cni
@@ -88,7 +98,7 @@ kubeconfig() {
     echo "$token,$1,$1,$2" >>"$directory/tokens.csv"
     cat >"$directory/kubeconfig-${1##*:}" <<END
 {"apiVersion": "v1", "kind": "Config", "current-context": "node",
- "clusters": [{"name": "node", "cluster": {"server": "https://$address:6443", "certificate-authority": "$directory/certificates/apiserver.crt"}}],
+ "clusters": [{"name": "node", "cluster": {"server": "https://$host:6443", "certificate-authority": "$directory/certificates/apiserver.crt"}}],
  "users": [{"name": "$1", "user": {"token": "$token"}}],
  "contexts": [{"name": "node", "context": {"cluster": "node", "user": "$1"}}]}
 END
@@ -107,6 +117,7 @@ run() {
     local ended procs setting
     declare -A names=()
     address=$(<"$directory/address")
+    [[ $address == *:* ]] && host=[$address] || host=$address
     mount -t proc proc /proc
     # The kubelet sets these, and must not set them for the whole machine.
     for setting in kernel/panic kernel/panic_on_oops vm/overcommit_memory; do
@@ -126,7 +137,7 @@ run() {
     local admin=$directory/kubeconfig-admin
 
     start etcd --data-dir "$directory/etcd" --unsafe-no-fsync --log-level=error
-    start kube-apiserver --etcd-servers=http://127.0.0.1:2379 --cert-dir="$directory/certificates" --advertise-address="$address" \
+    start kube-apiserver --etcd-servers=http://127.0.0.1:2379 --cert-dir="$directory/certificates" --bind-address="$address" --advertise-address="$address" \
         --service-cluster-ip-range="$services" --service-account-issuer=https://kubernetes.default.svc \
         --service-account-key-file="$directory/service-accounts.pub" --service-account-signing-key-file="$directory/service-accounts.pem" \
         --authorization-mode=Node,RBAC --kubelet-preferred-address-types=InternalIP --enable-admission-plugins=NodeRestriction --token-auth-file="$directory/tokens.csv"
@@ -196,7 +207,7 @@ END
 network_configuration() {
     cat <<END
 {"cniVersion": "1.0.0", "name": "node", "plugins": [
-  {"type": "ptp", "ipMasq": true, "ipam": {"type": "host-local", "ranges": [[{"subnet": "$pods"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}
+  {"type": "ptp", "ipMasq": true, "ipam": {"type": "host-local", "ranges": [[{"subnet": "$pods"}]], "routes": [{"dst": "$everywhere"}]}}]}
 END
 }
 

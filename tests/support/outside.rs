@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::node::{Node, run};
+use super::node::{Family, Node, run};
 use super::process::{Leashed, log_file};
 use super::tls::Authority;
 
@@ -28,10 +28,14 @@ impl Outside {
         let hosts: Vec<String> =
             [("localhost", "127.0.0.1")].iter().chain(names).map(|(name, address)| format!("{address} {name}")).collect();
         fs::write(directory.join("hosts"), hosts.join("\n") + "\n").expect("a file");
-        let [_, _, number, _] = node.address().octets();
+        let number = node.number();
+        let network = match node.family() {
+            Family::IPv4 => [format!("198.19.{number}."), "24".to_owned()],
+            Family::IPv6 => [format!("fd00:198:19:{number}::"), "64".to_owned()],
+        };
         let mut command = Command::new("unshare");
         command.args(["--net", "--mount", "--propagation", "private", "bash"]).arg(script()).arg(&directory);
-        command.args([node.pid(), format!("198.19.{number}")]);
+        command.arg(node.pid()).args(network);
         let mut process = Leashed::hold("outside", command);
         let ready = directory.join("ready");
         let answer = process.ready(PATIENCE, async || if ready.exists() { Ok(()) } else { Err(format!("no {}", ready.display())) });
@@ -45,7 +49,7 @@ impl Outside {
         ["net", "mnt"].map(|kind| format!("--{}=/proc/{}/ns/{kind}", if kind == "net" { "net" } else { "mount" }, self.pid))
     }
 
-    /// Lets only this out, each as arguments of `iptables`; everything if there is nothing.
+    /// Lets only this out, each as arguments of `iptables`, for IPv4; everything if there is nothing.
     pub fn let_out(&self, rules: &[&str]) {
         let iptables = |arguments: &[&str]| {
             let mut command = Command::new("nsenter");

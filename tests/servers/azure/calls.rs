@@ -11,7 +11,7 @@ use crate::support::{eventually, run};
 
 const SOON: Duration = Duration::from_secs(30);
 /// The gateway closes a room, and the controller lists the rooms of a resource every half minute.
-const AFTER_A_LIST: Duration = Duration::from_secs(60);
+const AFTER_A_LIST: Duration = Duration::from_mins(1);
 
 fn spec(people: &[(&str, &str)]) -> Value {
     let people: Vec<Value> = people.iter().map(|(name, role)| json!({"name": name, "role": role})).collect();

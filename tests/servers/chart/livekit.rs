@@ -27,12 +27,13 @@ fn a_real_livekit_runs_with_the_settings_of_the_chart() {
         let ports = format!("livekit.rtc.udpPort={udp},livekit.rtc.tcpPort={tcp},livekit.config.port={http}");
         let container = pod(&["--set", &ports])["spec"]["containers"][0].clone();
         let env = container["env"].as_array().expect("an environment");
-        assert_eq!(env[0], json!({"name": "NODE_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}));
+        for (variable, (name, field)) in env.iter().zip([("NODE_IP", "hostIPs"), ("HOST_IP", "hostIP"), ("POD_IP", "podIP")]) {
+            assert_eq!(*variable, json!({"name": name, "valueFrom": {"fieldRef": {"fieldPath": format!("status.{field}")}}}));
+        }
         let limit = json!({"containerName": "livekit", "resource": "limits.memory"});
-        assert_eq!(env[1], json!({"name": "GOMEMLIMIT", "valueFrom": {"resourceFieldRef": limit}}));
-        assert_eq!(env[2]["name"], "LIVEKIT_CONFIG");
-        // As Kubernetes puts the address in.
-        let config = env[2]["value"].as_str().expect("a configuration").replace("$(NODE_IP)", "127.0.0.1");
+        assert_eq!(env[3], json!({"name": "GOMEMLIMIT", "valueFrom": {"resourceFieldRef": limit}}));
+        assert_eq!(env[4]["name"], "LIVEKIT_CONFIG");
+        let config = env[4]["value"].as_str().expect("a configuration");
         // At the port of the media browsers would take what comes from there for an answer of the STUN server.
         assert!(config.contains("stun.invalid:3478"), "a name that leads nowhere takes the place of public servers: {config}");
         let keys = log_file("keys").with_extension("yaml");
@@ -41,7 +42,9 @@ fn a_real_livekit_runs_with_the_settings_of_the_chart() {
         fs::set_permissions(&keys, fs::Permissions::from_mode(0o440)).expect("permissions");
         assert_eq!(container["args"], json!(["--key-file=/etc/livekit/keys.yaml"]));
         let mut command = Command::new(tool("livekit-server"));
-        command.arg(format!("--key-file={}", keys.display())).env("LIVEKIT_CONFIG", config).env("NODE_IP", "127.0.0.1");
+        command.arg(format!("--key-file={}", keys.display())).env("LIVEKIT_CONFIG", config);
+        // On a node with both families.
+        command.env("NODE_IP", "127.0.0.1,::1");
         // As the kubelet writes 2Gi.
         command.env("GOMEMLIMIT", "2147483648");
         let mut server = Leashed::spawn("livekit-server", &command);

@@ -48,6 +48,33 @@ fn a_load_balancer_of_the_media_has_the_port_of_turn_too_and_the_controller_lear
 }
 
 #[test]
+fn the_turn_server_listens_at_the_family_of_the_address_of_the_media_and_relays_to_that_address_alone() {
+    let turn = "livekit.turn.enabled=true,livekit.turn.domain=turn.example.org,livekit.turn.secretName=turn";
+    let ways = [
+        ("livekit.rtc.service.type=NodePort", "$(POD_IP)", vec!["::ffff:$(HOST_IP)/128", "$(HOST_IP)/128"]),
+        ("livekit.rtc.service.type=LoadBalancer", "$(TURN_BIND)", vec!["$(NODE_CIDR)"]),
+        ("livekit.rtc.nodeIP=203.0.113.9\\,2001:db8::9", "0.0.0.0", vec!["203.0.113.9/32"]),
+        ("livekit.rtc.nodeIP=2001:db8::9", "::0", vec!["2001:db8::9/128"]),
+    ];
+    for (way, listens, relays_to) in ways {
+        let objects = with(&format!("{way},{turn}"));
+        let container = &livekit(&objects)["template"]["spec"]["containers"][0];
+        let env = container["env"].as_array().expect("an environment");
+        let config = env.iter().find(|variable| variable["name"] == "LIVEKIT_CONFIG").and_then(|config| config["value"].as_str());
+        let config: Value = serde_yaml::from_str(config.expect("a configuration")).expect("YAML");
+        assert_eq!(config["turn"]["bind_addresses"], json!([listens]), "{way}");
+        assert_eq!(config["turn"]["allow_restricted_peer_cidrs"], json!(relays_to), "{way}");
+    }
+}
+
+#[test]
+fn node_ports_of_the_media_have_both_families_where_the_cluster_has_them() {
+    let objects = with("livekit.rtc.service.type=NodePort");
+    let media = named(&objects, "Service", "roomkeeper-livekit-media").expect("the media");
+    assert_eq!(media["spec"]["ipFamilyPolicy"], "PreferDualStack");
+}
+
+#[test]
 fn without_a_load_balancer_for_the_media_turn_has_a_service_and_with_cert_manager_a_certificate() {
     let turn =
         "livekit.turn.enabled=true,livekit.turn.domain=turn.example.org,livekit.turn.secretName=turn-tls,livekit.turn.issuerRef.name=ours";

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::support::node::Node;
+use crate::support::node::{Family, Node};
 use crate::support::process::log_file;
 use crate::support::{eventually, run};
 
@@ -28,7 +28,7 @@ const POD: &str = r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p
 fn a_node_that_is_held_until_its_test_is_killed() {
     let Some(handover) = env::var_os(HANDOVER) else { return };
     run(async {
-        let node = Node::start().await;
+        let node = Node::start(Family::IPv4).await;
         let create = |arguments: &[&str], input| {
             let created = node.kubectl(arguments, input);
             if created.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&created.stderr).into_owned()) }

@@ -1,6 +1,5 @@
 //! Media reach people outside of the cluster, by every way in that the chart has.
 
-use std::net::Ipv4Addr;
 use std::process::Stdio;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
@@ -25,7 +24,7 @@ use crate::support::{at_full_length, eventually, run_browsers};
 const FIRST: &str = "203.0.113.10";
 const SECOND: &str = "203.0.113.11";
 /// Name of LiveKit's own TURN server.
-const TURN: &str = "turn.example.org";
+pub const TURN: &str = "turn.example.org";
 /// What our own TURN server and LiveKit know.
 const TURN_SECRET: &str = "a secret of our TURN server";
 /// Its port.
@@ -103,13 +102,6 @@ impl Ways {
         run_file_outside(browser, "network.test.mjs", (&self.outside, self.site.node), &self.host, &variables).await;
     }
 
-    /// The load balancer of the media gets an address, as a provider would give it.
-    async fn balance(&self, address: &str) {
-        let services = Api::<Service>::namespaced(self.site.admin.clone(), OPERATOR_NAMESPACE);
-        let status = Patch::Merge(json!({"status": {"loadBalancer": {"ingress": [{"ip": address}]}}}));
-        services.patch_status("roomkeeper-livekit-media", &PatchParams::default(), &status).await.expect("the status of the Service");
-    }
-
     /// What LiveKit runs with: the address that its pod was given.
     async fn told(&self) -> Option<String> {
         let config_maps = Api::<ConfigMap>::namespaced(self.site.admin.clone(), OPERATOR_NAMESPACE);
@@ -117,8 +109,15 @@ impl Ways {
     }
 }
 
+/// The load balancer of the media gets an address, as a provider would give it.
+pub async fn balance(site: &Site, address: &str) {
+    let services = Api::<Service>::namespaced(site.admin.clone(), OPERATOR_NAMESPACE);
+    let status = Patch::Merge(json!({"status": {"loadBalancer": {"ingress": [{"ip": address}]}}}));
+    services.patch_status("roomkeeper-livekit-media", &PatchParams::default(), &status).await.expect("the status of the Service");
+}
+
 /// The certificate of LiveKit's TURN server.
-async fn certificate(site: &Site, authority: &Authority) {
+pub async fn certificate(site: &Site, authority: &Authority) {
     let (certificate, key) = authority.issue(TURN);
     let read = |path| std::fs::read_to_string(path).expect("a file");
     set_secret(&site.admin, "turn-tls", &[("tls.crt", &read(certificate)), ("tls.key", &read(key))]).await;
@@ -132,8 +131,8 @@ async fn turn_server(site: &Site) -> Leashed {
     command.args(["--listening-ip", &address, "--relay-ip", &address, "--listening-port", &TURN_PORT.to_string()]);
     command.args(["--static-auth-secret", TURN_SECRET, "--pidfile"]).arg(log_file("turnserver").with_extension("pid")).stdin(Stdio::null());
     let mut process = Leashed::spawn("turnserver", &command);
-    let address: Ipv4Addr = site.node.address();
-    let ready = process.ready(PATIENCE, async || tokio::net::TcpStream::connect((address, TURN_PORT)).await.map(drop)).await;
+    let place = (site.node.address(), TURN_PORT);
+    let ready = process.ready(PATIENCE, async || tokio::net::TcpStream::connect(place).await.map(drop)).await;
     ready.unwrap_or_else(|failure| panic!("{failure}"));
     process
 }
@@ -158,7 +157,7 @@ async fn by_a_load_balancer(ways: &Ways) {
     ways.install(&["--set=livekit.rtc.service.type=LoadBalancer", &turn]);
     ways.site.kubectl(&["wait", "--for=create", "--timeout=60s", "roomclass/livekit"]);
     ways.media("False NoMediaAddress").await;
-    ways.balance(FIRST).await;
+    balance(&ways.site, FIRST).await;
     ways.ready();
     ways.media("Unknown NobodyJoined").await;
 
@@ -179,7 +178,7 @@ async fn by_a_load_balancer(ways: &Ways) {
     ways.media("True MediaConnected").await;
 
     // The load balancer is made again, and has another address.
-    ways.balance(SECOND).await;
+    balance(&ways.site, SECOND).await;
     eventually(PATIENCE, async || match ways.told().await {
         Some(told) if told == SECOND => Ok(()),
         other => Err(format!("{other:?}")),

@@ -6,6 +6,7 @@ mod failover;
 mod harness;
 mod image;
 mod install;
+mod ipv6;
 mod media;
 mod own_livekit;
 mod site;

@@ -1,6 +1,7 @@
 //! Nodes, and an installation on one of them as its users see it: helm, kubectl, and calls from outside of the cluster.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -18,7 +19,7 @@ use super::image;
 use crate::support::cluster::OPERATOR_NAMESPACE;
 use crate::support::helm::{chart, helm, said, template};
 use crate::support::livekit::Client as Caller;
-use crate::support::node::{Node, scratch_image};
+use crate::support::node::{Family, Node, scratch_image};
 use crate::support::process::{Leashed, free_port, log_file};
 use crate::support::stage::{Answer, ask_at};
 use crate::support::tools::tool;
@@ -53,19 +54,28 @@ pub struct Site {
 impl Site {
     /// A node with the images of the chart and without any installation; nothing where there can be no node.
     pub async fn take() -> Option<Self> {
+        Self::take_of(Family::IPv4).await
+    }
+
+    /// The same with these addresses.
+    pub async fn take_of(family: Family) -> Option<Self> {
         if !Node::possible() {
             return None;
         }
         // Before the nodes, which would only take processor time from the compiler.
         let images = images().await;
         let permit = PERMITS.acquire().await.expect("never closed");
-        let idle = IDLE.lock().expect("nobody panics while holding it").pop();
+        let idle = {
+            let mut idle = IDLE.lock().expect("nobody panics while holding it");
+            let found = idle.iter().position(|node| node.family() == family);
+            found.map(|place| idle.swap_remove(place))
+        };
         let site = if let Some(node) = idle {
             let site = Self { node, admin: node.admin().await, _permit: permit };
             site.clear();
             site
         } else {
-            let node: &Node = Box::leak(Box::new(Node::start().await));
+            let node: &Node = Box::leak(Box::new(Node::start(family).await));
             for archive in images {
                 node.import(archive);
             }
@@ -119,7 +129,7 @@ impl Site {
 
     /// Values that open the gateway at a port of the node, and its address there.
     pub fn at_a_node_port(&self) -> ([String; 3], String) {
-        let host = format!("{}:{NODE_PORT}", self.node.address());
+        let host = SocketAddr::new(self.node.address(), NODE_PORT).to_string();
         let values = ["type=NodePort".to_owned(), format!("nodePort={NODE_PORT}")].map(|value| format!("--set=gateway.service.{value}"));
         let [kind, port] = values;
         ([kind, port, format!("--set=gateway.url=http://{host}")], host)

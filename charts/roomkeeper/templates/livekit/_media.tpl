@@ -58,16 +58,24 @@ yes
 {{- end -}}
 {{- end -}}
 
-{{- /* One address of the media as a network of its own. */ -}}
-{{- define "roomkeeper.mediaCIDR" -}}
+{{- /* What the TURN server has from the address of the media: what it listens at, which is of the same family, for it fails without an address of that one;
+and the networks of this address alone. Of an address that only the pod knows, nobody knows the family before: LiveKit passes over a network that is
+none, which is the first of two for IPv6, and the second for IPv4. */ -}}
+{{- define "roomkeeper.turnAddresses" -}}
 {{- $given := first (splitList "," (.Values.livekit.rtc.nodeIP | default "")) -}}
+{{- $bind := "$(POD_IP)" -}}
+{{- $own := ternary "$(POD_IP)" "$(HOST_IP)" (not (empty (include "roomkeeper.mediaAtPod" .))) -}}
+{{- $networks := list (printf "::ffff:%s/128" $own) (printf "%s/128" $own) -}}
 {{- if include "roomkeeper.learnsMediaAddress" . -}}
-$(NODE_CIDR)
-{{- else if contains ":" $given -}}
-{{- printf "%s/128" $given -}}
-{{- else -}}
-{{- $given | default "$(NODE_IP)" }}/32
+{{- $bind = "$(TURN_BIND)" -}}
+{{- $networks = list "$(NODE_CIDR)" -}}
+{{- else if $given -}}
+{{- $bind = ternary "::0" "0.0.0.0" (contains ":" $given) -}}
+{{- $networks = list (printf "%s/%d" $given (ternary 128 32 (contains ":" $given))) -}}
 {{- end -}}
+bind_addresses: {{ list $bind | toJson }}
+# It relays to itself, at an address that is private in many clusters.
+allow_restricted_peer_cidrs: {{ $networks | toJson }}
 {{- end -}}
 
 {{- /* Secret with the certificate of the TURN server; empty where LiveKit needs none. */ -}}
@@ -125,8 +133,7 @@ turn:
   key_file: /etc/livekit-turn/tls.key
   {{- end }}
   ttl_seconds: 60
-  # It relays to itself, at an address that is private in many clusters.
-  allow_restricted_peer_cidrs: ["{{ include "roomkeeper.mediaCIDR" . }}"]
+  {{- include "roomkeeper.turnAddresses" . | nindent 2 }}
 {{- end }}
 room:
   # Rooms are made by Roomkeeper alone.

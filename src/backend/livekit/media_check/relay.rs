@@ -16,7 +16,7 @@ use turn_client_proto::client::TurnClient;
 use turn_client_proto::prelude::TurnClientApi;
 use turn_client_proto::stun::agent::Transmit;
 use turn_client_proto::tcp::TurnClientTcp;
-use turn_client_proto::types::TurnCredentials;
+use turn_client_proto::types::{AddressFamily, TurnCredentials};
 use turn_client_proto::udp::TurnClientUdp;
 
 use super::signalling::Signalling;
@@ -102,15 +102,26 @@ impl Relay {
         asked.unwrap_or(if has_answered.into_inner() { RelayCheck::Refused } else { RelayCheck::Unanswered })
     }
 
+    /// Asks for a place of the family by which it is reached, as a relay takes for granted where a browser says nothing; for one of the other family where
+    /// it has none of that.
     async fn ask(&self, config: TurnConfig, has_answered: &AtomicBool) -> RelayCheck {
-        let found = match self.open().await {
-            Ok((link, places)) => converse(link, places, config, has_answered).await,
-            Err(error) => Err(error),
-        };
-        found.unwrap_or_else(|error| match tls::certificate_error(&error) {
-            Some(reason) => RelayCheck::Untrusted(reason.to_string()),
-            None => RelayCheck::Unanswered,
-        })
+        for is_own in [true, false] {
+            let found =
+                self.ask_once(config.clone(), is_own, has_answered).await.unwrap_or_else(|error| match tls::certificate_error(&error) {
+                    Some(reason) => RelayCheck::Untrusted(reason.to_string()),
+                    None => RelayCheck::Unanswered,
+                });
+            if found != RelayCheck::Refused {
+                return found;
+            }
+        }
+        RelayCheck::Refused
+    }
+
+    async fn ask_once(&self, mut config: TurnConfig, is_own: bool, has_answered: &AtomicBool) -> io::Result<RelayCheck> {
+        let (link, places) = self.open().await?;
+        config.set_address_family(if places.1.is_ipv4() == is_own { AddressFamily::IPV4 } else { AddressFamily::IPV6 });
+        converse(link, places, config, has_answered).await
     }
 
     /// Opens the way to it; with the places at both of its ends, this process first.
