@@ -30,7 +30,7 @@ fn a_load_balancer_of_the_media_has_the_port_of_turn_too_and_the_controller_lear
     let turn = "livekit.turn.enabled=true,livekit.turn.domain=turn.example.org,livekit.turn.secretName=turn";
     let objects = with(&format!("livekit.rtc.service.type=LoadBalancer,{turn}"));
     let media = named(&objects, "Service", "roomkeeper-livekit-media").expect("the media");
-    assert_eq!(ports(media), [(30882, "rtc-udp"), (30881, "rtc-tcp"), (443, "turn-tls")]);
+    assert_eq!(ports(media), [(30082, "rtc-udp"), (30081, "rtc-tcp"), (443, "turn-tls")]);
     assert!(named(&objects, "Service", "roomkeeper-livekit-turn").is_none());
     let controller = named(&objects, "Deployment", "roomkeeper-controller").expect("the controller").to_string();
     assert!(controller.contains("--livekit-media-services=roomkeeper-livekit-media\""), "{controller}");
@@ -39,8 +39,8 @@ fn a_load_balancer_of_the_media_has_the_port_of_turn_too_and_the_controller_lear
 
     let objects = with(&format!("livekit.rtc.service.type=LoadBalancer,livekit.rtc.service.perProtocol=true,{turn}"));
     let of = |name| ports(named(&objects, "Service", name).expect("a Service"));
-    assert_eq!(of("roomkeeper-livekit-media"), [(30882, "rtc-udp")]);
-    assert_eq!(of("roomkeeper-livekit-media-tcp"), [(30881, "rtc-tcp"), (443, "turn-tls")]);
+    assert_eq!(of("roomkeeper-livekit-media"), [(30082, "rtc-udp")]);
+    assert_eq!(of("roomkeeper-livekit-media-tcp"), [(30081, "rtc-tcp"), (443, "turn-tls")]);
 
     // Who says the address themselves needs nothing of that.
     let objects = with("livekit.rtc.service.type=LoadBalancer,livekit.rtc.nodeIP=203.0.113.9");

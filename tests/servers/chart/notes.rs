@@ -52,8 +52,8 @@ fn the_notes_tell_where_links_lead_and_who_cannot_open_them() {
 #[test]
 fn the_notes_tell_where_media_go() {
     for (arguments, told) in [
-        ("gateway.url=https://meet.example.org", "Media go to the node that runs LiveKit, at UDP 30882 and TCP 30881"),
-        ("livekit.rtc.nodeIP=203.0.113.9", "Media go to 203.0.113.9, at UDP 30882"),
+        ("gateway.url=https://meet.example.org", "Media go to the node that runs LiveKit, at UDP 30082 and TCP 30081"),
+        ("livekit.rtc.nodeIP=203.0.113.9", "Media go to 203.0.113.9, at UDP 30082"),
         (
             "livekit.rtc.service.type=LoadBalancer,livekit.rtc.service.perProtocol=true",
             "kubectl get service -n calls roomkeeper-livekit-media roomkeeper-livekit-media-tcp",

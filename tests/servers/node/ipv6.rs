@@ -31,7 +31,7 @@ fn in_a_cluster_of_ipv6_alone_people_hear_each_other_at_the_node_and_behind_a_lo
         patient.close().await;
         site.kubectl(&["delete", "room", "-n", CLINIC, ROOM, "--timeout=60s"]);
         let tested = site.helm(&["test", "roomkeeper", "--logs"]);
-        let place = format!("media get through by UDP, to [{}]:30882", site.node.address());
+        let place = format!("media get through by UDP, to [{}]:30082", site.node.address());
         assert!(tested.contains(&place) && tested.contains("Succeeded"), "{tested}");
 
         let authority = Authority::new();
@@ -53,8 +53,8 @@ fn in_a_cluster_of_ipv6_alone_people_hear_each_other_at_the_node_and_behind_a_lo
         let ended = test.ended(PATIENCE).await;
         let log = fs::read_to_string(test.log()).expect("the log");
         let ways = [
-            format!("by UDP, to [{BALANCED}]:30882"),
-            format!("by TCP, to [{BALANCED}]:30881"),
+            format!("by UDP, to [{BALANCED}]:30082"),
+            format!("by TCP, to [{BALANCED}]:30081"),
             format!("the relay turns:{TURN}:443?transport=tcp gives a place"),
         ];
         assert!(ended.success() && ways.iter().all(|way| log.contains(way)), "{log}");

@@ -97,7 +97,7 @@ impl Ways {
     async fn heard(&self, network: &Network, browser: Browser) {
         let rules: Vec<&str> = network.lets_out.iter().map(String::as_str).collect();
         self.outside.let_out(&rules);
-        let places = format!("UDP 30882 ({FIRST}), TCP 30881 ({FIRST})");
+        let places = format!("UDP 30082 ({FIRST}), TCP 30081 ({FIRST})");
         let variables = [("NETWORK", network.name), ("WAY", network.way), ("PLACES", &places), ("TRUSTS_ANY_CERTIFICATE", "yes")];
         run_file_outside(browser, "network.test.mjs", (&self.outside, self.site.node), &self.host, &variables).await;
     }
