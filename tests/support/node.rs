@@ -59,11 +59,19 @@ impl Node {
                 return true;
             }
             assert!(env::var_os("ROOMKEEPER_REQUIRE_NODE").is_none(), "a node of Kubernetes lacks: {lacking}");
-            // Not by `eprintln!`, whose output is hidden when the test passes.
-            let told = writeln!(std::io::stderr(), "\nWARNING: NOTHING IS TESTED ON A REAL NODE of Kubernetes, which lacks: {lacking}");
-            told.expect("stderr");
+            warn(&format!("NOTHING IS TESTED ON A REAL NODE of Kubernetes, which lacks: {lacking}"));
             false
         })
+    }
+
+    /// Whether it can run one with addresses of this family. Where it has no IPv6 at all, a warning says so.
+    pub fn possible_with(family: Family) -> bool {
+        if !Self::possible() || family == Family::IPv4 {
+            return Self::possible();
+        }
+        let lacking =
+            probe(family).map_err(|lacking| warn(&format!("NOTHING IS TESTED IN A CLUSTER OF IPv6, for which root may not: {lacking}")));
+        lacking.is_ok()
     }
 
     /// Starts a node, and waits until it is Ready.
@@ -211,13 +219,24 @@ fn lacking() -> Vec<String> {
     if !Path::new(NETWORK_PLUGINS).join("ptp").is_file() {
         lacking.push(format!("{NETWORK_PLUGINS}/ptp (Debian: containernetworking-plugins)"));
     }
-    if lacking.is_empty() {
-        let probe = Command::new("bash").arg(script()).args(["-", "-", "probe"]).output().expect("bash");
-        if !probe.status.success() {
-            lacking.push(format!("what root may not do here: {}", String::from_utf8_lossy(&probe.stderr).trim()));
-        }
+    if lacking.is_empty()
+        && let Err(forbidden) = probe(Family::IPv4)
+    {
+        lacking.push(format!("what root may not do here: {forbidden}"));
     }
     lacking
+}
+
+/// Whether root may do what a node needs; else what was said.
+fn probe(family: Family) -> Result<(), String> {
+    let mut command = Command::new("bash");
+    let probe = command.arg(script()).args(["-", "-", "probe"]).env("NODE_FAMILY", format!("{family:?}")).output().expect("bash");
+    if probe.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&probe.stderr).trim().to_owned()) }
+}
+
+/// Not by `eprintln!`, whose output is hidden when the test passes.
+fn warn(text: &str) {
+    writeln!(std::io::stderr(), "\nWARNING: {text}").expect("stderr");
 }
 
 /// buildah, with its own storage, apart from the user's images.

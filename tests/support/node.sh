@@ -18,11 +18,11 @@ if [[ ${NODE_FAMILY:-IPv4} == IPv6 ]]; then
     readonly pods=fd10:244::/64 services=fd10:96::/112 everywhere=::/0 prefix=64
     network() { echo "fd00:198:18:$1::"; }
     # An address can be used at once, without asking whether another machine has it.
-    readonly at_once=(nodad) forwarding=ipv6/conf/all/forwarding
+    readonly at_once=(nodad) forwarding=ipv6/conf/all/forwarding tables=ip6tables
 else
     readonly pods=10.244.0.0/24 services=10.96.0.0/24 everywhere=0.0.0.0/0 prefix=24
     network() { echo "198.18.$1."; }
-    readonly at_once=() forwarding=ipv4/ip_forward
+    readonly at_once=() forwarding=ipv4/ip_forward tables=iptables
 fi
 
 # In a container root may not do all of this, and not every kernel was built with it.
@@ -30,14 +30,17 @@ probe() {
     local group=/sys/fs/cgroup/roomkeeper-probe-$$
     [[ -e /sys/fs/cgroup/cgroup.procs ]] || group=/sys/fs/cgroup/memory/roomkeeper-probe-$$
     mkdir "$group" && rmdir "$group"
+    # shellcheck disable=SC2016 # the shell in the namespaces knows them
     unshare --net --mount --pid --fork bash -euo pipefail -c '
         mount -t tmpfs tmpfs /run
         mount -t proc proc /proc
         ip link set lo up
         ip link add rk0 type veth peer name rk1
-        iptables -t nat -A POSTROUTING -m comment --comment probe -j MASQUERADE
-        iptables -A FORWARD -m conntrack --ctstate INVALID -j DROP
-        iptables -t nat -A PREROUTING -m statistic --mode random --probability 0.5 -m addrtype --dst-type LOCAL -j RETURN'
+        ip address add "$1" dev rk0
+        "$2" -t nat -A POSTROUTING -m comment --comment probe -j MASQUERADE
+        "$2" -A FORWARD -m conntrack --ctstate INVALID -j DROP
+        "$2" -t nat -A PREROUTING -m statistic --mode random --probability 0.5 -m addrtype --dst-type LOCAL -j RETURN' \
+        probe "$(network 0)1/$prefix" "$tables"
 }
 
 # Runs outside of the node's namespaces: starts the node, ends it, and removes what does not go with the namespaces.

@@ -59,7 +59,7 @@ impl Site {
 
     /// The same with these addresses.
     pub async fn take_of(family: Family) -> Option<Self> {
-        if !Node::possible() {
+        if !Node::possible_with(family) {
             return None;
         }
         // Before the nodes, which would only take processor time from the compiler.

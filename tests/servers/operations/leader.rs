@@ -14,8 +14,9 @@ use crate::support::{eventually, now, run};
 
 /// Until a leader that was killed is replaced.
 const AFTER_A_KILL: SignedDuration = SignedDuration::from_secs(15);
-/// Until a leader that was stopped is replaced.
-const AFTER_A_STOP: SignedDuration = SignedDuration::from_secs(2);
+/// Until a leader that was stopped is replaced. Its Lease was renewed two seconds before at most, so that without being given up it would last
+/// longer; it takes less than a second, but for a machine that has other things to do.
+const AFTER_A_STOP: SignedDuration = SignedDuration::from_secs(6);
 /// How long a Lease lasts: so much later than it saw the last renewal another may begin.
 const LASTS: SignedDuration = SignedDuration::from_secs(10);
 /// How long the Lease that is stolen in a test says that it lasts.
@@ -121,7 +122,7 @@ fn a_leader_whose_container_is_started_again_leads_on_although_another_stands_by
 }
 
 #[test]
-fn a_leader_that_was_stopped_is_replaced_within_two_seconds() {
+fn a_leader_that_was_stopped_is_replaced_before_its_lease_is_over() {
     run(async {
         let mut pair = Pair::start().await;
         let place = pair.stage.place().await;
@@ -173,7 +174,7 @@ async fn hang(stage: &Stage, place: &Place<'_>) -> LiveKitServer {
 }
 
 #[test]
-fn a_leader_that_hangs_in_a_pass_and_is_told_to_stop_is_replaced_within_two_seconds_all_the_same() {
+fn a_leader_that_hangs_in_a_pass_and_is_told_to_stop_is_replaced_before_its_lease_is_over_all_the_same() {
     run(async {
         let mut pair = Pair::start().await;
         let place = pair.stage.place().await;
