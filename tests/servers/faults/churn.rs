@@ -53,7 +53,7 @@ fn however_long_rooms_come_and_go_while_requests_fail_memory_and_descriptors_sta
         stage.class_behind(CLASS, &stage.livekit, before_media_server.port).await;
         let (_before_api_server, _) = controller_behind(&mut stage, &faults).await;
         let namespace = stage.place().await.namespace;
-        let rounds = repetitions(4, 480);
+        let rounds = repetitions(4, 960);
         let mut seen = Vec::new();
         for round in 0..rounds {
             if round % RESTART == RESTART - 1 {
