@@ -66,12 +66,11 @@ impl Node {
 
     /// Whether it can run one with addresses of this family. Where it has no IPv6 at all, a warning says so.
     pub fn possible_with(family: Family) -> bool {
-        if !Self::possible() || family == Family::IPv4 {
-            return Self::possible();
-        }
-        let lacking =
-            probe(family).map_err(|lacking| warn(&format!("NOTHING IS TESTED IN A CLUSTER OF IPv6, for which root may not: {lacking}")));
-        lacking.is_ok()
+        Self::possible()
+            && (family == Family::IPv4
+                || probe(family)
+                    .inspect_err(|forbidden| warn(&format!("NOTHING IS TESTED IN A CLUSTER OF IPv6, for which root may not: {forbidden}")))
+                    .is_ok())
     }
 
     /// Starts a node, and waits until it is Ready.

@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use super::install::{of_kind, rendered};
 
+/// LiveKit's own TURN server.
+const TURN: &str = "livekit.turn.enabled=true,livekit.turn.domain=turn.example.org,livekit.turn.secretName=turn";
 /// How long ingress-nginx waits for something from the gateway.
 const READ: &str = "nginx.ingress.kubernetes.io/proxy-read-timeout";
 
@@ -27,8 +29,7 @@ fn livekit(objects: &[Value]) -> &Value {
 
 #[test]
 fn a_load_balancer_of_the_media_has_the_port_of_turn_too_and_the_controller_learns_its_address() {
-    let turn = "livekit.turn.enabled=true,livekit.turn.domain=turn.example.org,livekit.turn.secretName=turn";
-    let objects = with(&format!("livekit.rtc.service.type=LoadBalancer,{turn}"));
+    let objects = with(&format!("livekit.rtc.service.type=LoadBalancer,{TURN}"));
     let media = named(&objects, "Service", "roomkeeper-livekit-media").expect("the media");
     assert_eq!(ports(media), [(30082, "rtc-udp"), (30081, "rtc-tcp"), (443, "turn-tls")]);
     assert!(named(&objects, "Service", "roomkeeper-livekit-turn").is_none());
@@ -37,7 +38,7 @@ fn a_load_balancer_of_the_media_has_the_port_of_turn_too_and_the_controller_lear
     let from = &livekit(&objects)["template"]["spec"]["containers"][0]["env"][0];
     assert_eq!(from["valueFrom"]["configMapKeyRef"], json!({"name": "roomkeeper-livekit", "key": "nodeIP"}));
 
-    let objects = with(&format!("livekit.rtc.service.type=LoadBalancer,livekit.rtc.service.perProtocol=true,{turn}"));
+    let objects = with(&format!("livekit.rtc.service.type=LoadBalancer,livekit.rtc.service.perProtocol=true,{TURN}"));
     let of = |name| ports(named(&objects, "Service", name).expect("a Service"));
     assert_eq!(of("roomkeeper-livekit-media"), [(30082, "rtc-udp")]);
     assert_eq!(of("roomkeeper-livekit-media-tcp"), [(30081, "rtc-tcp"), (443, "turn-tls")]);
@@ -49,7 +50,6 @@ fn a_load_balancer_of_the_media_has_the_port_of_turn_too_and_the_controller_lear
 
 #[test]
 fn the_turn_server_listens_at_the_family_of_the_address_of_the_media_and_relays_to_that_address_alone() {
-    let turn = "livekit.turn.enabled=true,livekit.turn.domain=turn.example.org,livekit.turn.secretName=turn";
     let ways = [
         ("livekit.rtc.service.type=NodePort", "$(POD_IP)", vec!["::ffff:$(HOST_IP)/128", "$(HOST_IP)/128"]),
         ("livekit.rtc.service.type=LoadBalancer", "$(TURN_BIND)", vec!["$(NODE_CIDR)"]),
@@ -57,13 +57,17 @@ fn the_turn_server_listens_at_the_family_of_the_address_of_the_media_and_relays_
         ("livekit.rtc.nodeIP=2001:db8::9", "::0", vec!["2001:db8::9/128"]),
     ];
     for (way, listens, relays_to) in ways {
-        let objects = with(&format!("{way},{turn}"));
+        let objects = with(&format!("{way},{TURN}"));
         let container = &livekit(&objects)["template"]["spec"]["containers"][0];
         let env = container["env"].as_array().expect("an environment");
         let config = env.iter().find(|variable| variable["name"] == "LIVEKIT_CONFIG").and_then(|config| config["value"].as_str());
         let config: Value = serde_yaml::from_str(config.expect("a configuration")).expect("YAML");
         assert_eq!(config["turn"]["bind_addresses"], json!([listens]), "{way}");
         assert_eq!(config["turn"]["allow_restricted_peer_cidrs"], json!(relays_to), "{way}");
+        for variable in ["HOST_IP", "POD_IP", "NODE_CIDR", "TURN_BIND"] {
+            let is_used = config["turn"].to_string().contains(&format!("$({variable})"));
+            assert!(!is_used || env.iter().any(|known| known["name"] == variable), "{way}: nobody says what {variable} is");
+        }
     }
 }
 

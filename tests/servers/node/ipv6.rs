@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use super::media::{TURN, balance, certificate};
+use super::media::{TURN, WITH_TURN, balance, certificate, ready};
 use super::site::{CLINIC, PATIENCE, ROOM, Site};
 use crate::support::cluster::OPERATOR_NAMESPACE;
 use crate::support::helm::chart;
@@ -37,11 +37,9 @@ fn in_a_cluster_of_ipv6_alone_people_hear_each_other_at_the_node_and_behind_a_lo
         let authority = Authority::new();
         certificate(&site, &authority).await;
         let balanced = "--set=livekit.rtc.service.type=LoadBalancer";
-        let turn = format!("--set=livekit.turn.enabled=true,livekit.turn.domain={TURN},livekit.turn.secretName=turn-tls");
-        site.helm(&[&["upgrade", "roomkeeper", &chart().display().to_string(), balanced, &turn], &gateway[..]].concat());
+        site.helm(&[&["upgrade", "roomkeeper", &chart().display().to_string(), balanced, WITH_TURN], &gateway[..]].concat());
         balance(&site, BALANCED).await;
-        site.kubectl(&["rollout", "status", "-n", OPERATOR_NAMESPACE, "--timeout=120s", "deployment/roomkeeper-livekit"]);
-        site.kubectl(&["wait", "--for=condition=Ready", "--timeout=60s", "roomclass/livekit"]);
+        ready(&site);
 
         let outside = Outside::of(site.node, &[(TURN, BALANCED)], &authority).await;
         let mut command = Command::new("nsenter");

@@ -23,8 +23,9 @@ use crate::support::{at_full_length, eventually, run_browsers};
 /// The addresses that the load balancer has, one after the other (RFC 5737: no network has them).
 const FIRST: &str = "203.0.113.10";
 const SECOND: &str = "203.0.113.11";
-/// Name of LiveKit's own TURN server.
+/// Name of LiveKit's own TURN server, and what the chart is told of it.
 pub const TURN: &str = "turn.example.org";
+pub const WITH_TURN: &str = "--set=livekit.turn.enabled=true,livekit.turn.domain=turn.example.org,livekit.turn.secretName=turn-tls";
 /// What our own TURN server and LiveKit know.
 const TURN_SECRET: &str = "a secret of our TURN server";
 /// Its port.
@@ -67,21 +68,6 @@ impl Ways {
         self.site.helm(&[&["upgrade", "--install", "roomkeeper", &chart, kind, port, &url], values].concat());
     }
 
-    /// Waits until all of the installation is ready.
-    fn ready(&self) {
-        for component in ["livekit", "controller", "gateway"] {
-            self.site.kubectl(&[
-                "rollout",
-                "status",
-                "-n",
-                OPERATOR_NAMESPACE,
-                "--timeout=120s",
-                &format!("deployment/roomkeeper-{component}"),
-            ]);
-        }
-        self.site.kubectl(&["wait", "--for=condition=Ready", "--timeout=60s", "roomclass/livekit"]);
-    }
-
     /// Waits until the class says this of its media, as `STATUS REASON`.
     async fn media(&self, wanted: &str) {
         let path =
@@ -107,6 +93,15 @@ impl Ways {
         let config_maps = Api::<ConfigMap>::namespaced(self.site.admin.clone(), OPERATOR_NAMESPACE);
         config_maps.get_opt("roomkeeper-livekit").await.expect("an answer")?.data?.remove("nodeIP")
     }
+}
+
+/// Waits until all of the installation is ready.
+pub fn ready(site: &Site) {
+    for component in ["livekit", "controller", "gateway"] {
+        let deployment = format!("deployment/roomkeeper-{component}");
+        site.kubectl(&["rollout", "status", "-n", OPERATOR_NAMESPACE, "--timeout=120s", &deployment]);
+    }
+    site.kubectl(&["wait", "--for=condition=Ready", "--timeout=60s", "roomclass/livekit"]);
 }
 
 /// The load balancer of the media gets an address, as a provider would give it.
@@ -153,12 +148,11 @@ fn people_outside_of_the_cluster_hear_each_other_by_every_way_in() {
 }
 
 async fn by_a_load_balancer(ways: &Ways) {
-    let turn = format!("--set=livekit.turn.enabled=true,livekit.turn.domain={TURN},livekit.turn.secretName=turn-tls");
-    ways.install(&["--set=livekit.rtc.service.type=LoadBalancer", &turn]);
+    ways.install(&["--set=livekit.rtc.service.type=LoadBalancer", WITH_TURN]);
     ways.site.kubectl(&["wait", "--for=create", "--timeout=60s", "roomclass/livekit"]);
     ways.media("False NoMediaAddress").await;
     balance(&ways.site, FIRST).await;
-    ways.ready();
+    ready(&ways.site);
     ways.media("Unknown NobodyJoined").await;
 
     let site = &ways.site;
@@ -191,7 +185,7 @@ async fn by_a_load_balancer(ways: &Ways) {
         if pods.iter().any(|pod| annotation(pod).as_deref() == Some(SECOND)) { Ok(()) } else { Err("LiveKit is not started anew") }
     })
     .await;
-    ways.ready();
+    ready(&ways.site);
     ways.heard(&Network::open("udp"), Browser::Chromium).await;
 }
 
@@ -202,14 +196,14 @@ async fn by_a_turn_server_of_our_own(ways: &Ways) {
     let server = json!([{"host": site.node.address(), "port": TURN_PORT, "protocol": "tcp", "secretName": "turn-server"}]);
     // People have no way to the pods but by this server.
     ways.install(&["--set=livekit.rtc.service.type=ClusterIP", &format!("--set-json=livekit.turnServers={server}")]);
-    ways.ready();
+    ready(&ways.site);
     let only_turn = format!("-p tcp -d {} --dport {TURN_PORT}", site.node.address());
     let network = Network::closed("only our TURN server", site, &[&only_turn], "any");
     ways.heard(&network, Browser::Chromium).await;
     by_several_servers(ways, &server).await;
     // At the node, without it.
     ways.install(&[]);
-    ways.ready();
+    ready(&ways.site);
     ways.heard(&Network::open("udp"), Browser::Chromium).await;
 }
 
@@ -221,7 +215,7 @@ async fn by_several_servers(ways: &Ways, turn_server: &Value) {
     set_secret(&site.admin, "redis", &[("address", redis.address.as_str()), ("password", PASSWORD)]).await;
     let servers = "--set=livekit.replicaCount=2,livekit.redis.secretName=redis,livekit.rtc.service.type=ClusterIP";
     ways.install(&[servers, &format!("--set-json=livekit.turnServers={turn_server}")]);
-    ways.ready();
+    ready(&ways.site);
     assert_eq!(site.pods("livekit").await.len(), 2);
     site.consultation().await;
     let (doctor, patient) = (site.join(host, "doctor", &["microphone"]).await, site.join(host, "patient", &["microphone"]).await);
@@ -258,7 +252,7 @@ async fn by_several_servers(ways: &Ways, turn_server: &Value) {
 async fn by_the_network_of_the_node(ways: &Ways) {
     ways.site.kubectl(&["label", "namespace", OPERATOR_NAMESPACE, "--overwrite", "pod-security.kubernetes.io/enforce=privileged"]);
     ways.install(&["--set=livekit.hostNetwork=true,livekit.rtc.udpPort=7882,livekit.rtc.tcpPort=7881"]);
-    ways.ready();
+    ready(&ways.site);
     ways.heard(&Network::open("udp"), Browser::Chromium).await;
     ways.heard(&Network::closed("UDP blocked", &ways.site, &["-p tcp"], "tcp"), Browser::Chromium).await;
 }
