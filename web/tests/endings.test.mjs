@@ -3,7 +3,7 @@ import { accessible, screenshot } from "./lib/accessibility.mjs";
 import { eventually, inSeconds } from "./lib/eventually.mjs";
 import { gateway } from "./lib/installation.mjs";
 import { makeAzureClass, makeRoom } from "./lib/kubernetes.mjs";
-import { showsPicture } from "./lib/media.mjs";
+import { countAsked, showsPicture } from "./lib/media.mjs";
 import { controlOf, inCall, join, person, tile } from "./lib/people.mjs";
 import { breakable } from "./lib/proxy.mjs";
 import { test, testEverywhere } from "./lib/tests.mjs";
@@ -174,11 +174,7 @@ test("a call that needs another application says so, and no device is asked for"
   // Not open yet, so that it needs no session on a server that there is not.
   const room = await makeRoom({ roomClassName, validFrom: inSeconds(3600), duration: "1h", participants: people });
   const page = await person(t, room.link("ben"), { open: false });
-  await page.addInitScript(() => {
-    window.asked = 0;
-    const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-    navigator.mediaDevices.getUserMedia = (constraints) => ((window.asked += 1), ask(constraints));
-  });
+  await countAsked(page);
   await page.goto(room.link("ben"));
   await heading(page, "This call needs another application").waitFor();
   await page.getByText("Azure Communication Services").waitFor();

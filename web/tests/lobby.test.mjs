@@ -4,6 +4,7 @@ import { ABSENT, DENIED } from "./lib/browsers.mjs";
 import { NEXT_YEAR, eventually, inSeconds } from "./lib/eventually.mjs";
 import { gateway } from "./lib/installation.mjs";
 import { makeRoom } from "./lib/kubernetes.mjs";
+import { countAsked } from "./lib/media.mjs";
 import { controlOf, inCall, join, person, tile } from "./lib/people.mjs";
 import { test, testEverywhere } from "./lib/tests.mjs";
 
@@ -198,12 +199,7 @@ for (const [declare, what, devices, words] of [
 test("a Consumer is asked for no device, and sees no button for one", async (t) => {
   const room = await makeRoom({ participants: people });
   const page = await person(t, room.link("con"), { open: false });
-  await page.addInitScript(() => {
-    window.asked = 0;
-    if (!navigator.mediaDevices) return;
-    const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-    navigator.mediaDevices.getUserMedia = (constraints) => ((window.asked += 1), ask(constraints));
-  });
+  await countAsked(page);
   await page.goto(room.link("con"));
   await page.getByText("Nobody sees or hears you").waitFor();
   assert.equal(await page.locator(".preview").isVisible(), false);

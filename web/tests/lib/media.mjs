@@ -42,3 +42,13 @@ export async function loudness(page) {
     return loudest;
   }, AUDIBLE);
 }
+
+/** Has the pages that a page opens from now on count in `asked` how often they ask for a device. Firefox has empty documents without any. */
+export async function countAsked(page) {
+  await page.addInitScript(() => {
+    window.asked = 0;
+    if (!navigator.mediaDevices) return;
+    const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = (constraints) => ((window.asked += 1), ask(constraints));
+  });
+}
