@@ -5,9 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, LazyLock, Mutex};
 
+use kube::api::PostParams;
+use kube::{Api, ResourceExt};
+use roomkeeper::api::{FINALIZER, Room, RoomSpec};
 use serde_json::Value;
 
-use super::cluster::OPERATOR_NAMESPACE;
+use super::cluster::{Cluster, OPERATOR_NAMESPACE};
+use super::eventually;
+use super::stage::PATIENCE;
 use super::tools::tool;
 
 /// The templates that hold the accounts and all that they may do.
@@ -71,4 +76,18 @@ pub fn accounts(arguments: &[&str]) -> Arc<str> {
 pub fn objects(manifests: &str) -> Vec<Value> {
     let documents = manifests.split("\n---\n").map(|document| document.trim_start_matches("---\n"));
     documents.map(|document| serde_yaml::from_str(document).expect("YAML")).filter(Value::is_object).collect()
+}
+
+/// Has the cluster set the finalizer of new Rooms, as the chart does where there are such policies, and waits until it does.
+pub async fn set_finalizers(cluster: &Cluster, rooms: &Api<Room>) {
+    let kind = "--api-versions=admissionregistration.k8s.io/v1/MutatingAdmissionPolicy";
+    let wanted = ["--set", "finalizerPolicy.enabled=true", "--show-only=templates/controller/finalizerpolicy.yaml", kind];
+    let applied = cluster.kubectl(&["apply", "-f", "-"], &said(&template(&wanted)));
+    assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+    let dry = PostParams { dry_run: true, ..PostParams::default() };
+    eventually(PATIENCE, async || {
+        let made = rooms.create(&dry, &Room::new("dry", RoomSpec::default())).await.map_err(|error| error.to_string())?;
+        if made.finalizers() == [FINALIZER] { Ok(()) } else { Err(format!("{:?}", made.finalizers())) }
+    })
+    .await;
 }

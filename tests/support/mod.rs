@@ -14,6 +14,7 @@ pub mod gate;
 pub mod helm;
 pub mod http;
 pub mod livekit;
+pub mod load;
 pub mod node;
 pub mod operator;
 pub mod outside;
@@ -31,7 +32,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use roomkeeper::domain::Window;
 use tokio::runtime::Runtime;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{sleep, timeout};
 
 /// How often [`eventually`] looks.
@@ -39,6 +40,8 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// How many ordinary tests run at the same time. They wait for servers most of the time, so these are more than two cores.
 const AT_ONCE: usize = 4;
+/// How many more of them may begin while the processors are idle.
+const WHILE_IDLE: usize = 4;
 /// How many ordinary tests a heavy one stands for.
 const HEAVY: u32 = 3;
 /// The same for a test with browsers.
@@ -46,26 +49,45 @@ const BROWSERS: u32 = 2;
 
 /// Runs a test on the one runtime of its binary, which outlives every test, so that servers and connections can be shared.
 pub fn run<T>(test: impl Future<Output = T>) -> T {
-    run_as(1, test)
+    run_after(turn_or_idle(1), test)
 }
 
 /// Runs a test that takes what two cores have, with one ordinary test beside it.
 pub fn run_heavy<T>(test: impl Future<Output = T>) -> T {
-    run_as(HEAVY, test)
+    run_after(turn(HEAVY), test)
 }
 
 /// Runs a test with browsers, which encode and paint most of the time.
 pub fn run_browsers<T>(test: impl Future<Output = T>) -> T {
-    run_as(BROWSERS, test)
+    run_after(turn_or_idle(BROWSERS), test)
 }
 
-fn run_as<T>(weight: u32, test: impl Future<Output = T>) -> T {
+fn run_after<T>(turn: impl Future<Output = SemaphorePermit<'static>>, test: impl Future<Output = T>) -> T {
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
-    static TURNS: Semaphore = Semaphore::const_new(AT_ONCE);
     RUNTIME.block_on(async {
-        let _turn = TURNS.acquire_many(weight).await.expect("never closed");
+        let _turn = turn.await;
         test.await
     })
+}
+
+async fn turn(weight: u32) -> SemaphorePermit<'static> {
+    static TURNS: Semaphore = Semaphore::const_new(AT_ONCE);
+    TURNS.acquire_many(weight).await.expect("never closed")
+}
+
+/// A turn, or one of those that there are while the processors are idle.
+async fn turn_or_idle(weight: u32) -> SemaphorePermit<'static> {
+    static WHILE_IDLE_TURNS: Semaphore = Semaphore::const_new(WHILE_IDLE);
+    let while_idle = async {
+        let turn = WHILE_IDLE_TURNS.acquire_many(weight).await.expect("never closed");
+        load::idle().await;
+        turn
+    };
+    tokio::select! {
+        biased;
+        turn = turn(weight) => turn,
+        turn = while_idle => turn,
+    }
 }
 
 /// How often something is done that only many repetitions make slow: `short` by `make test`, `long` by `make soak`.

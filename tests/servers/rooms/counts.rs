@@ -8,7 +8,7 @@ use roomkeeper::api::{FINALIZER, Phase, Room, RoomGuest, RoomSpec};
 use serde_json::{Value, json};
 
 use crate::support::audit::{is_of_controller, request};
-use crate::support::helm::{said, template};
+use crate::support::helm::set_finalizers;
 use crate::support::stage::{PATIENCE, Place, Stage, in_seconds};
 use crate::support::{eventually, run};
 
@@ -76,28 +76,13 @@ fn an_open_room_costs_one_write_per_invite_and_two_more_and_no_read() {
     });
 }
 
-/// Sets the finalizer of new Rooms, as the chart does where the cluster has such policies, and waits until it is in force.
-async fn with_finalizer_policy(stage: &Stage, place: &Place<'_>) {
-    let kind = "--api-versions=admissionregistration.k8s.io/v1/MutatingAdmissionPolicy";
-    let wanted = ["--set", "finalizerPolicy.enabled=true", "--show-only=templates/controller/finalizerpolicy.yaml", kind];
-    let policy = said(&template(&wanted));
-    let applied = stage.cluster.kubectl(&["apply", "-f", "-"], &policy);
-    assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
-    let dry = PostParams { dry_run: true, ..PostParams::default() };
-    eventually(PATIENCE, async || {
-        let made = place.rooms().create(&dry, &Room::new("dry", RoomSpec::default())).await.map_err(|error| error.to_string())?;
-        if made.finalizers() == [FINALIZER] { Ok(()) } else { Err(format!("{:?}", made.finalizers())) }
-    })
-    .await;
-}
-
 #[test]
 fn where_the_cluster_sets_the_finalizer_a_room_costs_one_write_less_and_applying_it_again_neither_changes_it_nor_takes_it_away() {
     run(async {
         let stage = Stage::start().await;
         stage.class_reason("livekit", "Reconciled").await;
         let place = stage.place().await;
-        with_finalizer_policy(&stage, &place).await;
+        set_finalizers(&stage.cluster, &place.rooms()).await;
         let spec = json!({"participants": [{"name": "ada"}, {"name": "ben"}]});
         place.apply("call", spec.clone()).await;
         let open = place.until_phase("call", Phase::Open).await;
