@@ -1,6 +1,8 @@
 //! The command line: `-- WORKLOAD SIZE... WORKLOAD SIZE... FLAGS`.
 
 /// What is to be measured, and how.
+// One flag per flag is what a command line is.
+#[allow(clippy::struct_excessive_bools)]
 pub struct Arguments {
     /// The workloads by name, each with its sizes, in the order in which they were asked for.
     pub workloads: Vec<(&'static Workload, Vec<usize>)>,
@@ -12,6 +14,8 @@ pub struct Arguments {
     pub idle_seconds: u64,
     /// Whether the media server is a real one.
     pub livekit: bool,
+    /// Whether the cluster sets the finalizer of the product's Rooms.
+    pub finalizer_policy: bool,
     /// Whether figures of a run that was disturbed are printed, with a remark.
     pub tolerates_disturbance: bool,
     /// Whether the plots of the documentation are drawn anew.
@@ -51,6 +55,7 @@ impl Arguments {
             people: 10,
             idle_seconds: 15,
             livekit: false,
+            finalizer_policy: false,
             tolerates_disturbance: false,
             plots: false,
         };
@@ -65,6 +70,7 @@ impl Arguments {
                 "--people" => arguments.people = number()?.clamp(1, 350),
                 "--idle-seconds" => arguments.idle_seconds = number()?.max(1) as u64,
                 "--livekit" => arguments.livekit = true,
+                "--finalizer-policy" => arguments.finalizer_policy = true,
                 "--tolerate-disturbance" => arguments.tolerates_disturbance = true,
                 "--plots" => arguments.plots = true,
                 "--full" => full = true,

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use kube::api::ListParams;
-use roomkeeper::api::Phase;
+use roomkeeper::api::{Phase, Role};
 use roomkeeper::backend::Backend;
+use roomkeeper::domain::TokenGrant;
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -18,10 +20,17 @@ use crate::machine::Machine;
 use crate::moment::{TRIED, moment_after_making, until_moment};
 use crate::plot::Plot;
 use crate::support::cluster::Audit;
+use crate::support::livekit::Client;
+use crate::support::stage::session;
 use crate::support::{now, window};
 
 /// Sessions that the floor closes at the same time: as many as the product.
 const CLOSED_AT_ONCE: usize = 32;
+/// Rooms in which somebody is when they end, where there is a real media server.
+const PEOPLED: usize = 50;
+/// People who join at the same time.
+const JOINING_AT_ONCE: usize = 8;
+
 pub async fn ends(sizes: &[usize], arguments: &Arguments) -> Result<(), String> {
     let (mut middle, mut last) = (Vec::new(), Vec::new());
     for number in sizes {
@@ -49,18 +58,48 @@ async fn end(number: usize, arguments: &Arguments) -> Result<(f64, f64), String>
         make(&installation.rooms(), "room", number, &json!({"validUntil": moment, "participants": people(arguments.people)})).await?;
         sightings.until(others + number).await?;
     }
+    let clients = join_some(number.min(PEOPLED), &installation, moment).await?;
     until_moment(moment).await?;
     let machine = Machine::now();
     let before = installation.usage();
-    let lags = lags(&installation.media, moment, number, others).await?;
+    let left = join_all(clients.iter().map(async |client| {
+        client.event("disconnected").await;
+        now()
+    }));
+    let (lags, left) = tokio::join!(lags(&installation.media, moment, number, others), left);
+    let lags = lags?;
     until_withdrawn(number * arguments.people, (number + TRIED) * arguments.people, &installation).await?;
     let (withdrawn, used) = (now().duration_since(moment).as_secs_f64(), installation.usage() - before);
     machine.undisturbed(arguments.tolerates_disturbance)?;
     print_spread("the sessions are closed", &lags);
+    if !left.is_empty() {
+        print_spread(&format!("the people in {} of them are out", left.len()), &seconds_since(moment, &left));
+    }
     println!("  the last invite is withdrawn after {withdrawn:.1} s");
     used.print();
     print_bare(number, &installation.media).await?;
     Ok((percentile(&lags, 0.5), percentile(&lags, 1.0)))
+}
+
+/// Has somebody join each of the first `number` Rooms. Nobody does where the media server only answers.
+async fn join_some(number: usize, installation: &Installation, until: Timestamp) -> Result<Vec<Client>, String> {
+    let Media::Real(server) = &installation.media else { return Ok(Vec::new()) };
+    let (rooms, backend) = (installation.rooms(), server.backend());
+    let join = async |number: usize| {
+        let room = rooms.get(&format!("room-{number}")).await.map_err(|error| error.to_string())?;
+        let grant = TokenGrant {
+            identity: "person-0".to_owned(),
+            display_name: String::new(),
+            role: Role::Attendee,
+            generation: 0,
+            signed_by: None,
+            not_before: now(),
+            expires_at: until,
+        };
+        let credentials = backend.mint_token(&session(&room), &grant).await.map_err(|failure| failure.to_string())?;
+        Client::join(&credentials, &[]).await.map_err(|failure| format!("nobody can join: {failure}"))
+    };
+    stream::iter(0..number).map(join).buffer_unordered(JOINING_AT_ONCE).try_collect().await
 }
 
 /// Waits until so many sessions are closed; how many seconds after the moment each was.

@@ -10,6 +10,7 @@ use crate::installation::Installation;
 use crate::load::{Sightings, make, people};
 use crate::machine::Machine;
 use crate::support::cluster::Audit;
+use crate::support::helm::set_finalizers;
 use crate::support::now;
 
 /// One run.
@@ -55,6 +56,9 @@ async fn run(sample: Option<&Sample>, number: usize, spec: &Value, arguments: &A
     let mut installation = Installation::new(arguments, Audit::Off).await;
     if sample.is_none() {
         installation.start_controller().await;
+        if arguments.finalizer_policy {
+            set_finalizers(&installation.cluster, &installation.rooms()).await;
+        }
     }
     let machine = Machine::now();
     let (began, before) = (now(), installation.usage());
