@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::audit::{is_of_controller, request};
 use crate::support::helm::set_finalizers;
-use crate::support::stage::{PATIENCE, Place, Stage, in_seconds};
+use crate::support::stage::{PATIENCE, Stage, in_seconds};
 use crate::support::{eventually, run};
 
 /// Verb and resource of what the controller asked the API server for, in one namespace if one is named, after the first
