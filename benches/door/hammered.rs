@@ -1,9 +1,13 @@
 //! What others notice of one holder of a link who sends as fast as answers come.
 
+use std::net::Ipv4Addr;
+
 use futures::future::join_all;
 use jiff::SignedDuration;
 use roomkeeper::api::Phase;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::people;
 use crate::sockets::post_join;
@@ -11,7 +15,8 @@ use crate::spread::{self, Unit};
 use crate::support::now;
 use crate::support::stage::Stage;
 
-/// Joins of others, quiet and while one holder of a link sends `POST /v1/join` as fast as answers come, by turns.
+/// Joins of others, quiet and while one holder of a link sends `POST /v1/join` as fast as answers come, by turns. The holder is on this
+/// machine, and takes its processors: how much that alone does is seen while it sends to somebody else.
 pub async fn joins(stage: &Stage) {
     let place = stage.place().await;
     let link = json!({"joinPolicy": "AnyoneWithLink", "participants": people(20)});
@@ -27,16 +32,20 @@ pub async fn joins(stage: &Stage) {
         listed.push(place.invite("open", &name).await);
         elsewhere.push(place.invite("other", &name).await);
     }
-    let (mut quiet, mut loud) = (Joins::default(), Joins::default());
+    let refusing = refusing_server().await;
+    let (mut quiet, mut beside, mut loud) = (Joins::default(), Joins::default(), Joins::default());
     for _ in 0..ROUNDS {
         quiet.add(stage, &listed, &elsewhere, &shared).await;
-        let hammer = async { join_all((0..HAMMERS).map(|_| hammer(stage, &shared))).await };
-        tokio::select! {
-            _ = hammer => {}
-            () = loud.add(stage, &listed, &elsewhere, &shared) => {}
+        for (port, joins) in [(refusing, &mut beside), (stage.gateway.port, &mut loud)] {
+            let hammer = async { join_all((0..HAMMERS).map(|_| hammer(port, &shared))).await };
+            tokio::select! {
+                _ = hammer => {}
+                () = joins.add(stage, &listed, &elsewhere, &shared) => {}
+            }
         }
     }
     quiet.print("quiet");
+    beside.print("while somebody else is hammered, who only refuses");
     loud.print("hammered");
 }
 
@@ -82,8 +91,25 @@ impl Joins {
 }
 
 /// Joins again and again, by the link; counts nothing.
-async fn hammer(stage: &Stage, shared: &str) {
+async fn hammer(port: u16, shared: &str) {
     loop {
-        post_join(stage.gateway.port, HOLDER, shared, VISIT).await;
+        post_join(port, HOLDER, shared, VISIT).await;
     }
+}
+
+/// The port of a server that reads a request and refuses it.
+async fn refusing_server() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                // Who is hammered has nothing else to do, whatever fails.
+                let _ = stream.read(&mut request).await;
+                let _ = stream.write_all(b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}").await;
+            });
+        }
+    });
+    port
 }

@@ -18,7 +18,7 @@ use crate::support::cluster::client;
 const ROOMS_AT_ONCE: usize = 32;
 const SECRETS_AT_ONCE: usize = 8;
 /// Objects of one page of a list, as in the product's watches.
-const PAGE: u32 = 500;
+const PAGE: u32 = 100;
 
 /// What the product has written for a Room.
 pub struct Sample {

@@ -45,9 +45,12 @@ impl kube::runtime::utils::Backoff for Backoff {
     }
 }
 
+/// Objects of one answer to a list: a page is in memory as a whole, and what it took of it is not given back.
+const PAGE: u32 = 100;
+
 /// How all watches are asked for.
 pub(super) fn config() -> watcher::Config {
-    watcher::Config::default().timeout(u32::try_from(WATCH_LASTS.as_secs()).unwrap_or(u32::MAX))
+    watcher::Config::default().page_size(PAGE).timeout(u32::try_from(WATCH_LASTS.as_secs()).unwrap_or(u32::MAX))
 }
 
 /// A watch as stream.

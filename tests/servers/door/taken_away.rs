@@ -181,7 +181,7 @@ async fn is_gone(stage: &Stage, situation: &str, person: InCall, changed_at: &[(
     };
     client.wait_for(&case, told).await;
     let since = changed_at.iter().find(|(changed, _)| *changed == room).expect("a change").1;
-    println!("{case}: {:.0?}", now().duration_since(since).unsigned_abs());
+    println!("{case}: {} ms", now().duration_since(since).as_millis());
     eventually(PATIENCE, async || {
         let members = stage.livekit.backend().observe(&session).await.map_err(|failure| format!("{case}: {failure}"))?;
         let member = members.into_iter().flatten().find(|member| member.identity == identity);
