@@ -167,11 +167,26 @@ async fn take_away(stage: &Stage, place: &Place<'_>, people: &[InCall], spoil: &
 
 /// Waits until nobody has what was taken away, and tells how long that took.
 async fn everything_is_gone(stage: &Stage, situation: &str, people: Vec<InCall>, changed_at: &[(String, Timestamp)]) {
-    join_all(people.into_iter().map(|person| is_gone(stage, situation, person, changed_at))).await;
+    join_all(people.iter().map(|person| notices(situation, person, changed_at))).await;
+    join_all(people.into_iter().map(|person| is_gone(stage, situation, person))).await;
 }
 
-async fn is_gone(stage: &Stage, situation: &str, person: InCall, changed_at: &[(String, Timestamp)]) {
-    let InCall { room, change, way, identity, session, invite, token, client } = person;
+/// Waits for the first that somebody sees of it, and tells how long that took.
+async fn notices(situation: &str, person: &InCall, changed_at: &[(String, Timestamp)]) {
+    let InCall { room, change, way, client, .. } = person;
+    let case = format!("{situation}: {change:?} of {way:?}");
+    let signs: &[&str] = match change.leaves(*way) {
+        Some(_) => &["permissions-changed"],
+        // While the media server does not answer, that their signalling is gone.
+        None => &["disconnected", "reconnecting"],
+    };
+    client.wait_for(&case, |event| signs.iter().any(|sign| event["event"] == *sign)).await;
+    let since = changed_at.iter().find(|(changed, _)| changed == room).expect("a change").1;
+    println!("{case}: {} ms", now().duration_since(since).as_millis());
+}
+
+async fn is_gone(stage: &Stage, situation: &str, person: InCall) {
+    let InCall { change, way, identity, session, invite, token, client, .. } = person;
     let case = format!("{situation}: {change:?} of {way:?}");
     let left = change.leaves(way);
     // Whose signalling is cut while the media server does not answer hears nothing of it but that there is no way back.
@@ -180,8 +195,6 @@ async fn is_gone(stage: &Stage, situation: &str, person: InCall, changed_at: &[(
         None => event["event"] == "disconnected" || event["event"] == "reconnect-refused",
     };
     client.wait_for(&case, told).await;
-    let since = changed_at.iter().find(|(changed, _)| *changed == room).expect("a change").1;
-    println!("{case}: {} ms", now().duration_since(since).as_millis());
     eventually(PATIENCE, async || {
         let members = stage.livekit.backend().observe(&session).await.map_err(|failure| format!("{case}: {failure}"))?;
         let member = members.into_iter().flatten().find(|member| member.identity == identity);
@@ -258,14 +271,17 @@ fn what_is_taken_away_is_gone_without_the_class_and_without_the_controller_and_w
         stage.livekit.signal("STOP");
         let place = stage.place_in(namespace);
         let changed_at = take_away(&stage, &place, &slow, &json!({})).await;
-        let staying = slow.iter().filter(|person| person.change.leaves(person.way).is_some()).count();
+        let (staying, leaving): (Vec<InCall>, Vec<InCall>) =
+            slow.into_iter().partition(|person| person.change.leaves(person.way).is_some());
+        join_all(leaving.iter().map(|person| notices("media server slow", person, &changed_at))).await;
         eventually(PATIENCE, async || {
             let metrics = stage.gateway.metrics().await;
             // Whoever may not stay is cut off, although nobody has heard of it at the media server.
-            if metrics.contains(&format!("roomkeeper_proxied_connections {staying}\n")) { Ok(()) } else { Err(metrics) }
+            if metrics.contains(&format!("roomkeeper_proxied_connections {}\n", staying.len())) { Ok(()) } else { Err(metrics) }
         })
         .await;
         stage.livekit.signal("CONT");
-        everything_is_gone(&stage, "media server slow", slow, &changed_at).await;
+        join_all(leaving.into_iter().map(|person| is_gone(&stage, "media server slow", person))).await;
+        everything_is_gone(&stage, "media server slow", staying, &changed_at).await;
     });
 }
