@@ -1,7 +1,7 @@
 //! The command line: `-- WORKLOAD SIZE... WORKLOAD SIZE... FLAGS`.
 
 /// What is to be measured, and how.
-// One flag per flag is what a command line is.
+// Each flag of the command line is one.
 #[allow(clippy::struct_excessive_bools)]
 pub struct Arguments {
     /// The workloads by name, each with its sizes, in the order in which they were asked for.

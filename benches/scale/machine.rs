@@ -3,38 +3,31 @@
 use std::collections::HashMap;
 use std::fs;
 
+use crate::support::load::ProcessorTimes;
+
 /// Hundredths of a second, as Linux counts the time of processors on every machine that people use.
 const TICKS: f64 = 100.0;
 /// Of the time of the processors, so much may go to others and to other machines on the same host.
 const TOLERATED: f64 = 0.1;
 
-/// The processors at a moment, in ticks.
+/// The processors at a moment.
 pub struct Machine {
-    /// All that there was, idle time included.
-    all: u64,
-    /// What was used by anybody, time that the host gave to others included.
-    busy: u64,
-    /// What was used by the benchmark, its servers and the controller.
+    times: ProcessorTimes,
+    /// Ticks that were used by the benchmark, its servers and the controller.
     ours: u64,
 }
 
 impl Machine {
     /// As it is now.
     pub fn now() -> Self {
-        let stat = fs::read_to_string("/proc/stat").expect("a Linux machine");
-        let line = stat.lines().next().expect("a line for all processors");
-        let times: Vec<u64> = line.split_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect();
-        // User, nice, system, idle, iowait, irq, softirq, steal; guests are in user and nice already.
-        let all = times.iter().take(8).sum();
-        let idle: u64 = times.iter().skip(3).take(2).sum();
-        Self { all, busy: all - idle, ours: used_by_family() }
+        Self { times: ProcessorTimes::now().expect("a Linux machine"), ours: used_by_family() }
     }
 
     /// What part of the machine others have had since then, from 0 to 1.
     pub fn others_since(&self) -> f64 {
         let now = Self::now();
-        let others = (now.busy - self.busy).saturating_sub(now.ours.saturating_sub(self.ours));
-        others as f64 / (now.all - self.all).max(1) as f64
+        let others = (now.times.busy - self.times.busy).saturating_sub(now.ours.saturating_sub(self.ours));
+        others as f64 / (now.times.all - self.times.all).max(1) as f64
     }
 
     /// Says so if others had too much of the machine since then. With `tolerated` that is a remark beside the figures, and no failure.

@@ -8,33 +8,46 @@ use tokio::time::sleep;
 
 /// For how long the processors are looked at.
 const LOOKED_AT: Duration = Duration::from_secs(1);
-/// Of whose time less than this is used when they are idle.
-const IDLE: f64 = 0.6;
+/// Of whose time less than so many hundredths are used when they are idle.
+const IDLE_PERCENT: u64 = 60;
+
+/// The time of all processors since the start of the machine, in ticks.
+#[derive(Clone, Copy)]
+pub struct ProcessorTimes {
+    /// All that there was, idle time included.
+    pub all: u64,
+    /// What was used by anybody, time that the host gave to others included.
+    pub busy: u64,
+}
+
+impl ProcessorTimes {
+    /// As they are now; `None` where Linux does not say it.
+    pub fn now() -> Option<Self> {
+        let stat = fs::read_to_string("/proc/stat").ok()?;
+        // User, nice, system, idle, iowait, irq, softirq, steal; guests are in user and nice already.
+        let times: Vec<u64> = stat.lines().next()?.split_whitespace().skip(1).take(8).filter_map(|time| time.parse().ok()).collect();
+        let all = times.iter().sum();
+        Some(Self { all, busy: all - times.iter().skip(3).take(2).sum::<u64>() })
+    }
+
+    /// Whether less than [`IDLE_PERCENT`] was used since `before`.
+    fn were_idle_since(self, before: Self) -> bool {
+        self.busy.saturating_sub(before.busy) * 100 < self.all.saturating_sub(before.all) * IDLE_PERCENT
+    }
+}
 
 /// Waits until the processors of the machine are idle for the most part. Of several who wait one goes on, so that the others see what it uses.
 /// Never ends where Linux does not say it.
 pub async fn idle() {
     static ONE: Mutex<()> = Mutex::const_new(());
     let _one = ONE.lock().await;
-    let mut before = processor_times();
+    let mut before = ProcessorTimes::now();
     loop {
         sleep(LOOKED_AT).await;
-        let after = processor_times();
-        if let (Some((used_before, all_before)), Some((used, all))) = (before, after)
-            && all > all_before
-            && (used - used_before) / (all - all_before) < IDLE
-        {
+        let after = ProcessorTimes::now();
+        if after.zip(before).is_some_and(|(after, before)| after.were_idle_since(before)) {
             return;
         }
         before = after;
     }
-}
-
-/// Since the start of the machine, of all processors: what was used, and all of it.
-fn processor_times() -> Option<(f64, f64)> {
-    let text = fs::read_to_string("/proc/stat").ok()?;
-    // User, nice, system, idle, waiting for disks, and what was used by interrupts and by other machines.
-    let times: Vec<f64> = text.lines().next()?.split_whitespace().skip(1).take(8).filter_map(|time| time.parse().ok()).collect();
-    let (all, idle) = (times.iter().sum::<f64>(), times.get(3)? + times.get(4)?);
-    Some((all - idle, all))
 }

@@ -189,12 +189,10 @@ async fn is_gone(stage: &Stage, situation: &str, person: InCall) {
     let InCall { change, way, identity, session, invite, token, client, .. } = person;
     let case = format!("{situation}: {change:?} of {way:?}");
     let left = change.leaves(way);
-    // Whose signalling is cut while the media server does not answer hears nothing of it but that there is no way back.
-    let told = |event: &Value| match left {
-        Some(_) => event["event"] == "permissions-changed",
-        None => event["event"] == "disconnected" || event["event"] == "reconnect-refused",
-    };
-    client.wait_for(&case, told).await;
+    if left.is_none() {
+        // Whose signalling is cut while the media server does not answer hears nothing of it but that there is no way back.
+        client.wait_for(&case, |event| event["event"] == "disconnected" || event["event"] == "reconnect-refused").await;
+    }
     eventually(PATIENCE, async || {
         let members = stage.livekit.backend().observe(&session).await.map_err(|failure| format!("{case}: {failure}"))?;
         let member = members.into_iter().flatten().find(|member| member.identity == identity);
