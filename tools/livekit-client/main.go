@@ -84,9 +84,21 @@ func run() int {
 	c := &client{load: *load, events: newEvents(os.Stdout), ended: make(chan livekit.DisconnectReason, 1), published: newSources()}
 	signals := watchSignals(c, *printToken)
 	c.room = lksdk.NewRoom(c.callbacks())
-	if err := c.room.JoinWithContextAndToken(stop, *url, token, lksdk.WithConnectTimeout(patience)); err != nil {
-		c.events.finish(event{Event: "join-failed", Message: err.Error(), Status: signals.lastRefusal()})
-		return exitJoinFailed
+	joined := make(chan error, 1)
+	go func() {
+		joined <- c.room.JoinWithContextAndToken(stop, *url, token, lksdk.WithConnectTimeout(patience))
+	}()
+	select {
+	case err := <-joined:
+		if err != nil {
+			c.events.finish(event{Event: "join-failed", Message: err.Error(), Status: signals.lastRefusal()})
+			return exitJoinFailed
+		}
+	case reason := <-signals.leave:
+		// The server took us in and put us out before our media were there, for which the SDK would go on waiting.
+		c.events.open(signals.joined())
+		c.events.finish(event{Event: "disconnected", Reason: reason.String()})
+		return 0
 	}
 	c.events.open(signals.joined())
 

@@ -26,13 +26,14 @@ type signals struct {
 	self    *livekit.ParticipantInfo
 	first   event
 	refusal int
+	leave   chan livekit.DisconnectReason
 	open    int
 	closed  *sync.Cond
 }
 
 // watchSignals puts itself under the one dialer that the SDK uses for signalling.
 func watchSignals(c *client, printToken bool) *signals {
-	s := &signals{client: c, printToken: printToken}
+	s := &signals{client: c, printToken: printToken, leave: make(chan livekit.DisconnectReason, 1)}
 	s.closed = sync.NewCond(&s.mu)
 	var plain net.Dialer
 	var secure tls.Dialer
@@ -121,6 +122,13 @@ func (s *signals) message(raw []byte) {
 		}
 	case *livekit.SignalResponse_RequestResponse:
 		s.outcome(m.RequestResponse)
+	case *livekit.SignalResponse_Leave:
+		if s.self != nil && m.Leave.GetAction() == livekit.LeaveRequest_DISCONNECT {
+			select {
+			case s.leave <- m.Leave.GetReason():
+			default:
+			}
+		}
 	}
 }
 
