@@ -1,9 +1,13 @@
 //! Carries the bytes of one connection.
 
-use std::pin::pin;
+use std::future::poll_fn;
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::{Pin, pin};
+use std::task::{Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, copy_buf, split};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, split};
 use tokio::time::timeout;
 
 use super::message_limit::{FrameError, MessageLimit};
@@ -20,9 +24,8 @@ pub async fn tunnel(
     server: impl AsyncRead + AsyncWrite,
     cut: impl Future<Output = ()>,
 ) -> Result<(), FrameError> {
-    let (from_client, mut to_client) = split(client);
-    let (from_server, mut to_server) = split(server);
-    let (mut from_client, mut from_server) = (BufReader::with_capacity(CHUNK, from_client), BufReader::with_capacity(CHUNK, from_server));
+    let (mut from_client, mut to_client) = split(client);
+    let (mut from_server, mut to_server) = split(server);
     let carried = async {
         let up = async {
             let carried = copy_frames(&mut from_client, &mut to_server).await;
@@ -30,7 +33,7 @@ pub async fn tunnel(
             carried
         };
         let down = async {
-            let _ = copy_buf(&mut from_server, &mut to_client).await;
+            copy(&mut from_server, &mut to_client).await;
             let _ = to_client.shutdown().await;
         };
         let (mut up, mut down) = (pin!(up), pin!(down));
@@ -52,21 +55,42 @@ pub async fn tunnel(
 }
 
 /// Copies WebSocket frames until one side ends. A client that sends more than it may waits, because nobody reads on.
-async fn copy_frames(from: &mut (impl AsyncBufReadExt + Unpin), to: &mut (impl AsyncWrite + Unpin)) -> Result<(), FrameError> {
+async fn copy_frames(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + Unpin)) -> Result<(), FrameError> {
     let (mut limit, pace) = (MessageLimit::default(), Pace::new());
-    loop {
-        let Ok(bytes) = from.fill_buf().await else { return Ok(()) };
-        let length = bytes.len();
-        if length == 0 {
-            return Ok(());
+    while let Ok(Some(bytes)) = next(from).await {
+        limit.follow(&bytes)?;
+        pace.wait(bytes.len()).await;
+        if write(to, &bytes).await.is_err() {
+            break;
         }
-        limit.follow(bytes)?;
-        pace.wait(length).await;
-        if to.write_all(bytes).await.is_err() || to.flush().await.is_err() {
-            return Ok(());
-        }
-        from.consume(length);
     }
+    Ok(())
+}
+
+/// Copies bytes until one side ends.
+async fn copy(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + Unpin)) {
+    while let Ok(Some(bytes)) = next(from).await {
+        if write(to, &bytes).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The next bytes; `None` at the end. While there are none it holds no buffer: most connections are idle, and there are very many.
+async fn next(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Vec<u8>>> {
+    poll_fn(|wakeup| {
+        let mut chunk = [MaybeUninit::uninit(); CHUNK];
+        let mut chunk = ReadBuf::uninit(&mut chunk);
+        ready!(Pin::new(&mut *from).poll_read(wakeup, &mut chunk))?;
+        let bytes = chunk.filled();
+        Poll::Ready(Ok((!bytes.is_empty()).then(|| bytes.to_vec())))
+    })
+    .await
+}
+
+async fn write(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    to.write_all(bytes).await?;
+    to.flush().await
 }
 
 #[cfg(test)]
