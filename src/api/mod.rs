@@ -5,6 +5,7 @@
 
 mod conditions;
 mod crds;
+mod identity;
 mod limits;
 mod names;
 mod role;
@@ -18,6 +19,7 @@ mod status;
 
 pub use conditions::{ConditionType, Reason};
 pub use crds::{Crds, crds};
+pub use identity::{Identified, Identity};
 pub use limits::{MAX_PARTICIPANTS, MAX_WINDOW};
 pub use names::{
     COMPONENT, DEFAULT_CLASS_ANNOTATION, DEFAULT_CONTROLLER, FINALIZER, GROUP, GUEST_PREFIX, INVITE_SECRET_TYPE, LABEL_PARTICIPANT,

@@ -5,20 +5,21 @@
 //! say), a controller would look at each changed object too early, find the old state or none, and not be woken again. Nor does
 //! kube tell of objects that went away meanwhile, or that were made again under the same name.
 //!
-//! Here the store before and after an event is compared. That costs no memory of its own, and whatever happened between two
+//! Here the cache before and after an event is compared. That costs no memory of its own, and whatever happened between two
 //! lists, exactly what differs is told.
 
 use std::collections::HashMap;
-use std::fmt::Debug;
 use std::sync::Arc;
 
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, stream};
 use kube::Resource;
-use kube::api::ObjectMeta;
+use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::Writer;
-use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::Event;
+
+use super::namespaced_name::NamespacedName;
+use crate::api::{Identified, Identity};
 
 /// A change that the cache shows.
 #[derive(Debug)]
@@ -50,69 +51,112 @@ impl<K> Clone for Change<K> {
 /// Changes, one by one.
 pub type ChangeStream<K> = BoxStream<'static, Change<K>>;
 
-/// Keeps the objects of a watch in the store of `writer` and tells what changed there. An object has changed when it is another
+/// What has the last state of the objects of a watch.
+pub trait Recall<K>: Send + 'static {
+    /// The object of this name.
+    fn recall(&self, object: &NamespacedName) -> Option<Arc<K>>;
+}
+
+/// Where the objects of a watch are kept.
+pub trait Cache<K>: Recall<K> {
+    /// Takes in what the watch tells. A list is shown when it is complete.
+    fn apply(&mut self, event: Event<K>);
+    /// All objects by their names.
+    fn by_name(&self) -> HashMap<NamespacedName, Arc<K>>;
+}
+
+impl<K> Recall<K> for Store<K>
+where
+    K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
+{
+    fn recall(&self, object: &NamespacedName) -> Option<Arc<K>> {
+        self.get(&object.into())
+    }
+}
+
+impl<K> Recall<K> for Writer<K>
+where
+    K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
+{
+    fn recall(&self, object: &NamespacedName) -> Option<Arc<K>> {
+        self.as_reader().recall(object)
+    }
+}
+
+impl<K> Cache<K> for Writer<K>
+where
+    K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
+{
+    fn apply(&mut self, event: Event<K>) {
+        self.apply_watcher_event(&event);
+    }
+
+    fn by_name(&self) -> HashMap<NamespacedName, Arc<K>> {
+        self.as_reader().state().into_iter().map(|object| (NamespacedName::of(object.as_ref()), object)).collect()
+    }
+}
+
+/// Keeps the objects of a watch in a cache and tells what changed there. An object has changed when it is another
 /// one (by UID), or when its `facts` differ; with facts that leave the status out, nobody is woken by writing it. One that has become older
 /// was restored from a backup, and is told whatever differs.
 ///
-/// Errors of the watch are left out: the watch itself tries again, and kube's `Controller` would hold up all its triggers for one.
+/// Errors of the watch are left out: the watch itself tries again.
 pub fn changes<K, F, E>(
     events: impl Stream<Item = Result<Event<K>, E>> + Send + 'static,
-    writer: Writer<K>,
+    cache: impl Cache<K>,
     facts: fn(&K) -> F,
 ) -> ChangeStream<K>
 where
-    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
+    K: Identified + Send + Sync + 'static,
     F: PartialEq + 'static,
     E: Send + 'static,
 {
-    let mut cache = Cache { store: writer.as_reader(), writer, facts };
-    events.flat_map(move |event| stream::iter(event.map_or_else(|_| Vec::new(), |event| cache.apply(&event)))).boxed()
+    let mut watched = Watched { cache, facts };
+    events.flat_map(move |event| stream::iter(event.map_or_else(|_| Vec::new(), |event| watched.apply(event)))).boxed()
 }
 
-struct Cache<K: Resource<DynamicType = ()> + Clone + 'static, F> {
-    store: Store<K>,
-    writer: Writer<K>,
+struct Watched<K, C, F> {
+    cache: C,
     facts: fn(&K) -> F,
 }
 
-impl<K, F> Cache<K, F>
+impl<K, C, F> Watched<K, C, F>
 where
-    K: Resource<DynamicType = ()> + Clone + 'static,
+    K: Identified,
+    C: Cache<K>,
     F: PartialEq,
 {
-    /// Applies an event to the store; what changed there.
-    fn apply(&mut self, event: &Event<K>) -> Vec<Change<K>> {
+    /// Applies an event to the cache; what changed there.
+    fn apply(&mut self, event: Event<K>) -> Vec<Change<K>> {
         match event {
             Event::Init | Event::InitApply(_) => {
-                self.writer.apply_watcher_event(event);
+                self.cache.apply(event);
                 Vec::new()
             }
             Event::InitDone => {
-                let mut before = self.by_reference();
-                self.writer.apply_watcher_event(event);
-                let after = self.by_reference();
+                let mut before = self.cache.by_name();
+                self.cache.apply(event);
+                let after = self.cache.by_name();
                 let mut changes: Vec<_> =
-                    after.into_iter().flat_map(|(reference, object)| self.compare(before.remove(&reference), Some(object))).collect();
+                    after.into_iter().flat_map(|(name, object)| self.compare(before.remove(&name), Some(object))).collect();
                 changes.extend(before.into_values().map(Change::Deleted));
                 changes
             }
-            Event::Apply(object) | Event::Delete(object) => {
-                let reference = ObjectRef::from_obj(object);
-                let before = self.store.get(&reference);
-                self.writer.apply_watcher_event(event);
-                self.compare(before, self.store.get(&reference))
+            Event::Apply(ref object) | Event::Delete(ref object) => {
+                let name = NamespacedName::of(object);
+                let before = self.cache.recall(&name);
+                self.cache.apply(event);
+                self.compare(before, self.cache.recall(&name))
             }
         }
-    }
-
-    fn by_reference(&self) -> HashMap<ObjectRef<K>, Arc<K>> {
-        self.store.state().into_iter().map(|object| (ObjectRef::from_obj(object.as_ref()), object)).collect()
     }
 
     /// What became of the object of one name.
     fn compare(&self, before: Option<Arc<K>>, after: Option<Arc<K>>) -> Vec<Change<K>> {
         match (before, after) {
-            (Some(before), Some(after)) if before.meta().uid != after.meta().uid => vec![Change::Deleted(before), Change::Applied(after)],
+            (Some(before), Some(after)) if before.identity().uid != after.identity().uid => {
+                vec![Change::Deleted(before), Change::Applied(after)]
+            }
             (Some(before), Some(after)) if (self.facts)(&before) == (self.facts)(&after) && !is_older(after.as_ref(), before.as_ref()) => {
                 Vec::new()
             }
@@ -126,9 +170,9 @@ where
 /// Whether an object is an older state of another. Resource versions of one resource grow, and are compared as numbers since Kubernetes 1.35 by
 /// contract and before in fact. What is no number is not older.
 #[must_use]
-pub fn is_older(object: &impl Resource, than: &impl Resource) -> bool {
-    let version = |metadata: &ObjectMeta| metadata.resource_version.as_deref().and_then(|version| version.parse::<u128>().ok());
-    version(object.meta()).zip(version(than.meta())).is_some_and(|(object, than)| object < than)
+pub fn is_older(object: &impl Identified, than: &impl Identified) -> bool {
+    let version = |identity: Identity<'_>| identity.resource_version.and_then(|version| version.parse::<u128>().ok());
+    version(object.identity()).zip(version(than.identity())).is_some_and(|(object, than)| object < than)
 }
 
 #[cfg(test)]
@@ -139,7 +183,7 @@ mod tests {
     use futures::channel::mpsc;
     use k8s_openapi::api::core::v1::Namespace;
     use kube::ResourceExt;
-    use kube::runtime::reflector;
+    use kube::runtime::reflector::{self, ObjectRef};
 
     use super::*;
 

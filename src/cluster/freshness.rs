@@ -5,11 +5,11 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::runtime::reflector::ObjectRef;
 use parking_lot::Mutex;
 
 use super::changes::is_older;
 use super::lists::Lists;
+use super::namespaced_name::NamespacedName;
 use super::room_cache::RoomCache;
 use super::scope::Scope;
 use crate::api::Room;
@@ -64,7 +64,7 @@ impl Freshness {
         let listed_at = self.lists.asked_at();
         self.look(namespace, |view| {
             view.forget(uptime);
-            let is_shown = |room: &Room| rooms.cached(&ObjectRef::from_obj(room)).is_some_and(|shown| !is_older(shown.as_ref(), room));
+            let is_shown = |room: &Room| rooms.get(&NamespacedName::of(room)).is_some_and(|shown| !is_older(shown.as_ref(), room));
             if let Some(last) = view.sent.iter().rposition(|(room, _)| is_shown(room)) {
                 view.proven = view.sent.drain(..=last).map(|(_, sent_at)| sent_at).fold(view.proven, Duration::max);
             }
@@ -118,11 +118,10 @@ mod tests {
     use std::convert::Infallible;
 
     use futures::{FutureExt, StreamExt, stream};
-    use kube::runtime::reflector;
     use kube::runtime::watcher::Event;
 
     use super::*;
-    use crate::cluster::CachedRoom;
+    use crate::cluster::{Cache, RoomCacheWriter};
 
     const NAMESPACE: &str = "clinic";
 
@@ -136,21 +135,18 @@ mod tests {
     /// A watch that shows what it is told to.
     struct Watch {
         rooms: RoomCache,
-        writer: Option<reflector::store::Writer<CachedRoom>>,
+        writer: RoomCacheWriter,
         freshness: Freshness,
     }
 
     impl Watch {
         fn new() -> Self {
-            let (store, writer) = reflector::store();
-            let freshness = Freshness::new(Scope::Everywhere, Lists::default());
-            Self { rooms: store.into(), writer: Some(writer), freshness }
+            let (rooms, writer) = RoomCache::new();
+            Self { rooms, writer, freshness: Freshness::new(Scope::Everywhere, Lists::default()) }
         }
 
         fn show(&mut self, room: &Room) {
-            let mut writer = self.writer.take().unwrap();
-            writer.apply_watcher_event(&Event::Apply(CachedRoom::from(room)));
-            self.writer = Some(writer);
+            self.writer.apply(Event::Apply(room.clone().into()));
         }
 
         fn wrote(&self, room: Room, milliseconds: u64) {

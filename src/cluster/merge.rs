@@ -2,24 +2,25 @@
 //! cluster, one first list and then changes.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::Hash;
 
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, stream};
-use kube::Resource;
-use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
 
-/// Merges watches of different namespaces. `store` is where the result is kept: what a watch finds missing when it lists again
-/// is told as deleted, with the last state that the store has of it.
+use super::changes::Recall;
+use super::namespaced_name::NamespacedName;
+use crate::api::Identified;
+
+/// Merges watches of different namespaces. `cache` is where the result is kept: what a watch finds missing when it lists again
+/// is told as deleted, with the last state that the cache has of it.
 pub fn merge<K>(
     watches: Vec<BoxStream<'static, Result<Event<K>, watcher::Error>>>,
-    store: Store<K>,
+    cache: impl Recall<K>,
 ) -> impl Stream<Item = Result<Event<K>, watcher::Error>> + Send
 where
-    K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
+    K: Identified + Clone + Send + Sync + 'static,
 {
-    let recall = move |object: &ObjectRef<K>| store.get(object).map(|object| object.as_ref().clone());
+    let recall = move |object: &NamespacedName| cache.recall(object).map(|object| object.as_ref().clone());
     let mut merge = Merge::new(watches.len(), recall);
     let numbered = watches.into_iter().enumerate().map(|(number, watch)| watch.map(move |event| (number, event)).boxed());
     stream::select_all(numbered).flat_map(move |(number, event)| {
@@ -32,25 +33,24 @@ where
 }
 
 /// What was told of the parts so far.
-struct Merge<K: Resource, R> {
-    parts: Vec<Part<K>>,
+struct Merge<K, R> {
+    parts: Vec<Part>,
     /// What is there, until every part has its first list; told as a whole then.
-    first: Option<HashMap<ObjectRef<K>, K>>,
+    first: Option<HashMap<NamespacedName, K>>,
     recall: R,
 }
 
-struct Part<K: Resource> {
-    known: HashSet<ObjectRef<K>>,
+struct Part {
+    known: HashSet<NamespacedName>,
     /// What a list that is under way has brought.
-    listing: Option<HashSet<ObjectRef<K>>>,
+    listing: Option<HashSet<NamespacedName>>,
     listed: bool,
 }
 
 impl<K, R> Merge<K, R>
 where
-    K: Resource<DynamicType = ()> + Clone,
-    ObjectRef<K>: Hash + Eq,
-    R: Fn(&ObjectRef<K>) -> Option<K>,
+    K: Identified,
+    R: Fn(&NamespacedName) -> Option<K>,
 {
     fn new(parts: usize, recall: R) -> Self {
         let part = || Part { known: HashSet::new(), listing: None, listed: false };
@@ -66,15 +66,15 @@ where
                 Vec::new()
             }
             Event::InitApply(object) => {
-                part.listing.get_or_insert_default().insert(ObjectRef::from_obj(&object));
+                part.listing.get_or_insert_default().insert(NamespacedName::of(&object));
                 self.there(object)
             }
             Event::Apply(object) => {
-                part.known.insert(ObjectRef::from_obj(&object));
+                part.known.insert(NamespacedName::of(&object));
                 self.there(object)
             }
             Event::Delete(object) => {
-                let reference = ObjectRef::from_obj(&object);
+                let reference = NamespacedName::of(&object);
                 part.known.remove(&reference);
                 match &mut self.first {
                     Some(first) => {
@@ -97,7 +97,7 @@ where
     fn there(&mut self, object: K) -> Vec<Event<K>> {
         match &mut self.first {
             Some(first) => {
-                first.insert(ObjectRef::from_obj(&object), object);
+                first.insert(NamespacedName::of(&object), object);
                 Vec::new()
             }
             None => vec![Event::Apply(object)],
@@ -105,7 +105,7 @@ where
     }
 
     /// A part has listed; `missing` was there before.
-    fn listed(&mut self, missing: &[ObjectRef<K>]) -> Vec<Event<K>> {
+    fn listed(&mut self, missing: &[NamespacedName]) -> Vec<Event<K>> {
         let Some(first) = &mut self.first else {
             return missing.iter().filter_map(&self.recall).map(Event::Delete).collect();
         };
@@ -150,8 +150,8 @@ mod tests {
         told
     }
 
-    fn two() -> Merge<Namespace, impl Fn(&ObjectRef<Namespace>) -> Option<Namespace>> {
-        Merge::new(2, |object: &ObjectRef<Namespace>| Some(named(&object.name)))
+    fn two() -> Merge<Namespace, impl Fn(&NamespacedName) -> Option<Namespace>> {
+        Merge::new(2, |object: &NamespacedName| Some(named(object.name())))
     }
 
     #[test]

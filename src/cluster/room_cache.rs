@@ -1,253 +1,274 @@
 //! The Rooms as the controller keeps them: of very many, which are read one at a time.
 //!
-//! Most of a Room is its people, and a controller looks at them only while it works on that Room. So each is kept as compressed text, with that
-//! beside it which is asked of all Rooms again and again.
+//! This is by hand, because an object in kube's `Store` has all of its metadata, and its name and versions twice. Here a Room has beside its
+//! compressed text what is asked of all Rooms again and again.
 
-use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::Resource;
-use kube::api::ObjectMeta;
-use kube::runtime::reflector::store::WriterDropped;
-use kube::runtime::reflector::{ObjectRef, Store};
-use lz4_flex::block::{DecompressError, compress_prepend_size_with_dict, decompress_size_prepended_with_dict};
-use serde::{Deserialize, Deserializer};
+use kube::ResourceExt;
+use kube::runtime::watcher::Event;
+use parking_lot::RwLock;
+use tokio::sync::watch;
 
-use super::typical_room::TYPICAL_ROOM;
-use crate::api::{REISSUE_ANNOTATION, Room};
+use super::changes::{Cache, Recall};
+use super::compressed_room::CompressedRoom;
+use super::namespaced_name::NamespacedName;
+use crate::api::{Identified, Identity, REISSUE_ANNOTATION, Room};
 use crate::domain::RoomSummary;
 
 /// A Room, of which the most is compressed.
 #[derive(Clone, Debug)]
 pub struct CachedRoom {
-    /// Name, UID, versions, deletion, and the annotation that asks for the invites again. The rest is among what is compressed.
-    metadata: ObjectMeta,
+    name: NamespacedName,
+    uid: Arc<str>,
+    resource_version: Option<Box<str>>,
+    /// `metadata.generation`.
+    pub generation: Option<i64>,
+    /// The value of the annotation that asks for the invites again.
+    pub reissue: Option<Box<str>>,
     pub summary: RoomSummary,
-    /// `spec.validFrom` and `spec.validUntil`: as text they would lose parts of a second.
-    window: [Option<Time>; 2],
-    compressed: Box<[u8]>,
-}
-
-/// Why a Room does not come back: only by a fault of Roomkeeper's.
-#[derive(Debug, thiserror::Error)]
-enum CacheError {
-    #[error(transparent)]
-    Compression(#[from] DecompressError),
-    #[error(transparent)]
-    Text(#[from] serde_json::Error),
+    whole: CompressedRoom,
 }
 
 impl CachedRoom {
-    /// The Room that was put in.
-    fn read(&self) -> Result<Room, CacheError> {
-        let mut room: Room = serde_json::from_slice(&decompress_size_prepended_with_dict(&self.compressed, TYPICAL_ROOM.as_bytes())?)?;
-        [room.spec.valid_from, room.spec.valid_until] = self.window.clone();
-        Ok(room)
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &NamespacedName {
+        &self.name
+    }
+
+    /// All of it; `None` only by a fault of Roomkeeper's.
+    #[must_use]
+    pub fn whole(&self) -> Option<Arc<Room>> {
+        let read = self
+            .whole
+            .read(self.identity())
+            .inspect_err(|error| tracing::error!(room = %self.name, %error, "a Room cannot be read from the cache"));
+        read.ok().map(Arc::new)
+    }
+
+    /// Its UID.
+    #[must_use]
+    pub fn uid(&self) -> &Arc<str> {
+        &self.uid
     }
 }
 
-impl From<&Room> for CachedRoom {
-    fn from(room: &Room) -> Self {
-        let ObjectMeta { name, namespace, uid, resource_version, generation, deletion_timestamp, annotations, .. } = room.metadata.clone();
-        let reissue = annotations.and_then(|mut annotations| annotations.remove_entry(REISSUE_ANNOTATION));
-        let annotations = reissue.map(|reissue| [reissue].into());
-        // A Room that was read can be written.
-        let text = serde_json::to_vec(room).unwrap_or_default();
+impl From<Room> for CachedRoom {
+    fn from(room: Room) -> Self {
         Self {
-            metadata: ObjectMeta {
-                name,
-                namespace,
-                uid,
-                resource_version,
-                generation,
-                deletion_timestamp,
-                annotations,
-                ..ObjectMeta::default()
-            },
-            summary: RoomSummary::of(room),
-            window: [room.spec.valid_from.clone(), room.spec.valid_until.clone()],
-            compressed: compress_prepend_size_with_dict(&text, TYPICAL_ROOM.as_bytes()).into_boxed_slice(),
+            name: NamespacedName::of(&room),
+            uid: room.metadata.uid.as_deref().unwrap_or_default().into(),
+            resource_version: room.metadata.resource_version.as_deref().map(Box::from),
+            generation: room.metadata.generation,
+            reissue: room.annotations().get(REISSUE_ANNOTATION).map(|value| value.as_str().into()),
+            summary: RoomSummary::of(&room),
+            whole: room.into(),
         }
     }
 }
 
-/// As kube's `Controller` wants it of what it looks after.
-impl<'de> Deserialize<'de> for CachedRoom {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Room::deserialize(deserializer).map(|room| Self::from(&room))
-    }
-}
-
-impl Resource for CachedRoom {
-    type DynamicType = ();
-    type Scope = <Room as Resource>::Scope;
-
-    fn kind((): &()) -> Cow<'_, str> {
-        Room::kind(&())
-    }
-
-    fn group((): &()) -> Cow<'_, str> {
-        Room::group(&())
-    }
-
-    fn version((): &()) -> Cow<'_, str> {
-        Room::version(&())
-    }
-
-    fn plural((): &()) -> Cow<'_, str> {
-        Room::plural(&())
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
+impl Identified for CachedRoom {
+    fn identity(&self) -> Identity<'_> {
+        Identity {
+            namespace: self.name.namespace(),
+            name: self.name.name(),
+            uid: Some(&*self.uid),
+            resource_version: self.resource_version.as_deref(),
+        }
     }
 }
 
 /// All Rooms of a controller, kept up to date by a watch.
 #[derive(Clone)]
-pub struct RoomCache(Store<CachedRoom>);
+pub struct RoomCache {
+    rooms: Arc<RwLock<HashMap<NamespacedName, Arc<CachedRoom>>>>,
+    is_complete: watch::Receiver<bool>,
+}
 
-impl From<Store<CachedRoom>> for RoomCache {
-    fn from(store: Store<CachedRoom>) -> Self {
-        Self(store)
+/// Keeps a cache up to date.
+pub struct RoomCacheWriter {
+    cache: RoomCache,
+    /// What a list that is under way has brought.
+    listing: HashMap<NamespacedName, Arc<CachedRoom>>,
+    /// The names of classes: there are few, so that each is kept once.
+    classes: HashSet<Arc<str>>,
+    completes: watch::Sender<bool>,
+}
+
+impl Recall<CachedRoom> for RoomCache {
+    fn recall(&self, room: &NamespacedName) -> Option<Arc<CachedRoom>> {
+        self.get(room)
     }
 }
 
+impl Recall<CachedRoom> for RoomCacheWriter {
+    fn recall(&self, room: &NamespacedName) -> Option<Arc<CachedRoom>> {
+        self.cache.get(room)
+    }
+}
+
+impl Cache<CachedRoom> for RoomCacheWriter {
+    fn apply(&mut self, event: Event<CachedRoom>) {
+        match event {
+            Event::Init => self.listing = HashMap::new(),
+            Event::InitApply(room) => {
+                let room = self.kept(room);
+                self.listing.insert(room.name.clone(), room);
+            }
+            Event::InitDone => {
+                *self.cache.rooms.write() = std::mem::take(&mut self.listing);
+                self.completes.send_replace(true);
+            }
+            Event::Apply(room) => {
+                let room = self.kept(room);
+                self.cache.rooms.write().insert(room.name.clone(), room);
+            }
+            Event::Delete(room) => drop(self.cache.rooms.write().remove(&room.name)),
+        }
+    }
+
+    fn by_name(&self) -> HashMap<NamespacedName, Arc<CachedRoom>> {
+        self.cache.rooms.read().clone()
+    }
+}
+
+/// The watch has ended.
+#[derive(Debug, thiserror::Error)]
+#[error("the watch of the Rooms has ended")]
+pub struct RoomWatchEnded(#[from] watch::error::RecvError);
+
 impl RoomCache {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> (Self, RoomCacheWriter) {
+        let (completes, is_complete) = watch::channel(false);
+        let cache = Self { rooms: Arc::default(), is_complete };
+        (cache.clone(), RoomCacheWriter { cache, listing: HashMap::new(), classes: HashSet::new(), completes })
+    }
+
     /// The Room of this name.
     #[must_use]
-    pub fn get(&self, room: &ObjectRef<Room>) -> Option<Arc<Room>> {
-        let cached = self.cached(room)?;
-        let read = cached.read().inspect_err(|error| tracing::error!(%room, %error, "a Room cannot be read from the cache"));
-        read.ok().map(Arc::new)
+    pub fn get(&self, room: &NamespacedName) -> Option<Arc<CachedRoom>> {
+        self.rooms.read().get(room).cloned()
     }
 
-    /// What is at hand of the Room of this name.
-    #[must_use]
-    pub fn cached(&self, room: &ObjectRef<Room>) -> Option<Arc<CachedRoom>> {
-        self.0.get(&room.clone().into_kind_unchecked(()))
-    }
-
-    /// What is at hand of all Rooms.
+    /// All Rooms.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<CachedRoom>> {
-        self.0.state()
+        self.rooms.read().values().cloned().collect()
     }
 
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.0.len()
-    }
-
-    /// What kube's `Controller` reads.
-    #[must_use]
-    pub fn store(&self) -> Store<CachedRoom> {
-        self.0.clone()
+        self.rooms.read().len()
     }
 
     /// Waits until the first list is complete.
     ///
     /// # Errors
     /// When the watch ended before.
-    pub async fn ready(&self) -> Result<(), WriterDropped> {
-        self.0.wait_until_ready().await
+    pub async fn ready(&self) -> Result<(), RoomWatchEnded> {
+        self.is_complete.clone().wait_for(|is_complete| *is_complete).await?;
+        Ok(())
     }
 }
 
-/// The name of a Room, and nothing else that a reference can have.
-#[must_use]
-pub fn name_of(room: &CachedRoom) -> ObjectRef<Room> {
-    let ObjectMeta { name, namespace, .. } = &room.metadata;
-    ObjectRef::new(name.as_deref().unwrap_or_default()).within(namespace.as_deref().unwrap_or_default())
+impl RoomCacheWriter {
+    /// The cache.
+    #[must_use]
+    pub fn as_reader(&self) -> RoomCache {
+        self.cache.clone()
+    }
+
+    /// A Room as it is kept: what is known already is not kept again.
+    fn kept(&mut self, mut room: CachedRoom) -> Arc<CachedRoom> {
+        if let Some(known) = self.cache.get(&room.name).filter(|known| known.uid == room.uid) {
+            room.name = known.name.clone();
+            room.uid = known.uid.clone();
+        }
+        if let Some(class) = &mut room.summary.class_name {
+            match self.classes.get(class) {
+                Some(known) => *class = known.clone(),
+                None => drop(self.classes.insert(class.clone())),
+            }
+        }
+        room.into()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
+    use futures::FutureExt;
     use serde_json::json;
 
     use super::*;
     use crate::fixtures::room_from;
 
+    fn room(name: &str, uid: &str, class: &str) -> CachedRoom {
+        let mut room = room_from(json!({"roomClassName": class}));
+        let metadata = &mut room.metadata;
+        (metadata.name, metadata.uid, metadata.resource_version) = (Some(name.into()), Some(uid.into()), Some("7".into()));
+        room.into()
+    }
+
     #[test]
-    fn a_room_comes_back_as_it_was_put_in() {
-        let mut room = room_from(json!({
-            "displayName": "Consultation", "id": "0123456789abcdef", "roomClassName": "standard", "duration": "90m",
-            "validFrom": "2030-01-01T09:00:00.25Z", "validUntil": "2030-01-01T10:00:00.5Z",
-            "joinPolicy": "AnyoneWithLink", "link": {"role": "Consumer", "generation": 2}, "maxParticipants": 7, "suspend": true,
-            "participants": [
-                {"name": "ada", "displayName": "Ada", "role": "Presenter", "inviteGeneration": 3},
-                {"name": "ben", "suspended": true}
-            ],
-            "session": {"provision": "OnFirstJoin", "closeWhenEmptyAfter": "5m"}, "pstnDialOutEnabled": true,
-            "inviteTemplate": {"metadata": {"labels": {"a": "b"}, "annotations": {"c": "d"}}}, "ttlSecondsAfterExpired": 9
-        }));
-        room.metadata.labels = Some([("argocd.argoproj.io/instance".to_owned(), "calls".to_owned())].into());
-        room.metadata.annotations = Some([(REISSUE_ANNOTATION, "2"), ("note", "x")].map(|(key, value)| (key.into(), value.into())).into());
-        room.metadata.finalizers = Some(vec!["roomkeeper.io/cleanup".to_owned()]);
-        room.status = Some(
-            serde_json::from_value(json!({
-                "observedGeneration": 4, "phase": "Open", "validFrom": "2030-01-01T09:00:00Z",
-                "session": {"id": "rk-1-2", "epoch": 2, "createdAt": "2030-01-01T09:00:00Z"},
-                "participants": [{"name": "ada", "role": "Presenter", "inviteGeneration": 3, "secretName": "s", "secretUID": "u"}],
-                "rotatedInvites": [{"name": "ada", "inviteGeneration": 3}], "counts": {"invited": 2, "joined": 1},
-                "conditions": [{"type": "Ready", "status": "True", "reason": "R", "message": "m", "lastTransitionTime": "2030-01-01T09:00:00Z"}]
-            }))
-            .unwrap(),
-        );
-        let cached = CachedRoom::from(&room);
-        assert_eq!(cached.read().unwrap(), room);
+    fn what_is_asked_of_all_rooms_is_at_hand_and_the_rest_comes_back() {
+        let mut room = room_from(json!({"roomClassName": "standard", "suspend": true}));
+        room.metadata.annotations = Some([(REISSUE_ANNOTATION.to_owned(), "2".to_owned())].into());
+        room.metadata.resource_version = Some("12".into());
+        room.metadata.generation = Some(3);
+        let cached = CachedRoom::from(room.clone());
+        assert_eq!(cached.identity(), room.identity());
+        assert_eq!((cached.generation, cached.reissue.as_deref()), (Some(3), Some("2")));
         assert_eq!(cached.summary, RoomSummary::of(&room));
-        assert_eq!(name_of(&cached), ObjectRef::from_obj(&room));
-        let annotations: Vec<_> = cached.meta().annotations.iter().flatten().map(|(key, _)| key.as_str()).collect();
-        assert_eq!(annotations, [REISSUE_ANNOTATION]);
-    }
-
-    #[rstest]
-    #[case("1.5h")]
-    #[case("1h0m0.001s")]
-    #[case("250ms")]
-    #[case("4320h")]
-    fn a_duration_comes_back_whatever_its_units(#[case] duration: &str) {
-        let room = room_from(json!({"duration": duration, "session": {"closeWhenEmptyAfter": duration}}));
-        assert_eq!(CachedRoom::from(&room).read().unwrap(), room);
+        assert_eq!(cached.whole().as_deref(), Some(&room));
     }
 
     #[test]
-    fn of_an_open_room_of_ten_less_is_kept_than_a_quarter_of_its_text() {
-        let people: Vec<_> = (0..10).map(|number| json!({"name": format!("person-{number}"), "role": "Attendee"})).collect();
-        let mut room = room_from(json!({"participants": people, "duration": "8h"}));
-        let invite = |number: u64| {
-            let uid = format!("{:08x}-{:04x}", number.wrapping_mul(2_654_435_761) % 4_294_967_296, number.wrapping_mul(40_503) % 65_536);
-            json!({"name": format!("person-{number}"), "role": "Attendee", "inviteGeneration": 0,
-                "secretName": format!("standup-invite-person-{number}"), "secretUID": format!("{uid}-4a1b-9c2d-{uid}")})
+    fn a_list_is_shown_when_it_is_complete_and_then_each_change() {
+        let (rooms, mut writer) = RoomCache::new();
+        let known = || {
+            let mut known: Vec<_> = rooms.all().iter().map(|room| format!("{} {}", room.name().name(), room.uid())).collect();
+            known.sort();
+            known
         };
-        let condition = |kind: &str, reason: &str, message: &str| {
-            json!({"type": kind, "status": "True", "reason": reason, "message": message, "observedGeneration": 1,
-                "lastTransitionTime": "2030-01-01T09:00:00Z"})
-        };
-        room.status = Some(
-            serde_json::from_value(json!({
-                "observedGeneration": 1, "phase": "Open", "roomClassName": "livekit", "validFrom": "2030-01-01T09:00:00Z",
-                "session": {"id": "rk-5e1f00000001-11111111-2222-3333-4444-555555555555-1", "epoch": 1, "createdAt": "2030-01-01T09:00:00Z"},
-                "participants": (1..=10).map(invite).collect::<Vec<_>>(),
-                "conditions": [
-                    condition("Accepted", "Valid", "The spec is valid for its class"),
-                    condition("InvitesReady", "Issued", "Every participant has an invite Secret"),
-                    condition("SessionReady", "Provisioned", "The session is there"),
-                    condition("Open", "Joinable", "People can join"),
-                    condition("Ready", "Reconciled", "Everything is as the spec wants it"),
-                ]
-            }))
-            .unwrap(),
-        );
-        let (kept, text) = (CachedRoom::from(&room).compressed.len(), serde_json::to_vec(&room).unwrap().len());
-        assert!(kept * 4 < text, "{kept} of {text} bytes");
+        writer.apply(Event::Init);
+        writer.apply(Event::InitApply(room("a", "1", "standard")));
+        writer.apply(Event::InitApply(room("b", "2", "standard")));
+        assert!(rooms.ready().now_or_never().is_none() && known().is_empty());
+        writer.apply(Event::InitDone);
+        assert!(rooms.ready().now_or_never().is_some_and(|ready| ready.is_ok()));
+        assert_eq!(known(), ["a 1", "b 2"]);
+        writer.apply(Event::Apply(room("a", "3", "standard")));
+        writer.apply(Event::Delete(room("b", "2", "standard")));
+        assert_eq!(known(), ["a 3"]);
+        // While the watch was interrupted, a was deleted and b made again.
+        for event in [Event::Init, Event::InitApply(room("b", "4", "standard")), Event::InitDone] {
+            writer.apply(event);
+        }
+        assert_eq!((known(), rooms.count()), (vec!["b 4".to_owned()], 1));
+    }
+
+    #[test]
+    fn whoever_waits_for_the_first_list_is_told_when_the_watch_ends_before() {
+        let (rooms, writer) = RoomCache::new();
+        drop(writer);
+        assert!(rooms.ready().now_or_never().is_some_and(|ready| ready.is_err()));
+    }
+
+    #[test]
+    fn names_of_rooms_and_of_classes_are_kept_once_however_often_they_are_told() {
+        let (rooms, mut writer) = RoomCache::new();
+        writer.apply(Event::Apply(room("a", "1", "standard")));
+        writer.apply(Event::Apply(room("b", "2", "standard")));
+        let before = rooms.get(room("a", "1", "").name()).unwrap();
+        writer.apply(Event::Apply(room("a", "1", "standard")));
+        let after = rooms.get(before.name()).unwrap();
+        assert!(Arc::ptr_eq(before.uid(), after.uid()));
+        let class_of = |name: &str| rooms.get(room(name, "", "").name()).unwrap().summary.class_name.clone().unwrap();
+        assert!(Arc::ptr_eq(&class_of("a"), &class_of("b")));
     }
 }

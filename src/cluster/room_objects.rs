@@ -5,12 +5,11 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use futures::StreamExt;
-use kube::api::ObjectMeta;
+use kube::Client;
 use kube::core::NamespaceResourceScope;
 use kube::runtime::reflector::store::{Writer, WriterDropped};
 use kube::runtime::reflector::{ObjectRef, Store, store};
 use kube::runtime::watcher::Event;
-use kube::{Client, Resource};
 use parking_lot::RwLock;
 use serde::de::DeserializeOwned;
 
@@ -18,7 +17,7 @@ use super::changes::{ChangeStream, changes};
 use super::scope::Scope;
 use super::shard::Shard;
 use super::watch::{WatchStream, kept, scope_events};
-use crate::api::{MAX_PARTICIPANTS, Room, RoomGuest, RoomOwned, RoomRemoval};
+use crate::api::{Identified, Identity, MAX_PARTICIPANTS, Room, RoomGuest, RoomOwned, RoomRemoval};
 use crate::domain::RoomIndex;
 
 /// How many guests of a Room are looked at. More than are let in, so that the first of the others are judged with them; and no more than
@@ -93,25 +92,24 @@ impl<K: RoomObject> RoomObjects<K> {
     }
 
     /// The objects of a Room that `choose` names.
-    fn of_room(&self, room: &impl Resource, choose: impl FnOnce(&RoomIndex) -> Vec<&str>) -> Vec<Arc<K>> {
-        let ObjectMeta { name: room, namespace, .. } = room.meta();
-        let namespace = namespace.as_deref().unwrap_or_default();
+    fn of_room(&self, room: &impl Identified, choose: impl FnOnce(&RoomIndex) -> Vec<&str>) -> Vec<Arc<K>> {
+        let Identity { namespace, name: room, .. } = room.identity();
         let names: Vec<ObjectRef<K>> =
             choose(&self.index.read().current).into_iter().map(|name| ObjectRef::new(name).within(namespace)).collect();
-        names.iter().filter_map(|name| self.get(name)).filter(|object| Some(object.room_name()) == room.as_deref()).collect()
+        names.iter().filter_map(|name| self.get(name)).filter(|object| object.room_name() == room).collect()
     }
 }
 
 impl Guests {
     /// The guests of a Room, in the order in which they came: as many as are looked at.
     #[must_use]
-    pub fn of(&self, room: &impl Resource) -> Vec<Arc<RoomGuest>> {
+    pub fn of(&self, room: &impl Identified) -> Vec<Arc<RoomGuest>> {
         self.of_room(room, |index| index.first(room, GUESTS_JUDGED))
     }
 
     /// Whether a guest of a Room came after all of those.
     #[must_use]
-    pub fn is_late(&self, guest: &RoomGuest, room: &impl Resource) -> bool {
+    pub fn is_late(&self, guest: &RoomGuest, room: &impl Identified) -> bool {
         self.index.read().current.is_late(guest, room, GUESTS_JUDGED)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use kube::runtime::WatchStreamExt;
-use kube::runtime::reflector::store::{Writer, WriterDropped};
+use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::reflector::{ObjectRef, Store, store};
 use kube::runtime::watcher::Event;
 use kube::{Api, Client};
@@ -15,7 +15,7 @@ use super::changes::{ChangeStream, changes};
 use super::guarded::Guarded;
 use super::lists::Lists;
 use super::other_shards::OtherShards;
-use super::room_cache::CachedRoom;
+use super::room_cache::{CachedRoom, RoomCacheWriter};
 use super::scope::Scope;
 use super::shard::Shard;
 use super::unreadable::Unreadable;
@@ -66,20 +66,20 @@ pub struct Aside {
 fn compressed(event: Event<Room>) -> Event<CachedRoom> {
     match event {
         Event::Init => Event::Init,
-        Event::InitApply(room) => Event::InitApply(CachedRoom::from(&room)),
+        Event::InitApply(room) => Event::InitApply(room.into()),
         Event::InitDone => Event::InitDone,
-        Event::Apply(room) => Event::Apply(CachedRoom::from(&room)),
-        Event::Delete(room) => Event::Delete(CachedRoom::from(&room)),
+        Event::Apply(room) => Event::Apply(room.into()),
+        Event::Delete(room) => Event::Delete(room.into()),
     }
 }
 
-/// Watches the Rooms of a shard of a scope; tells what changed in the store, see [`changes`], and in `aside` what the store does not show.
+/// Watches the Rooms of a shard of a scope; tells what changed in the cache, see [`changes`], and in `aside` what it does not show.
 #[must_use]
 pub fn watch_room_changes<F: PartialEq + 'static>(
     client: &Client,
     scope: &Scope,
     shard: Shard,
-    writer: Writer<CachedRoom>,
+    cache: RoomCacheWriter,
     facts: fn(&CachedRoom) -> F,
     aside: &Aside,
 ) -> ChangeStream<CachedRoom> {
@@ -87,7 +87,7 @@ pub fn watch_room_changes<F: PartialEq + 'static>(
         let ours = of_shard(shard, events(api, config(), &aside.unreadable), aside.other_shards.reader());
         aside.lists.of(ours).map(|event| event.map(compressed)).boxed()
     };
-    changes(in_scope(client, scope, writer.as_reader(), one), writer, facts)
+    changes(in_scope(client, scope, cache.as_reader(), one), cache, facts)
 }
 
 impl From<Store<Room>> for Rooms {

@@ -7,6 +7,7 @@ use kube::core::{NamespaceResourceScope, Request};
 use kube::{Client, Resource};
 
 use super::scope::Scope;
+use crate::api::{Identified, Identity};
 
 /// How many objects one answer holds.
 const PAGE: u32 = 500;
@@ -19,9 +20,9 @@ pub(super) struct Beside;
 pub type Version = (String, String);
 
 /// The version of an object, as far as it has one.
-pub fn version_of<K: Resource>(object: &K) -> Option<Version> {
-    let metadata = object.meta();
-    metadata.uid.clone().zip(metadata.resource_version.clone())
+pub fn version_of(object: &impl Identified) -> Option<Version> {
+    let Identity { uid, resource_version, .. } = object.identity();
+    uid.map(str::to_owned).zip(resource_version.map(str::to_owned))
 }
 
 /// What the API server has now under this name; `None` if nothing. It takes the permission that watches take, and no other.

@@ -15,7 +15,7 @@ use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 
-use super::changes::{ChangeStream, changes};
+use super::changes::{ChangeStream, Recall, changes};
 use super::guarded::Guarded;
 use super::merge::merge;
 use super::other_classes::OtherClasses;
@@ -23,7 +23,7 @@ use super::scope::Scope;
 use super::shard::Shard;
 use super::unreadable::Unreadable;
 use super::watch_ages::WATCH_LASTS;
-use crate::api::RoomClass;
+use crate::api::{Identified, RoomClass};
 
 /// Longest pause before a watch that broke is tried again: whoever lives from it must soon know again what is true.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -114,19 +114,19 @@ where
 pub(super) fn in_scope<K, C>(
     client: &Client,
     scope: &Scope,
-    store: Store<C>,
+    cache: impl Recall<C>,
     one: impl Fn(Api<Guarded<K>>) -> WatchStream<C>,
 ) -> WatchStream<C>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
-    C: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
+    C: Identified + Clone + Send + Sync + 'static,
 {
     let mut watches: Vec<_> = scope.apis(client).into_iter().map(one).collect();
     match watches.pop() {
         Some(only) if watches.is_empty() => only,
         last => {
             watches.extend(last);
-            merge(watches, store).boxed()
+            merge(watches, cache).boxed()
         }
     }
 }

@@ -5,19 +5,21 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
 use kube::runtime::reflector::{ObjectRef, Store};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use super::class::occupancy::Occupancy;
 use super::fence::Fence;
 use super::media_address::IncludedMedia;
+use super::room::requeues::Requeues;
 use super::room::seats::Seats;
 use super::room::state::RoomStates;
-use crate::api::{Room, RoomClass};
+use crate::api::RoomClass;
 use crate::backend::Registry;
+use crate::clock;
 use crate::cluster::{
-    BackendFactory, CachedRoom, Freshness, Guests, OtherClasses, OtherShards, Removals, RoomCache, Scope, Shard, Unreadable, name_of,
+    BackendFactory, CachedRoom, Freshness, Guests, NamespacedName, OtherClasses, OtherShards, Removals, RoomCache, Scope, Shard, Unreadable,
 };
-use crate::domain::{Installation, KeyRing, RoomSummary};
+use crate::domain::{Installation, KeyRing, Priority, RoomSummary, priority};
 use crate::observability::health::Health;
 use crate::observability::metrics::Metrics;
 
@@ -48,8 +50,10 @@ pub struct Context {
     pub occupancy: Occupancy,
     /// What is remembered of each Room.
     pub states: RoomStates,
-    /// How many Rooms are worked on at the same time.
+    /// How many Rooms are worked on at the same time, and those that wait.
     pub seats: Seats,
+    /// When each Room is due again.
+    pub requeues: Requeues,
     /// How fresh `rooms` is.
     pub freshness: Freshness,
     /// Where people reach the media of the included LiveKit.
@@ -65,32 +69,39 @@ pub struct Context {
     pub health: Health,
     /// Whether anything may be done.
     pub fence: Fence,
-    /// Rooms that are due now.
-    pub queue: mpsc::UnboundedSender<ObjectRef<Room>>,
 }
 
 impl Context {
-    /// Has the Rooms reconciled now for which `wanted` holds.
-    pub fn enqueue(&self, wanted: impl Fn(&CachedRoom) -> bool) {
-        self.enqueue_among(&self.rooms.all(), wanted);
-    }
-
-    /// The same among these.
-    pub fn enqueue_among(&self, rooms: &[Arc<CachedRoom>], wanted: impl Fn(&CachedRoom) -> bool) {
-        for room in rooms.iter().filter(|room| wanted(room)) {
-            // The receiver lives as long as the controller; when it is gone there is nothing left to do.
-            let _ = self.queue.send(name_of(room));
+    /// Has a Room reconciled when there is a seat for it, if it is there and ours.
+    pub fn enqueue(&self, name: &NamespacedName) {
+        let Some(room) = self.rooms.get(name) else { return };
+        if self.is_of_another(room.summary.class_name.as_deref()) {
+            return;
         }
+        // A moment that comes while it waits may make it more urgent.
+        let uid = room.uid();
+        self.requeues.at_the_latest(name, self.states.at_the_latest(uid, room.summary.next_transition, clock::now()));
+        let (class, priority) = self.urgency(&room);
+        self.seats.line_up(name, &class, priority);
     }
 
     /// Has the Rooms reconciled now that live on a class, or may be waiting for it.
     pub fn enqueue_users(&self, class: &str) {
-        self.enqueue(|room| may_use(room.summary.class_name.as_deref(), class));
+        let rooms = self.rooms.all();
+        let users = rooms.iter().filter(|room| may_use(room.summary.class_name.as_deref(), class));
+        users.for_each(|room| self.enqueue(room.name()));
     }
 
-    /// The class whose seats a Room takes; those that have none take what is set aside for no class.
-    pub fn class_of<'a>(&self, room: &'a RoomSummary) -> &'a str {
-        room.class_name.as_deref().filter(|class| self.has_class(class)).unwrap_or_default()
+    /// The class whose seats a Room takes, and how urgent it is. Those that have no class take what is set aside for none.
+    pub fn urgency(&self, room: &CachedRoom) -> (String, Priority) {
+        let written = self.states.ahead_of(room).map(|room| RoomSummary::of(&room));
+        let summary = written.as_ref().unwrap_or(&room.summary);
+        let priority = match self.states.closed_at(room.uid(), summary.recorded_session()) {
+            Some(_) => Priority::Background,
+            None => priority(summary, &self.guests.of(room), clock::now()),
+        };
+        let class = summary.class_name.as_deref().filter(|class| self.has_class(class));
+        (class.unwrap_or_default().to_owned(), priority)
     }
 
     /// Whether there is a class of this name that is ours.

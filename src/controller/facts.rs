@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::{Resource, ResourceExt};
+use kube::ResourceExt;
 
-use crate::api::{DEFAULT_CLASS_ANNOTATION, REISSUE_ANNOTATION, RoomClass, RoomOwned};
+use crate::api::{DEFAULT_CLASS_ANNOTATION, RoomClass, RoomOwned};
 use crate::cluster::CachedRoom;
 
 /// Spec and deletion, which both raise the generation of a Room, and what asks for its invites again.
-pub type RoomFacts = (Option<i64>, Option<String>);
+pub type RoomFacts = (Option<i64>, Option<Box<str>>);
 
 /// Spec and deletion of an object that belongs to a Room.
 pub type RoomOwnedFacts = (Option<i64>, bool);
@@ -22,7 +22,7 @@ pub type ClassFacts = (Option<i64>, Option<String>);
 pub type NamespaceFacts = BTreeMap<String, String>;
 
 pub fn room_facts(room: &CachedRoom) -> RoomFacts {
-    (room.meta().generation, room.annotations().get(REISSUE_ANNOTATION).cloned())
+    (room.generation, room.reissue.clone())
 }
 
 pub fn room_owned_facts<K: RoomOwned>(object: &K) -> RoomOwnedFacts {

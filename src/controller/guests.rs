@@ -104,7 +104,7 @@ impl Turns {
 /// Tells a guest whom no reconciliation looks at.
 async fn tell(guest: &ObjectRef<RoomGuest>, context: &Context, now: Timestamp) {
     let Some(guest) = context.guests.get(guest).filter(|guest| guest.metadata.deletion_timestamp.is_none()) else { return };
-    let rejection = match context.rooms.cached(&room_of(guest.as_ref())) {
+    let rejection = match context.rooms.get(&room_of(guest.as_ref()).into()) {
         None => Rejection {
             reason: Reason::RoomNotFound,
             message: format!("spec.roomName: there is no Room \"{}\" in this namespace", guest.spec.room_name),

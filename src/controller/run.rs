@@ -1,10 +1,10 @@
 //! A controller from its start to its end.
 
-use std::future::{Future, pending, ready};
+use std::future::{Future, pending};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use kube::Client;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -18,19 +18,21 @@ use super::fence::Fence;
 use super::guests;
 use super::leader::{Election, while_leading};
 use super::media_address;
-use super::room::reconcile::{error_policy, reconcile};
+use super::room::reconcile::reconcile;
+use super::room::requeues::Requeues;
 use super::room::seats::Seats;
 use super::room::state::RoomStates;
+use super::room::worker;
 use super::signing_keys;
 use super::startup::{self, StartError};
-use super::triggers::{Triggers, controller};
+use super::triggers::{self, Triggers};
 use super::unreadable;
 use super::watches::{self, Watches};
 use crate::api::RoomClass;
 use crate::args::ControllerArgs;
 use crate::backend::{Registry, WorkloadIdentity};
 use crate::clock;
-use crate::cluster::{Aside, BackendFactory, Freshness, Scope, SessionRecords, Shard, WatchAges, read_class};
+use crate::cluster::{Aside, BackendFactory, Freshness, NamespacedName, Scope, SessionRecords, Shard, WatchAges, read_class};
 use crate::domain::Installation;
 use crate::observability::health::Health;
 use crate::observability::metrics::Metrics;
@@ -101,7 +103,7 @@ async fn lead(client: Client, start: Start, shutdown: impl Future<Output = ()> +
     let policy = admission_policy::report(client.clone(), start.args.operator_namespace.clone());
     // None of what is there may end.
     background.spawn(policy.then(|()| pending()));
-    let (context, triggers) = tokio::select! {
+    let (context, called) = tokio::select! {
         begun = begin(client, start, &mut background) => begun?,
         () = shutdown.clone() => return Ok(()),
     };
@@ -112,7 +114,7 @@ async fn lead(client: Client, start: Start, shutdown: impl Future<Output = ()> +
         sleep(LEAVE_WITHIN).await;
     };
     tokio::select! {
-        () = work(context, triggers, shutdown.clone()) => Ok(()),
+        () = worker::work(called, |room| reconcile(room, context.clone()), shutdown.clone()) => Ok(()),
         () = leave => {
             tracing::info!("reconciliations that take long are left to the next leader");
             Ok(())
@@ -123,18 +125,22 @@ async fn lead(client: Client, start: Start, shutdown: impl Future<Output = ()> +
     }
 }
 
-/// Begins to lead: makes what is missing, fills the caches, and looks at every class.
-async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Result<(Arc<Context>, Triggers), StartError> {
+/// Begins to lead: makes what is missing, fills the caches, and looks at every class. Gives the Rooms that are called, see [`Seats`].
+async fn begin(
+    client: Client,
+    start: Start,
+    background: &mut JoinSet<()>,
+) -> Result<(Arc<Context>, mpsc::UnboundedReceiver<NamespacedName>), StartError> {
     let Start { installation, args, shard, room_class, metrics, health, fence } = start;
     startup::install(&client, &args, room_class.as_ref()).await?;
     let now = clock::now();
-    let (watches, mut changes) = watches::start(&client, &args, shard, &metrics, background);
+    let (watches, changes) = watches::start(&client, &args, shard, &metrics, background);
     watches.ready().await?;
     let keys = startup::signing_keys(&client, &watches.secrets, &args.operator_namespace, now).await?;
     background.spawn(signing_keys::keep(client.clone(), args.operator_namespace.clone(), keys.clone()));
     let Watches { rooms, aside: Aside { unreadable, other_shards, lists }, guests, removals, classes, others, namespaces, secrets } =
         watches;
-    let (queue, enqueued) = mpsc::unbounded_channel();
+    let (call, mut called) = mpsc::unbounded_channel();
     let (included_media, telling) = media_address::start(&client, &args, shard);
     if let Some(telling) = telling {
         background.spawn(telling.run());
@@ -154,7 +160,8 @@ async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Re
         backends: Registry::default(),
         occupancy: Occupancy::default(),
         states: RoomStates::new(args.resync.into(), lists.clone(), now),
-        seats: Seats::new(queue.clone()),
+        seats: Seats::new(call),
+        requeues: Requeues::default(),
         freshness: Freshness::new(scope.clone(), lists),
         included_media,
         installation,
@@ -164,24 +171,28 @@ async fn begin(client: Client, start: Start, background: &mut JoinSet<()>) -> Re
         metrics,
         health,
         fence,
-        queue,
         client,
     });
-    let classes = ClassRunner::start(secrets, context.clone(), changes.classes).await;
+    let watches::Changes { rooms, guests, removals, namespaces, guests_without_room, classes } = changes;
+    let classes = ClassRunner::start(secrets, context.clone(), classes).await;
     background.spawn(classes.run());
     background.spawn(unreadable::follow(context.clone()));
-    background.spawn(guests::follow(changes.guests_without_room, context.clone()));
+    background.spawn(guests::follow(guests_without_room, context.clone()));
     background.spawn(forget(context.clone()));
-    let (stepped, steps) = mpsc::unbounded_channel();
-    background.spawn(clock::watch_for_steps(move || {
-        // Whoever takes it has ended when the receiver is gone.
-        let _ = stepped.send(());
-    }));
-    // What the namespaces were at first wakes nobody: all Rooms are due at the start.
-    while changes.namespaces.try_recv().is_ok() {}
     count_rooms(&context);
-    let watches::Changes { rooms, guests, removals, namespaces, .. } = changes;
-    Ok((context, Triggers { rooms, guests, removals, namespaces, enqueued, steps }))
+    let mut triggers = Triggers { rooms, guests, removals, namespaces, steps: steps_of_the_clock(background) };
+    skip_what_was_there(&context, &mut triggers, &mut called);
+    background.spawn(triggers::follow(triggers, context.clone()));
+    Ok((context, called))
+}
+
+/// All Rooms are due at the start, each once: what was there at first besides, and the first looks at the classes, make none due.
+fn skip_what_was_there(context: &Context, triggers: &mut Triggers, called: &mut mpsc::UnboundedReceiver<NamespacedName>) {
+    while triggers.namespaces.try_recv().is_ok() {}
+    while triggers.guests.try_recv().is_ok() {}
+    while triggers.removals.try_recv().is_ok() {}
+    context.seats.clear();
+    while called.try_recv().is_ok() {}
 }
 
 fn factory(client: &Client, args: &ControllerArgs, metrics: &Metrics) -> BackendFactory {
@@ -190,6 +201,15 @@ fn factory(client: &Client, args: &ControllerArgs, metrics: &Metrics) -> Backend
         records: SessionRecords::new(client.clone(), &args.operator_namespace),
         workload_identity: args.azure.identity().map(WorkloadIdentity::from),
     }
+}
+
+fn steps_of_the_clock(background: &mut JoinSet<()>) -> mpsc::UnboundedReceiver<()> {
+    let (stepped, steps) = mpsc::unbounded_channel();
+    background.spawn(clock::watch_for_steps(move || {
+        // Whoever takes it has ended when the receiver is gone.
+        let _ = stepped.send(());
+    }));
+    steps
 }
 
 /// Forgets what is over soon after it is, until it is ended.
@@ -204,10 +224,4 @@ async fn forget(context: Arc<Context>) {
 fn count_rooms(context: &Context) {
     let rooms = context.rooms.clone();
     context.metrics.count_rooms(move || rooms.all().iter().map(|room| room.summary.phase).collect());
-}
-
-/// Reconciles the Rooms that are due, until `shutdown`.
-async fn work(context: Arc<Context>, triggers: Triggers, shutdown: impl Future<Output = ()> + Send + Sync + 'static) {
-    // How many there are at the same time is decided by class and priority, see `Seats`.
-    controller(triggers, &context).graceful_shutdown_on(shutdown).run(reconcile, error_policy, context).for_each(|_| ready(())).await;
 }

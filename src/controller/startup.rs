@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::leader::LeaseError;
 use crate::api::RoomClass;
 use crate::args::ControllerArgs;
-use crate::cluster::{self, ClassFileError, KeysError, OwnSecrets, PreflightError, Scope, may_list, may_read};
+use crate::cluster::{self, ClassFileError, KeysError, OwnSecrets, PreflightError, RoomWatchEnded, Scope, may_list, may_read};
 use crate::domain::{Installation, KeyRing};
 
 /// Why the controller could not start, or does not go on.
@@ -32,6 +32,9 @@ pub enum StartError {
     /// A watch ended before it had listed its objects.
     #[error("a watch ended before it had listed its objects")]
     Watch(#[from] reflector::store::WriterDropped),
+    /// The same of the Rooms.
+    #[error(transparent)]
+    Rooms(#[from] RoomWatchEnded),
     /// Something that goes on beside the reconciliations has ended: without it nothing would be noticed any more.
     #[error("a watch or the loop of a class has ended; the log says why")]
     Ended,

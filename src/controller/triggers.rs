@@ -1,25 +1,26 @@
-//! What makes a Room due: changes of itself, its guests and removals, its namespace and its class, of the signing keys, and steps of the clock.
-//! The clock's own progress is the wake-up that each reconciliation asks for.
+//! What makes a Room due: changes of itself, its guests and removals, its namespace and its class, of the signing keys, steps of the clock, and the
+//! time at which it wanted to be looked at again.
 //!
-//! All of it goes into the queue of kube's `Controller`, by its own means. What it lacks is done before: `cluster::changes` tells
-//! of a change once the store shows it. Classes do not trigger by `watches_stream`: a class' loop enqueues its Rooms when it has
-//! brought the backend in line, so that no Room is told that its media server is not known yet, or makes its session on one that
-//! the class has left.
+//! This and the [worker](super::room::worker) are by hand, because kube's `Controller` keeps more of a Room with which nothing happens than Roomkeeper
+//! itself, has a task for each that is due, and knows no priority. A class is not among the triggers: its loop enqueues its Rooms when it has
+//! brought the backend in line, so that no Room is told that its media server is not known yet, or makes its session on one that the class has left.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::vec;
 
+use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, future, stream};
 use k8s_openapi::api::core::v1::Namespace;
-use kube::runtime::controller::{Config, Controller};
-use kube::runtime::reflector::ObjectRef;
-use kube::runtime::watcher;
-use kube::{Resource, ResourceExt};
+use kube::ResourceExt;
 use tokio::sync::{mpsc, watch};
 
 use super::context::Context;
-use super::room::seats::SEATS_OF_A_CLASS;
-use crate::api::{Room, RoomGuest, RoomRemoval};
-use crate::cluster::{CachedRoom, Change, RoomCache, name_of, room_of};
+use crate::api::{RoomGuest, RoomRemoval};
+use crate::cluster::{CachedRoom, Change, NamespacedName, room_of};
+
+/// How many triggers are looked at together: a Room that is named by several of them is enqueued once.
+const AT_ONCE: usize = 1_024;
 
 /// What makes a Room due, as it comes in.
 pub struct Triggers {
@@ -27,49 +28,46 @@ pub struct Triggers {
     pub guests: mpsc::UnboundedReceiver<Change<RoomGuest>>,
     pub removals: mpsc::UnboundedReceiver<Change<RoomRemoval>>,
     pub namespaces: mpsc::UnboundedReceiver<Change<Namespace>>,
-    /// What [`Context::enqueue`] brings.
-    pub enqueued: mpsc::UnboundedReceiver<ObjectRef<Room>>,
     /// Steps of the clock.
     pub steps: mpsc::UnboundedReceiver<()>,
 }
 
-/// How many Rooms kube's Controller may have a task for beyond those that have a seat. It looks at all its tasks whenever one of them is done, and
-/// without a limit there is one for each Room at a start.
-const TASKS_WITHOUT_SEAT: usize = 512;
-
-/// The controller of Rooms with its triggers.
-pub fn controller(triggers: Triggers, context: &Arc<Context>) -> Controller<CachedRoom> {
-    let Triggers { rooms, guests, removals, namespaces, enqueued, steps } = triggers;
-    let all_rooms = context.rooms.clone();
-    // As many as can hang, so that no Room waits for them.
-    let tasks = TASKS_WITHOUT_SEAT + SEATS_OF_A_CLASS * context.classes.len();
-    // Its queue keeps the name of each Room for as long as nothing happens to it. Of what comes by `for_stream` it keeps UID and version besides, twice.
-    Controller::for_stream(stream::pending(), context.rooms.store())
-        .with_config(Config::default().concurrency(u16::try_from(tasks).unwrap_or(u16::MAX)))
-        .reconcile_on(changed_rooms(rooms, context.clone()))
-        .watches_stream(objects(guests), |guest| [cached(room_of(&guest))])
-        .watches_stream(objects(removals), |removal| [cached(room_of(&removal))])
-        .watches_stream(objects(namespaces), move |namespace| rooms_in(&all_rooms, &namespace.name_any()))
-        .reconcile_on(received(enqueued).map(cached))
-        .reconcile_on(rooms_without_class(context.clone()))
-        .reconcile_all_on(clock_steps(steps))
-        .reconcile_all_on(new_keys(context))
+/// Enqueues the Rooms that are due, for as long as the controller works.
+pub async fn follow(triggers: Triggers, context: Arc<Context>) {
+    let Triggers { rooms, guests, removals, namespaces, steps } = triggers;
+    let due: [BoxStream<'static, NamespacedName>; 8] = [
+        changed_rooms(rooms, context.clone()).boxed(),
+        received(guests).map(|guest| room_of(guest.object().as_ref()).into()).boxed(),
+        received(removals).map(|removal| room_of(removal.object().as_ref()).into()).boxed(),
+        rooms_of_changed_namespaces(namespaces, context.clone()).boxed(),
+        requeued(context.clone()).boxed(),
+        rooms_without_class(context.clone()).boxed(),
+        rooms_at(clock_steps(steps), context.clone()).boxed(),
+        rooms_at(new_keys(&context), context.clone()).boxed(),
+    ];
+    // Somebody may make very many guests of one Room at once.
+    let mut at_once = stream::select_all(due).ready_chunks(AT_ONCE);
+    while let Some(rooms) = at_once.next().await {
+        let mut seen = HashSet::new();
+        rooms.iter().filter(|room| seen.insert(*room)).for_each(|room| context.enqueue(room));
+    }
 }
 
 /// The Rooms that changed. Of one that is gone nothing is remembered.
 fn changed_rooms(
     rooms: mpsc::UnboundedReceiver<Change<CachedRoom>>,
     context: Arc<Context>,
-) -> impl Stream<Item = ObjectRef<CachedRoom>> + Send + 'static {
+) -> impl Stream<Item = NamespacedName> + Send + 'static {
     received(rooms).filter_map(move |change| {
         future::ready(match change {
-            Change::Applied(room) => Some(cached(name_of(&room))),
+            Change::Applied(room) => Some(room.name().clone()),
             Change::Deleted(room) => {
-                context.states.forget(room.meta().uid.as_deref().unwrap_or_default());
-                let name = name_of(&room);
+                context.states.forget(room.uid());
+                let name = room.name();
                 // Another one of this name may be there by now, and wait.
-                if context.rooms.cached(&name).is_none() {
-                    context.seats.leave(&name);
+                if context.rooms.get(name).is_none() {
+                    context.seats.leave(name);
+                    context.requeues.forget(name);
                 }
                 None
             }
@@ -82,32 +80,42 @@ fn received<T: Send + 'static>(mut receiver: mpsc::UnboundedReceiver<T>) -> impl
     stream::poll_fn(move |wakeup| receiver.poll_recv(wakeup))
 }
 
-/// Changed objects, as kube's triggers take them. They are never errors: those stay with the watch, which tries again.
-fn objects<K: Clone + Send + Sync + 'static>(
-    changes: mpsc::UnboundedReceiver<Change<K>>,
-) -> impl Stream<Item = Result<K, watcher::Error>> + Send + 'static {
-    received(changes).map(|change| Ok(K::clone(change.object())))
+fn rooms_of_changed_namespaces(
+    namespaces: mpsc::UnboundedReceiver<Change<Namespace>>,
+    context: Arc<Context>,
+) -> impl Stream<Item = NamespacedName> + Send + 'static {
+    received(namespaces).flat_map(move |namespace| {
+        let namespace = namespace.object().name_any();
+        rooms_with(&context, |room| room.name().namespace() == namespace)
+    })
 }
 
-/// A Room, by the name under which kube's `Controller` has it.
-fn cached(room: ObjectRef<Room>) -> ObjectRef<CachedRoom> {
-    room.into_kind_unchecked(())
-}
-
-fn rooms_in(rooms: &RoomCache, namespace: &str) -> Vec<ObjectRef<CachedRoom>> {
-    let rooms = rooms.all().into_iter();
-    rooms.filter(|room| room.meta().namespace.as_deref() == Some(namespace)).map(|room| cached(name_of(&room))).collect()
+/// The Rooms that wanted to be looked at again by now.
+fn requeued(context: Arc<Context>) -> impl Stream<Item = NamespacedName> + Send + 'static {
+    stream::unfold(context, async |context| Some((context.requeues.next().await, context)))
 }
 
 /// The Rooms that have no class of ours, whenever something changed among the classes of other installations: they may be ours to
 /// judge now.
-fn rooms_without_class(context: Arc<Context>) -> impl Stream<Item = ObjectRef<CachedRoom>> + Send + 'static {
+fn rooms_without_class(context: Arc<Context>) -> impl Stream<Item = NamespacedName> + Send + 'static {
     changes_of(context.others.changes()).flat_map(move |()| {
         let classes = context.classes.state();
         let is_ours = |name: &str| classes.iter().any(|class| class.name_any() == name);
-        let rooms = context.rooms.all().into_iter().filter(|room| !room.summary.class_name.as_deref().is_some_and(is_ours));
-        stream::iter(rooms.map(|room| cached(name_of(&room))).collect::<Vec<_>>())
+        rooms_with(&context, |room| !room.summary.class_name.as_deref().is_some_and(is_ours))
     })
+}
+
+/// All Rooms, whenever something happens.
+fn rooms_at(
+    happenings: impl Stream<Item = ()> + Send + 'static,
+    context: Arc<Context>,
+) -> impl Stream<Item = NamespacedName> + Send + 'static {
+    happenings.flat_map(move |()| rooms_with(&context, |_| true))
+}
+
+fn rooms_with(context: &Context, wanted: impl Fn(&CachedRoom) -> bool) -> stream::Iter<vec::IntoIter<NamespacedName>> {
+    let rooms = context.rooms.all().into_iter().filter(|room| wanted(room));
+    stream::iter(rooms.map(|room| room.name().clone()).collect::<Vec<_>>())
 }
 
 fn clock_steps(steps: mpsc::UnboundedReceiver<()>) -> impl Stream<Item = ()> + Send + 'static {

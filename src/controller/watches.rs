@@ -5,12 +5,12 @@ use std::sync::Arc;
 use futures::{Stream, StreamExt, future};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
-use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::reflector::{self, Store};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::facts::{class_facts, namespace_facts, room_facts, room_owned_facts};
+use super::startup::StartError;
 use crate::api::{RoomClass, RoomGuest, RoomRemoval};
 use crate::args::ControllerArgs;
 use crate::cluster::{
@@ -51,7 +51,7 @@ pub struct Changes {
 pub fn start(client: &Client, args: &ControllerArgs, shard: Shard, metrics: &Metrics, tasks: &mut JoinSet<()>) -> (Watches, Changes) {
     let ControllerArgs { operator_namespace, controller_name, .. } = args;
     let scope = &Scope::new(&args.watch_namespaces);
-    let (rooms, room_writer) = reflector::store();
+    let (rooms, room_writer) = RoomCache::new();
     let (classes, class_writer) = reflector::store();
     let (namespaces, namespace_writer) = reflector::store();
     let (secrets, secret_changes) = watch_own_secrets(client.clone(), operator_namespace, metrics.clone());
@@ -83,7 +83,7 @@ pub fn start(client: &Client, args: &ControllerArgs, shard: Shard, metrics: &Met
     follow(class_changes, tasks, move |_| class.send_replace(()));
     follow(secret_changes, tasks, move |()| of_secret.send_replace(()));
 
-    let watches = Watches { rooms: rooms.into(), aside, guests, removals, classes, others, namespaces, secrets };
+    let watches = Watches { rooms, aside, guests, removals, classes, others, namespaces, secrets };
     let changes = Changes {
         rooms: rooms_changed,
         guests: guests_changed,
@@ -111,12 +111,12 @@ impl Watches {
     ///
     /// # Errors
     /// When a watch ended before.
-    pub async fn ready(&self) -> Result<(), WriterDropped> {
+    pub async fn ready(&self) -> Result<(), StartError> {
         self.secrets.ready().await?;
         self.namespaces.wait_until_ready().await?;
         self.classes.wait_until_ready().await?;
         self.guests.ready().await?;
         self.removals.ready().await?;
-        self.rooms.ready().await
+        Ok(self.rooms.ready().await?)
     }
 }

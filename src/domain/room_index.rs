@@ -3,9 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
-use kube::Resource;
 
-use crate::api::RoomOwned;
+use crate::api::{Identified, Identity, RoomOwned};
 
 /// Namespace and name of an object.
 type Name = (String, String);
@@ -50,13 +49,13 @@ impl RoomIndex {
 
     /// Names of the first objects of a Room, at most so many, in the order in which they came: what comes after costs nothing.
     #[must_use]
-    pub fn first(&self, room: &impl Resource, most: usize) -> Vec<&str> {
+    pub fn first(&self, room: &impl Identified, most: usize) -> Vec<&str> {
         names(self.first_places(room, most))
     }
 
     /// Names of the last objects of a Room, at most so many, in the order in which they came: what came before costs nothing.
     #[must_use]
-    pub fn last(&self, room: &impl Resource, most: usize) -> Vec<&str> {
+    pub fn last(&self, room: &impl Identified, most: usize) -> Vec<&str> {
         let mut last: Vec<&Place> = self.places(room).flat_map(|places| places.iter().rev().take(most)).collect();
         last.sort();
         names(last.split_off(last.len().saturating_sub(most)))
@@ -64,20 +63,20 @@ impl RoomIndex {
 
     /// Whether an object belongs to a Room and is none of its first.
     #[must_use]
-    pub fn is_late(&self, object: &impl RoomOwned, room: &impl Resource, most: usize) -> bool {
+    pub fn is_late(&self, object: &impl RoomOwned, room: &impl Identified, most: usize) -> bool {
         let Some((home, place)) = self.objects.get(&name(object)) else { return false };
         let first = self.first_places(room, most);
         homes(room).contains(home) && first.len() == most && first.last().is_some_and(|last| *last < place)
     }
 
-    fn first_places(&self, room: &impl Resource, most: usize) -> Vec<&Place> {
+    fn first_places(&self, room: &impl Identified, most: usize) -> Vec<&Place> {
         let mut first: Vec<&Place> = self.places(room).flat_map(|places| places.iter().take(most)).collect();
         first.sort();
         first.truncate(most);
         first
     }
 
-    fn places(&self, room: &impl Resource) -> impl Iterator<Item = &BTreeSet<Place>> {
+    fn places(&self, room: &impl Identified) -> impl Iterator<Item = &BTreeSet<Place>> {
         homes(room).into_iter().filter_map(|home| self.homes.get(&home))
     }
 }
@@ -87,10 +86,9 @@ fn names(places: Vec<&Place>) -> Vec<&str> {
 }
 
 /// Where the objects of a Room belong.
-fn homes(room: &impl Resource) -> [Home; 2] {
-    let metadata = room.meta();
-    let name = (metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default());
-    [None, metadata.uid.clone()].map(|owner| Home { room: name.clone(), owner })
+fn homes(room: &impl Identified) -> [Home; 2] {
+    let Identity { namespace, name, uid, .. } = room.identity();
+    [None, uid].map(|owner| Home { room: (namespace.to_owned(), name.to_owned()), owner: owner.map(str::to_owned) })
 }
 
 /// Where an object belongs; nowhere while it is being deleted, or when two Rooms own it.

@@ -1,5 +1,6 @@
 //! What is asked of all Rooms every few seconds, without the rest of them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,7 +14,7 @@ pub struct RoomSummary {
     /// Whether somebody has deleted the Room, and it waits for its end.
     pub is_deleted: bool,
     /// The class that the Room names, or the one it was accepted with.
-    pub class_name: Option<String>,
+    pub class_name: Option<Arc<str>>,
     pub phase: Phase,
     pub suspend: bool,
     /// The window in force, or less of it where the spec declares an earlier end.
@@ -23,7 +24,7 @@ pub struct RoomSummary {
     /// People in the call, by the status.
     pub joined: i32,
     /// The session that was recorded last.
-    pub session: Option<SessionStatus>,
+    pub session: Option<Box<SessionStatus>>,
     /// How long the session stays when nobody is in it, as the spec says.
     pub close_when_empty_after: Option<Duration>,
     next_session: NextSession,
@@ -46,13 +47,13 @@ impl RoomSummary {
         let of_spec = || Some(room.spec.session.as_ref()?.close_when_empty_after?.into());
         Self {
             is_deleted: room.metadata.deletion_timestamp.is_some(),
-            class_name: room.class_name().map(str::to_owned),
+            class_name: room.class_name().map(Arc::from),
             phase: status.map_or(Phase::default(), |status| status.phase),
             suspend: room.spec.suspend,
             window: Window::in_force_unaccepted(room),
             next_transition: status.and_then(|status| status.next_transition_time.as_ref()).map(|at| at.0),
             joined: status.and_then(|status| status.counts).map_or(0, |counts| counts.joined),
-            session: status.and_then(|status| status.session.clone()),
+            session: status.and_then(|status| status.session.clone()).map(Box::new),
             close_when_empty_after: of_spec(),
             next_session: status.map_or(NextSession::Anytime, |status| NextSession::of(room, status)),
         }
@@ -67,7 +68,7 @@ impl RoomSummary {
     /// The session that was made or is named, and has not ended.
     #[must_use]
     pub fn live_session(&self) -> Option<&SessionStatus> {
-        self.session.as_ref().filter(|session| session.ended_at.is_none())
+        self.session.as_deref().filter(|session| session.ended_at.is_none())
     }
 
     /// Name of that session.

@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use kube::Resource;
 use tokio::time::timeout;
 
 use crate::api::{Phase, Room};
 use crate::backend::{Backend, Signalling};
 use crate::clock;
-use crate::cluster::{CachedRoom, name_of, version_of, versions_now};
+use crate::cluster::{CachedRoom, version_of, versions_now};
 use crate::controller::context::Context;
 use crate::domain::{Failure, SESSION_PREFIX, ended_checks, orphans};
 
@@ -50,13 +49,14 @@ pub async fn sweep(
         context.occupancy.count(class, sessions.clone());
     }
     let is_watched = |room: &CachedRoom| {
-        let uid = room.meta().uid.as_deref().unwrap_or_default();
+        let uid = room.uid();
         backend.signalling() == Signalling::Direct && is_used(room, sessions) && context.states.is_rechecked(uid, now)
     };
     let is_due = |room: &CachedRoom| {
         is_news(room, class, sessions, context, now) || is_watched(room) || counts && is_miscounted(room, class, context)
     };
-    context.enqueue_among(&rooms, |room| lives_here(room, class) && is_due(room));
+    let due = rooms.iter().filter(|room| lives_here(room, class) && is_due(room));
+    due.for_each(|room| context.enqueue(room.name()));
     context.metrics.swept(class, now);
     let found = close_orphans(class, backend, sessions, suspects, &rooms, context, now).await;
     context.metrics.orphans(class, found.len());
@@ -77,7 +77,7 @@ pub async fn close_orphans(
     let unreadable = context.unreadable.all().into_iter().filter(|room| room.deletion_timestamp.is_none()).filter_map(|room| room.uid);
     let unreadable: HashSet<String> = unreadable.collect();
     let is_of_another = |uid: &str| unreadable.contains(uid) || context.other_shards.have(uid);
-    let summaries = rooms.iter().map(|room| (room.meta().uid.as_deref().unwrap_or_default(), &room.summary));
+    let summaries = rooms.iter().map(|room| (&**room.uid(), &room.summary));
     let found = orphans(sessions.keys().map(String::as_str), summaries, is_of_another, &context.installation, now);
     let found: BTreeSet<String> = found.into_iter().map(str::to_owned).collect();
     if context.fence.check().is_err() {
@@ -121,7 +121,7 @@ pub async fn hold_on_to_used(class: &str, backend: &dyn Backend, sessions: &Sess
     let used = rooms.iter().filter(|room| lives_here(room, class) && !room.summary.is_deleted && is_used(room, sessions));
     let hold = async |room: &Arc<CachedRoom>| {
         // It may have ended since the list was made.
-        let newest = context.rooms.cached(&name_of(room));
+        let newest = context.rooms.get(room.name());
         let session = newest.as_deref().filter(|room| room.summary.phase == Phase::Open).and_then(|room| room.summary.recorded_session());
         if let Some(session) = session
             && let Err(failure) = backend.hold(session).await

@@ -21,6 +21,11 @@ impl Backoff {
         self.failures = 0;
     }
 
+    /// Whether the next failure is the first one.
+    pub fn is_reset(&self) -> bool {
+        self.failures == 0
+    }
+
     /// The pause after a failure: the one that the other side asked for, within bounds, or a growing one.
     pub fn next(&mut self, failure: &Failure) -> Duration {
         let pause = FIRST.saturating_mul(2_u32.saturating_pow(self.failures)).min(LONGEST);

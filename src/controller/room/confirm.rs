@@ -8,7 +8,7 @@ use kube::runtime::reflector::ObjectRef;
 use super::observe::Snapshot;
 use crate::api::{GUEST_PREFIX, Room, RoomGuest, RoomRemoval};
 use crate::clock;
-use crate::cluster::{Version, version_now, version_of};
+use crate::cluster::{NamespacedName, Version, version_now, version_of};
 use crate::controller::context::Context;
 use crate::controller::request::{failure_of, timed};
 use crate::domain::{Failure, Plan};
@@ -24,7 +24,7 @@ pub async fn is_current(plan: &Plan, snapshot: &Snapshot, context: &Context) -> 
     }
     let room = snapshot.room();
     let is_fresh = context.freshness.is_recent(snapshot.namespace(), &context.rooms, clock::uptime());
-    let newest = context.rooms.cached(&ObjectRef::from_obj(room)).and_then(|cached| {
+    let newest = context.rooms.get(&NamespacedName::of(room)).and_then(|cached| {
         let written = context.states.ahead_of(cached.as_ref());
         written.map_or_else(|| version_of(cached.as_ref()), |written| version_of(written.as_ref()))
     });

@@ -1,11 +1,8 @@
 //! Seats for what is equally urgent, and the Rooms that stand in line for one.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
 
-use kube::runtime::reflector::ObjectRef;
-
-use crate::api::Room;
+use crate::cluster::NamespacedName;
 
 /// So many seats, and who stands in line for one.
 ///
@@ -13,10 +10,10 @@ use crate::api::Room;
 pub struct Line {
     free: usize,
     /// Who waits, in turn, and who has left the line meanwhile.
-    order: VecDeque<Arc<ObjectRef<Room>>>,
-    waiting: HashSet<Arc<ObjectRef<Room>>>,
+    order: VecDeque<NamespacedName>,
+    waiting: HashSet<NamespacedName>,
     /// Who was called and has not come yet: never more than there are free seats.
-    called: HashSet<Arc<ObjectRef<Room>>>,
+    called: HashSet<NamespacedName>,
 }
 
 impl Line {
@@ -26,7 +23,7 @@ impl Line {
     }
 
     /// Whether a Room gets a seat. One that gets none stands in line.
-    pub fn take(&mut self, room: &ObjectRef<Room>) -> bool {
+    pub fn take(&mut self, room: &NamespacedName) -> bool {
         let has_seat = self.called.remove(room) || self.free > self.called.len();
         if has_seat {
             self.waiting.remove(room);
@@ -37,17 +34,23 @@ impl Line {
         has_seat
     }
 
+    /// A Room is due: it stands in line, unless it was called and has not come yet. When it comes it sees why it is due now.
+    pub fn line_up(&mut self, room: &NamespacedName) {
+        if !self.called.contains(room) {
+            self.wait(room);
+        }
+    }
+
     /// A Room stands in line, though a seat may be free, or it was called.
-    pub fn wait(&mut self, room: &ObjectRef<Room>) {
+    pub fn wait(&mut self, room: &NamespacedName) {
         self.called.remove(room);
-        let room = Arc::new(room.clone());
         if self.waiting.insert(room.clone()) {
-            self.order.push_back(room);
+            self.order.push_back(room.clone());
         }
     }
 
     /// A Room needs no seat here any more.
-    pub fn leave(&mut self, room: &ObjectRef<Room>) {
+    pub fn leave(&mut self, room: &NamespacedName) {
         self.waiting.remove(room);
         self.called.remove(room);
     }
@@ -58,12 +61,12 @@ impl Line {
     }
 
     /// Calls the next Room, if there is one and a seat for it.
-    pub fn call(&mut self) -> Option<ObjectRef<Room>> {
+    pub fn call(&mut self) -> Option<NamespacedName> {
         while self.free > self.called.len() {
             let room = self.order.pop_front()?;
             if self.waiting.remove(&room) {
                 self.called.insert(room.clone());
-                return Some(ObjectRef::clone(&room));
+                return Some(room);
             }
         }
         None
@@ -79,10 +82,17 @@ impl Line {
         !self.waiting.is_empty()
     }
 
-    /// Everybody who waits leaves.
-    pub fn dissolve(&mut self) -> impl Iterator<Item = ObjectRef<Room>> {
+    /// Everybody leaves, those who were called too.
+    pub fn clear(&mut self) {
         self.order.clear();
-        self.waiting.drain().map(|room| ObjectRef::clone(&room))
+        self.waiting.clear();
+        self.called.clear();
+    }
+
+    /// Everybody who waits leaves.
+    pub fn dissolve(&mut self) -> impl Iterator<Item = NamespacedName> {
+        self.order.clear();
+        self.waiting.drain()
     }
 }
 
@@ -90,12 +100,12 @@ impl Line {
 mod tests {
     use super::*;
 
-    fn room(name: &str) -> ObjectRef<Room> {
-        ObjectRef::new(name).within("namespace")
+    fn room(name: &str) -> NamespacedName {
+        NamespacedName::new("namespace", name)
     }
 
     fn called(line: &mut Line) -> Vec<String> {
-        std::iter::from_fn(|| line.call()).map(|room| room.name).collect()
+        std::iter::from_fn(|| line.call()).map(|room| room.name().to_owned()).collect()
     }
 
     /// One seat, which `first` has; the others wait for it.
@@ -142,6 +152,18 @@ mod tests {
         assert!(line.take(&room("third")));
         line.give_back();
         assert_eq!(called(&mut line), ["second"]);
+    }
+
+    #[test]
+    fn who_was_called_and_has_not_come_yet_is_not_called_again_before_that() {
+        let mut line = Line::of(2);
+        line.line_up(&room("first"));
+        assert_eq!(called(&mut line), ["first"]);
+        line.line_up(&room("first"));
+        assert_eq!(called(&mut line), [""; 0]);
+        assert!(line.take(&room("first")));
+        line.line_up(&room("first"));
+        assert_eq!(called(&mut line), ["first"], "it is due once more");
     }
 
     #[test]

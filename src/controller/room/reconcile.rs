@@ -1,13 +1,8 @@
 //! One reconciliation of one Room, from its caches to its report. Only here it looks at the clock.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt;
-use kube::Resource;
-use kube::api::ObjectMeta;
-use kube::runtime::controller::Action;
 use tracing::{Instrument, info_span};
 
 use super::confirm::is_current;
@@ -18,9 +13,9 @@ use super::seats::Seat;
 use super::validate::validate;
 use crate::api::Room;
 use crate::clock;
-use crate::cluster::{CachedRoom, name_of};
+use crate::cluster::{CachedRoom, NamespacedName};
 use crate::controller::context::Context;
-use crate::domain::{Failure, Priority, RoomSummary, plan, priority};
+use crate::domain::{Failure, plan};
 use crate::observability::traces::{join_room_trace, room_trace_id};
 
 /// When a Room is looked at again for which nothing may be done now.
@@ -29,40 +24,33 @@ const CLOSED_FOR: Duration = Duration::from_secs(1);
 /// When a Room is looked at again that has changed, and the watch has not shown it yet.
 const OUTDATED_FOR: Duration = Duration::from_secs(1);
 
-/// Reconciles a Room that is ours, as part of its trace.
-pub async fn reconcile(cached: Arc<CachedRoom>, context: Arc<Context>) -> Result<Action, Failure> {
-    let ObjectMeta { namespace, name, uid, .. } = cached.meta();
-    let uid = uid.as_deref().unwrap_or_default();
-    if context.is_of_another(cached.summary.class_name.as_deref()) {
-        return Ok(Action::await_change());
-    }
+/// Reconciles a Room that was called, if it is still there and ours, as part of its trace, and says when it is due again.
+pub async fn reconcile(name: NamespacedName, context: Arc<Context>) {
+    let Some(cached) = context.rooms.get(&name) else { return };
+    let (class, priority) = context.urgency(&cached);
+    let Some(seat) = context.seats.take(&name, &class, priority) else { return };
+    // From here on it is called again for what comes, so all else is looked at only now.
+    let is_ours = |room: &Arc<CachedRoom>| !context.is_of_another(room.summary.class_name.as_deref());
+    let Some(cached) = context.rooms.get(&name).filter(is_ours) else { return };
     if context.fence.check().is_err() {
-        return Ok(Action::requeue(CLOSED_FOR));
+        context.requeues.after(&name, CLOSED_FOR);
+        return;
     }
-    let seat = take_seat(&cached, &context);
-    // Read only now: where many wait, most get no seat.
-    let Some((seat, room)) = seat.and_then(|seat| Some((seat, context.rooms.get(&name_of(&cached))?))) else {
-        return Ok(Action::requeue(context.states.at_the_latest(uid, clock::now())));
-    };
-    let span = info_span!("reconcile", namespace, room = name, trace_id = room_trace_id(uid));
-    join_room_trace(&span, uid);
-    // Boxed, because kube's Controller has a task for each Room that is due, and most of them may get no seat.
-    match Box::pin(unless_it_panics(reconcile_room(room, seat, &context))).instrument(span).await {
-        Some(next) => next.map(Action::requeue),
-        None => Ok(Action::requeue(context.states.at_the_latest(uid, clock::now()))),
+    let Some(room) = cached.whole() else { return };
+    let span = info_span!("reconcile", namespace = name.namespace(), room = name.name(), trace_id = room_trace_id(cached.uid()));
+    join_room_trace(&span, cached.uid());
+    let room = context.states.newest(cached.uid(), room);
+    let reconciled = reconcile_room(room, seat, &context).instrument(span).await;
+    let wait = reconciled.unwrap_or_else(|failure| after_failure(&cached, &failure, &context));
+    // Of one that is gone meanwhile nothing is remembered.
+    if context.rooms.get(&name).is_some() {
+        context.requeues.after(&name, wait);
     }
-}
-
-/// What a reconciliation ends with; `None` when it panics, so that it ends no other.
-async fn unless_it_panics<T>(pass: impl Future<Output = T>) -> Option<T> {
-    let ended = AssertUnwindSafe(pass).catch_unwind().await;
-    ended.inspect_err(|_| tracing::error!("a reconciliation was given up because of a fault in Roomkeeper")).ok()
 }
 
 /// Brings a Room closer to its spec; the time until it has to be reconciled again.
 async fn reconcile_room(room: Arc<Room>, seat: Seat, context: &Context) -> Result<Duration, Failure> {
     let started = clock::now();
-    let room = context.states.newest(room);
     let guests = context.guests.of(room.as_ref());
     let removed = context.removals.identities(&room);
     let keys = context.keys.borrow().clone();
@@ -94,39 +82,14 @@ async fn reconcile_room(room: Arc<Room>, seat: Seat, context: &Context) -> Resul
     })
 }
 
-/// A seat for a Room; `None` when it has to wait for one.
-fn take_seat(room: &CachedRoom, context: &Context) -> Option<Seat> {
-    let written = context.states.ahead_of(room).map(|room| RoomSummary::of(&room));
-    let summary = written.as_ref().unwrap_or(&room.summary);
-    let priority = match context.states.closed_at(room.meta().uid.as_deref().unwrap_or_default(), summary.recorded_session()) {
-        Some(_) => Priority::Background,
-        None => priority(summary, &context.guests.of(room), clock::now()),
-    };
-    context.seats.take(&name_of(room), context.class_of(summary), priority)
-}
-
-/// When to reconcile again after a failure: after a growing pause, and at the next transition of the plan at the latest.
-// The signature is kube's.
-#[allow(clippy::needless_pass_by_value)]
-pub fn error_policy(room: Arc<CachedRoom>, failure: &Failure, context: Arc<Context>) -> Action {
+/// The time until a Room is reconciled again after a failure: a growing pause, and no longer than until the next transition of the plan.
+fn after_failure(room: &CachedRoom, failure: &Failure, context: &Context) -> Duration {
     tracing::info!(
-        namespace = room.meta().namespace,
-        room = room.meta().name,
+        namespace = room.name().namespace(),
+        room = room.name().name(),
         %failure,
         "a reconciliation could not be finished and is tried again"
     );
     context.metrics.failed(failure.reason);
-    let uid = room.meta().uid.as_deref().unwrap_or_default();
-    Action::requeue(context.states.after_failure(uid, failure, clock::now()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_reconciliation_that_panics_ends_alone() {
-        assert_eq!(unless_it_panics(async { panic!("as a fault would") }).await, None::<u8>);
-        assert_eq!(unless_it_panics(async { 7 }).await, Some(7));
-    }
+    context.states.after_failure(room.uid(), failure, clock::now())
 }

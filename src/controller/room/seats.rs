@@ -1,19 +1,18 @@
 //! How many Rooms are worked on at the same time. Each class has seats of its own, so that a media server that hangs holds up no other
 //! class; and each priority has, so that no herd of Rooms that were all woken at once holds up an end or an edit.
 //!
-//! A Room for which there is no seat stands in line, and is due again when its turn has come. None waits inside of its reconciliation: its
-//! next change has to wake it, because it may have become more urgent.
+//! A Room that is due stands in line, and is called when there is a seat for it. None waits inside of its reconciliation: its next change has to
+//! find it in the line, because it may have become more urgent. So however many are due, there is no task but for those that were called.
 
 use std::collections::HashMap;
 use std::iter;
 use std::sync::Arc;
 
-use kube::runtime::reflector::ObjectRef;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use super::line::Line;
-use crate::api::Room;
+use crate::cluster::NamespacedName;
 use crate::domain::Priority;
 
 /// Seats of each class for calls that have to be ended.
@@ -22,13 +21,11 @@ const ENDING: usize = 32;
 const PROMPT: usize = 32;
 /// Seats of each class for everything else.
 const BACKGROUND: usize = 16;
-/// All of them.
-pub const SEATS_OF_A_CLASS: usize = ENDING + PROMPT + BACKGROUND;
 
 /// The seats of all classes.
 pub struct Seats {
     classes: Mutex<HashMap<String, Arc<ClassSeats>>>,
-    due: mpsc::UnboundedSender<ObjectRef<Room>>,
+    called: mpsc::UnboundedSender<NamespacedName>,
 }
 
 /// A seat, until it is dropped.
@@ -39,7 +36,7 @@ pub struct Seat {
 
 struct ClassSeats {
     lines: Mutex<Lines>,
-    due: mpsc::UnboundedSender<ObjectRef<Room>>,
+    called: mpsc::UnboundedSender<NamespacedName>,
 }
 
 /// The lines of a class.
@@ -50,20 +47,25 @@ struct Lines {
 }
 
 impl Seats {
-    /// All of them free. Rooms whose turn has come are sent to `due`.
-    pub fn new(due: mpsc::UnboundedSender<ObjectRef<Room>>) -> Self {
-        Self { classes: Mutex::default(), due }
+    /// All of them free. Rooms whose turn has come are sent to `called`.
+    pub fn new(called: mpsc::UnboundedSender<NamespacedName>) -> Self {
+        Self { classes: Mutex::default(), called }
     }
 
-    /// Takes a seat for a Room of a class. `None` when there is none: the Room is due again when its turn has come.
-    pub fn take(&self, room: &ObjectRef<Room>, class: &str, priority: Priority) -> Option<Seat> {
-        let class = self.classes.lock().entry(class.to_owned()).or_insert_with(|| Arc::new(ClassSeats::new(self.due.clone()))).clone();
+    /// A Room of a class is due: it stands in line, and is called when there is a seat for it.
+    pub fn line_up(&self, room: &NamespacedName, class: &str, priority: Priority) {
+        self.of(class).change(|lines| lines.line_up(room, priority));
+    }
+
+    /// Takes a seat for a Room of a class that was called. `None` when there is none after all: the Room stands in line again.
+    pub fn take(&self, room: &NamespacedName, class: &str, priority: Priority) -> Option<Seat> {
+        let class = self.of(class);
         let has_seat = class.change(|lines| lines.take(room, priority));
         has_seat.then(|| Seat { class, priority })
     }
 
     /// A Room that is gone stands in line no longer.
-    pub fn leave(&self, room: &ObjectRef<Room>) {
+    pub fn leave(&self, room: &NamespacedName) {
         for class in self.all() {
             class.change(|lines| lines.all().for_each(|line| line.leave(room)));
         }
@@ -77,12 +79,27 @@ impl Seats {
         }
     }
 
+    /// Nobody stands in line any more, and whoever was called and has not come is called no longer.
+    pub fn clear(&self) {
+        for class in self.all() {
+            class.change(|lines| lines.all().for_each(Line::clear));
+        }
+    }
+
     /// Forgets a class that is gone. Whoever has a seat of it keeps it; whoever waits for one is due now.
     pub fn forget(&self, class: &str) {
         let Some(class) = self.classes.lock().remove(class) else { return };
         for room in class.lines.lock().all().flat_map(Line::dissolve) {
             class.send(room);
         }
+    }
+
+    fn of(&self, class: &str) -> Arc<ClassSeats> {
+        let mut classes = self.classes.lock();
+        if let Some(seats) = classes.get(class) {
+            return seats.clone();
+        }
+        classes.entry(class.to_owned()).or_insert_with(|| Arc::new(ClassSeats::new(self.called.clone()))).clone()
     }
 
     fn all(&self) -> Vec<Arc<ClassSeats>> {
@@ -104,8 +121,9 @@ impl Drop for Seat {
 }
 
 impl ClassSeats {
-    fn new(due: mpsc::UnboundedSender<ObjectRef<Room>>) -> Self {
-        Self { lines: Mutex::new(Lines { ending: Line::of(ENDING), prompt: Line::of(PROMPT), background: Line::of(BACKGROUND) }), due }
+    fn new(called: mpsc::UnboundedSender<NamespacedName>) -> Self {
+        let lines = Lines { ending: Line::of(ENDING), prompt: Line::of(PROMPT), background: Line::of(BACKGROUND) };
+        Self { lines: Mutex::new(lines), called }
     }
 
     /// Changes the lines, and calls whoever has a seat by that.
@@ -116,9 +134,9 @@ impl ClassSeats {
         changed
     }
 
-    fn send(&self, room: ObjectRef<Room>) {
+    fn send(&self, room: NamespacedName) {
         // The receiver lives as long as the controller; when it is gone there is nothing left to do.
-        let _ = self.due.send(room);
+        let _ = self.called.send(room);
     }
 }
 
@@ -135,12 +153,14 @@ impl Lines {
         }
     }
 
-    fn take(&mut self, room: &ObjectRef<Room>, priority: Priority) -> bool {
-        for other in [Priority::Ending, Priority::Prompt, Priority::Background] {
-            if other != priority {
-                self.of(other).leave(room);
-            }
-        }
+    /// A Room that is due stands in the line of its priority, and in no other one.
+    fn line_up(&mut self, room: &NamespacedName, priority: Priority) {
+        self.leave_others(room, priority);
+        self.of(priority).line_up(room);
+    }
+
+    fn take(&mut self, room: &NamespacedName, priority: Priority) -> bool {
+        self.leave_others(room, priority);
         if priority == Priority::Background && self.ending.is_waited_in() {
             self.background.wait(room);
             return false;
@@ -148,7 +168,15 @@ impl Lines {
         self.of(priority).take(room)
     }
 
-    fn call(&mut self) -> Option<ObjectRef<Room>> {
+    fn leave_others(&mut self, room: &NamespacedName, priority: Priority) {
+        for other in [Priority::Ending, Priority::Prompt, Priority::Background] {
+            if other != priority {
+                self.of(other).leave(room);
+            }
+        }
+    }
+
+    fn call(&mut self) -> Option<NamespacedName> {
         self.ending.call().or_else(|| self.prompt.call()).or_else(|| {
             // What can wait leaves the machine and the API server to the ends.
             if self.ending.is_waited_in() { None } else { self.background.call() }
@@ -160,21 +188,37 @@ impl Lines {
 mod tests {
     use super::*;
 
-    fn seats() -> (Seats, mpsc::UnboundedReceiver<ObjectRef<Room>>) {
-        let (due, called) = mpsc::unbounded_channel();
-        (Seats::new(due), called)
+    fn seats() -> (Seats, mpsc::UnboundedReceiver<NamespacedName>) {
+        let (call, called) = mpsc::unbounded_channel();
+        (Seats::new(call), called)
     }
 
-    fn room(number: usize) -> ObjectRef<Room> {
-        ObjectRef::new(&format!("room-{number}")).within("namespace")
+    fn room(number: usize) -> NamespacedName {
+        NamespacedName::new("namespace", &format!("room-{number}"))
     }
 
     fn take(seats: &Seats, class: &str, priority: Priority, rooms: impl IntoIterator<Item = usize>) -> Vec<Seat> {
         rooms.into_iter().filter_map(|number| seats.take(&room(number), class, priority)).collect()
     }
 
-    fn called(receiver: &mut mpsc::UnboundedReceiver<ObjectRef<Room>>) -> Vec<String> {
-        iter::from_fn(|| receiver.try_recv().ok()).map(|room| room.name).collect()
+    fn called(receiver: &mut mpsc::UnboundedReceiver<NamespacedName>) -> Vec<String> {
+        iter::from_fn(|| receiver.try_recv().ok()).map(|room| room.name().to_owned()).collect()
+    }
+
+    #[test]
+    fn of_a_herd_that_is_due_as_many_are_called_as_there_are_seats_and_the_urgent_at_once() {
+        let (seats, mut due) = seats();
+        let line_up = |priority, number| seats.line_up(&room(number), "class", priority);
+        (0..1_000).for_each(|number| line_up(Priority::Background, number));
+        assert_eq!(called(&mut due).len(), BACKGROUND);
+        line_up(Priority::Ending, 500);
+        line_up(Priority::Prompt, 600);
+        assert_eq!(called(&mut due), ["room-500", "room-600"]);
+        drop(take(&seats, "class", Priority::Background, [0]));
+        assert_eq!(called(&mut due), [format!("room-{BACKGROUND}")]);
+        seats.clear();
+        line_up(Priority::Background, 1_000);
+        assert_eq!(called(&mut due), ["room-1000"], "nobody else waits any more");
     }
 
     #[test]

@@ -4,9 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::Resource;
-
-use crate::api::Room;
+use crate::api::{Identified, Room};
 use crate::cluster::is_older;
 
 /// The last own write to one Room and the uptime at which it was answered, until the watch has shown it.
@@ -23,9 +21,14 @@ impl WriteCache {
     }
 
     /// What was written after what the watch shows, if anything was.
-    pub fn ahead_of(&mut self, watched: &impl Resource, listed_at: Duration) -> Option<Arc<Room>> {
+    pub fn ahead_of(&mut self, watched: &impl Identified, listed_at: Duration) -> Option<Arc<Room>> {
         self.written = self.written.take().filter(|(own, answered_at)| *answered_at >= listed_at && is_older(watched, own.as_ref()));
         self.written.as_ref().map(|(own, _)| own.clone())
+    }
+
+    /// Whether nothing is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.written.is_none()
     }
 
     /// Remembers the answer to an own write.
