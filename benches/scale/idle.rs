@@ -17,6 +17,7 @@ use crate::floor;
 use crate::installation::{Installation, Start};
 use crate::load::{CREATED_AT_ONCE, Sightings, make, people, room};
 use crate::machine::{Machine, own_seconds};
+use crate::newcomers::newcomers;
 use crate::plot::Plot;
 use crate::requests::Requests;
 use crate::support::cluster::Audit;
@@ -41,6 +42,7 @@ pub async fn idle(sizes: &[usize], arguments: &Arguments) -> Result<(), String> 
         }
         println!("{start}\n{idle}\n  writes: none");
         resident.push((*number as f64, installation.resident()));
+        newcomers(&mut installation, &json!({"participants": people(arguments.people)}), arguments).await?;
     }
     let plot = Plot {
         title: format!("Scheduled Rooms of {} with which nothing happens: resident memory of the controller", arguments.people),

@@ -18,6 +18,7 @@ mod load;
 mod machine;
 mod media;
 mod moment;
+mod newcomers;
 mod openings;
 mod plot;
 mod requests;

@@ -45,11 +45,9 @@ impl Telemetry {
 /// # Errors
 /// When the filter cannot be read, or traces cannot be sent.
 pub fn init(filter: &str, format: LogFormat, otlp_endpoint: Option<&str>, role: &str) -> Result<Telemetry, TelemetryError> {
-    // kube's client logs every failed request; callers log it again and know what it was for. Its Controller enters a span each time it asks whether
-    // a reconciliation is done, of each that is under way; ours says the same. The client of relays tells of each of its steps.
+    // kube's client logs every failed request; callers log it again and know what it was for. The client of relays tells of each of its steps.
     let filter = EnvFilter::try_new(filter)?
         .add_directive("kube_client::client::builder=off".parse()?)
-        .add_directive("kube_runtime::controller=warn".parse()?)
         .add_directive("turn_client_proto=off".parse()?)
         .add_directive("stun_proto=off".parse()?);
     let provider = otlp_endpoint.map(|endpoint| traces::provider(endpoint, role)).transpose()?;
