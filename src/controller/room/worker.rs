@@ -55,11 +55,16 @@ pub async fn work<F>(
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
 
     use parking_lot::Mutex;
     use tokio::sync::{Semaphore, oneshot};
+    use tokio::time::timeout;
 
     use super::*;
+
+    /// Longer than everything takes; it is only used up by failures.
+    const PATIENCE: Duration = Duration::from_secs(20);
 
     /// Reconciliations that tell that they begin, and end when they may.
     struct Stage {
@@ -105,7 +110,7 @@ mod tests {
         }
 
         async fn begins(&mut self) -> String {
-            self.begun.recv().await.unwrap()
+            timeout(PATIENCE, self.begun.recv()).await.expect("a reconciliation begins").unwrap()
         }
     }
 
