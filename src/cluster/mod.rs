@@ -3,6 +3,7 @@
 mod backends;
 mod by_uid;
 mod changes;
+mod class_names;
 mod client;
 mod compressed_room;
 mod definitions;

@@ -1,12 +1,12 @@
 //! The Rooms of other shards: of these it is only known that they are there, and which class each lives on.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use kube::runtime::watcher::Event;
 use parking_lot::RwLock;
 
 use super::by_uid::ByUid;
+use super::class_names::ClassNames;
 use crate::api::Room;
 
 /// The Rooms that other controllers look after.
@@ -34,23 +34,13 @@ impl OtherShards {
         let mut all = self.0.write();
         let (shards, watch) = (self.clone(), all.len());
         all.push(Classes::default());
-        // Of classes there are few, so that each name is kept once.
-        let mut names = HashSet::new();
+        let mut names = ClassNames::default();
         move |event| {
             if let Some(watched) = shards.0.write().get_mut(watch) {
-                watched.see(event, |room| room.class_name().map(|name| kept_once(&mut names, name)));
+                watched.see(event, |room| room.class_name().map(|name| names.keep(name)));
             }
         }
     }
-}
-
-fn kept_once(names: &mut HashSet<Arc<str>>, name: &str) -> Arc<str> {
-    if let Some(known) = names.get(name) {
-        return known.clone();
-    }
-    let name = Arc::<str>::from(name);
-    names.insert(name.clone());
-    name
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! This is by hand, because an object in kube's `Store` has all of its metadata, and its name and versions twice. Here a Room has beside its
 //! compressed text what is asked of all Rooms again and again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use kube::ResourceExt;
@@ -12,6 +12,7 @@ use parking_lot::RwLock;
 use tokio::sync::watch;
 
 use super::changes::{Cache, Recall};
+use super::class_names::ClassNames;
 use super::compressed_room::CompressedRoom;
 use super::namespaced_name::NamespacedName;
 use crate::api::{Identified, Identity, REISSUE_ANNOTATION, Room};
@@ -92,8 +93,7 @@ pub struct RoomCacheWriter {
     cache: RoomCache,
     /// What a list that is under way has brought.
     listing: HashMap<NamespacedName, Arc<CachedRoom>>,
-    /// The names of classes: there are few, so that each is kept once.
-    classes: HashSet<Arc<str>>,
+    classes: ClassNames,
     completes: watch::Sender<bool>,
 }
 
@@ -145,7 +145,7 @@ impl RoomCache {
     pub fn new() -> (Self, RoomCacheWriter) {
         let (completes, is_complete) = watch::channel(false);
         let cache = Self { rooms: Arc::default(), is_complete };
-        (cache.clone(), RoomCacheWriter { cache, listing: HashMap::new(), classes: HashSet::new(), completes })
+        (cache.clone(), RoomCacheWriter { cache, listing: HashMap::new(), classes: ClassNames::default(), completes })
     }
 
     /// The Room of this name.
@@ -190,10 +190,7 @@ impl RoomCacheWriter {
             room.uid = known.uid.clone();
         }
         if let Some(class) = &mut room.summary.class_name {
-            match self.classes.get(class) {
-                Some(known) => *class = known.clone(),
-                None => drop(self.classes.insert(class.clone())),
-            }
+            *class = self.classes.keep(class);
         }
         room.into()
     }
